@@ -1,0 +1,55 @@
+"""bridle fits regularised models, and tells whether a model over- or underfits.
+
+Names are imported when first used, so that ``import bridle`` and ``bridle --help`` stay quick.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "fit_path": "bridle.path",
+    "lasso_path": "bridle.path",
+    "enet_path": "bridle.path",
+    "Path": "bridle.path",
+    "cross_validate": "bridle.selection",
+    "select": "bridle.selection",
+    "make_folds": "bridle.selection",
+    "Curve": "bridle.selection",
+    "Selection": "bridle.selection",
+    "diagnose": "bridle.diagnosis",
+    "Diagnosis": "bridle.diagnosis",
+    "Verdict": "bridle.diagnosis",
+    "study": "bridle.study",
+    "Study": "bridle.study",
+    "Model": "bridle.model_io",
+    "load": "bridle.model_io",
+    "Lasso": "bridle.estimators",
+    "LassoCV": "bridle.estimators",
+    "Ridge": "bridle.estimators",
+    "RidgeCV": "bridle.estimators",
+    "ElasticNet": "bridle.estimators",
+    "ElasticNetCV": "bridle.estimators",
+    "LogisticRegression": "bridle.estimators",
+    "LogisticRegressionCV": "bridle.estimators",
+    "PoissonRegressor": "bridle.estimators",
+    "PoissonRegressorCV": "bridle.estimators",
+    "PathDisplay": "bridle.displays",
+    "ValidationCurveDisplay": "bridle.displays",
+    "LearningCurveDisplay": "bridle.displays",
+}
+
+__all__ = [*sorted(_HOME), "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'bridle' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

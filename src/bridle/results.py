@@ -1,0 +1,220 @@
+"""The frozen result of the main job: all that report, compare and the saved study.json hold.
+
+Plain numbers, strings and tuples, so that it goes to JSON and back unchanged (see ``bridle.frozen``). The report
+is made from a :class:`StudyResult` only; no solver, table or estimator is needed to draw it again.
+Losses are mean unit deviances unless a field says otherwise. Missing numbers are NaN (None in JSON).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bridle.diagnosis.verdict import Interval, Verdict
+
+FORMAT = 1  # version of study.json
+
+
+@dataclass(frozen=True)
+class ColumnNote:
+    """What became of one column of the table."""
+
+    name: str
+    kind: str  # "numeric", "boolean", "categorical", "date", "identifier", "constant", "text", "target", "weights", ...
+    used: bool
+    n_missing: int
+    n_distinct: int
+    note: str  # why it was left out or how it was encoded; empty if nothing to say
+    examples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class DataNotes:
+    """The table as it was understood."""
+
+    source: str  # file name, or "DataFrame"
+    sha256: str  # of the file's bytes, or of the table's content
+    n_rows: int
+    n_train: int
+    n_holdout: int
+    n_columns: int
+    n_features: int  # columns of the design matrix
+    target: str
+    family: str
+    classes: tuple[str, ...]  # binomial: (negative, positive) labels; else empty
+    target_summary: str  # "57 % of rows are 'benign'", "mean 152, sd 77"
+    columns: tuple[ColumnNote, ...]
+    notes: tuple[str, ...]  # sentences: what was dropped, imputed, suspected; most important first
+    warnings: tuple[str, ...]  # suspected leaks and the like
+
+
+@dataclass(frozen=True)
+class CurveSummary:
+    """A validation curve for drawing, simplest model first; all tuples have length L."""
+
+    parameter: str
+    values: tuple[float, ...]
+    mean: tuple[float, ...]
+    standard_error: tuple[float, ...]
+    train: tuple[float, ...]
+    n_nonzero: tuple[int, ...]
+    scores: dict[str, tuple[float, ...]]  # "deviance explained", "ROC AUC", "accuracy", "R2", ...: held-out means
+    index_min: int
+    index_1se: int
+    index_chosen: int
+    rules: dict[str, int]  # every rule that applies -> index
+
+
+@dataclass(frozen=True)
+class PathSummary:
+    """Coefficient paths for drawing: the features that matter most, on the standardised scale."""
+
+    features: tuple[str, ...]  # (F,), most important first
+    coefficients: tuple[tuple[float, ...], ...]  # (F, L), effect of one standard deviation
+    bootstrap: tuple[tuple[tuple[float, ...], ...], ...]  # (B, F, Lb), the same on resampled rows; may be empty
+    bootstrap_values: tuple[float, ...]  # (Lb,), the lambdas of the bootstrap paths
+
+
+@dataclass(frozen=True)
+class Coefficient:
+    """One selected feature of the chosen model, with what is known of its trustworthiness."""
+
+    feature: str  # design column: "age", "thal = fixed", "chol (missing)"
+    column: str  # table column it came from
+    value: float  # on the original scale (link scale per unit)
+    standardised: float  # per standard deviation
+    effect: str  # "+2.3 per year", "odds x 1.8 per unit": in words on the original scale
+    lower: float  # bootstrap percentile interval of ``value``
+    upper: float
+    selection_frequency: float  # share of bootstrap fits in which it is nonzero
+    sign_consistency: float  # share of those in which the sign is the same
+    unit: str = "per unit"
+    mean: float = float("nan")  # mean of the design column
+    scale: float = float("nan")  # standard deviation of the design column
+
+
+@dataclass(frozen=True)
+class Swap:
+    """A feature that could have been chosen instead, and what the swap would cost."""
+
+    chosen: str
+    instead: str
+    correlation: float
+    cost: Interval  # relative change of held-out loss after the swap; upper <= 0 would be an improvement
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """Proof of optimality of the fits on one path."""
+
+    objective: str  # the objective solved, in one line of mathematics with the numbers in it
+    n_values: int
+    worst_relative_gap: float
+    worst_kkt: float
+    tolerance: float
+    n_converged: int
+    messages: tuple[str, ...] = ()  # statuses other than "converged"
+
+
+@dataclass(frozen=True)
+class ModelResult:
+    """One fitted model of the study."""
+
+    name: str  # stable: "null", "unregularised", "ridge", "lasso", "elastic net", "dropout"
+    label: str  # "Lasso (L1)"
+    technique: str  # "none", "L1", "L2", "L1 + L2", "dropout"
+    parameter: str  # "lambda"; empty for null and unregularised
+    value: float  # the chosen lambda
+    l1_ratio: float
+    rule: str
+    reason: str  # why this value: the rule's sentence
+    n_nonzero: int
+    n_features: int
+    cv_loss: Interval
+    train_loss: float
+    holdout_loss: Interval  # bootstrap over held-out rows
+    holdout_scores: dict[str, Interval]  # "R2", "RMSE", "ROC AUC", "accuracy", "deviance explained", ...
+    fit_seconds: float
+    verdict: Verdict | None  # None for the null model
+    curve: CurveSummary | None = None
+    path: PathSummary | None = None
+    intercept: float = float("nan")
+    coefficients: tuple[Coefficient, ...] = ()  # nonzero ones, most important first (at most 200)
+    certificate: Certificate | None = None
+    lambda_bootstrap: tuple[float, ...] = ()  # lambda chosen on each bootstrap sample
+    prediction_stability: float = float("nan")  # mean over rows of the bootstrap sd of the link, over the link's sd
+    failed: str = ""  # why this model has no numbers (e.g. unregularised with p > n); empty if it was fitted
+
+
+@dataclass(frozen=True)
+class CalibrationBin:
+    """Held-out rows grouped by prediction."""
+
+    predicted: float
+    observed: float
+    lower: float
+    upper: float
+    n: int
+
+
+@dataclass(frozen=True)
+class HoldoutPoints:
+    """Predictions of the best model on (a sample of) held-out rows, for calibration and residual plots."""
+
+    predicted: tuple[float, ...]  # means (probabilities, counts)
+    observed: tuple[float, ...]
+    residual: tuple[float, ...]  # deviance residuals
+    calibration: tuple[CalibrationBin, ...]
+    roc: tuple[tuple[float, float], ...] = ()  # binomial: (false positive rate, true positive rate)
+
+
+@dataclass(frozen=True)
+class SampleSize:
+    """Whether the rows suffice for the candidate features."""
+
+    n: int
+    n_events: int  # binomial: rows of the rarer class; poisson: sum of counts; gaussian: n
+    n_candidates: int
+    per_candidate: float  # events per candidate parameter
+    riley_required: int  # rows by Riley et al.'s criteria
+    criteria: dict[str, float]  # criterion -> rows it asks for
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Reproduce:
+    """How to get the same numbers again."""
+
+    command: str
+    seed: int
+    versions: dict[str, str]
+    created: str  # ISO 8601, UTC
+    seconds: float
+    n_jobs: int
+    options: dict[str, str]
+
+
+@dataclass(frozen=True)
+class StudyResult:
+    """Everything the main job found."""
+
+    format: int
+    title: str
+    data: DataNotes
+    best: str  # name of the recommended model
+    best_reason: str
+    headline: str  # the verdict of the best model in a sentence a manager understands
+    models: tuple[ModelResult, ...]  # null first, then unregularised, ridge, lasso, elastic net, ...
+    holdout: HoldoutPoints | None
+    sample_size: SampleSize
+    swaps: tuple[Swap, ...]
+    gain: str  # what regularisation bought, in a sentence with numbers
+    loss_name: str  # "mean squared error", "binomial deviance per row", ...
+    reproduce: Reproduce
+    folds: str  # "10-fold cross-validation, stratified"
+
+    def model(self, name: str) -> ModelResult:
+        """Return the model called ``name``; KeyError names those there are."""
+        for m in self.models:
+            if m.name == name:
+                return m
+        raise KeyError(f"no model {name!r}; there are {[m.name for m in self.models]}")
