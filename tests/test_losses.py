@@ -1,0 +1,120 @@
+"""Families and penalties against finite differences, brute force and scikit-learn."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import log_loss, mean_poisson_deviance
+
+from bridle.errors import InputError
+from bridle.losses import BINOMIAL, FAMILIES, GAUSSIAN, POISSON, get_family
+from bridle.penalties import Penalty
+
+TARGETS = {"gaussian": [-3.0, 0.0, 2.5], "binomial": [0.0, 0.3, 1.0], "poisson": [0.0, 1.0, 7.0]}
+ETA = np.linspace(-4.0, 3.0, 41)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_derivatives_agree_with_finite_differences(name):
+    f, h = FAMILIES[name], 1e-5
+    for target in TARGETS[name]:
+        y = np.full_like(ETA, target)
+        slope = (f.loss(y, ETA + h) - f.loss(y, ETA - h)) / (2 * h)
+        np.testing.assert_allclose(f.gradient(y, ETA), slope, atol=1e-8)
+        bend = (f.gradient(y, ETA + h) - f.gradient(y, ETA - h)) / (2 * h)
+        np.testing.assert_allclose(f.curvature(y, ETA), bend, atol=1e-8)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_conjugate_is_attained_at_the_gradient_and_never_exceeded(name):
+    f = FAMILIES[name]
+    for target in TARGETS[name]:
+        y = np.full_like(ETA, target)
+        u = f.gradient(y, ETA)
+        np.testing.assert_allclose(f.conjugate(y, u), u * ETA - f.loss(y, ETA), atol=1e-12)
+        grid = np.linspace(-8, 8, 2001)
+        for ui, value in zip(u[::10], f.conjugate(y, u)[::10], strict=True):
+            assert np.all(ui * grid - f.loss(np.full_like(grid, target), grid) <= value + 1e-12)
+
+
+def test_conjugates_are_infinite_outside_their_domain():
+    assert np.isposinf(BINOMIAL.conjugate(np.array([1.0]), np.array([0.1])))
+    assert np.isposinf(POISSON.conjugate(np.array([1.0]), np.array([-1.1])))
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_deviance_is_twice_the_loss_above_saturation(name):
+    f = FAMILIES[name]
+    for target in TARGETS[name]:
+        y = np.full_like(ETA, target)
+        np.testing.assert_allclose(f.deviance(y, f.mean(ETA)), 2 * (f.loss(y, ETA) - f.saturated(y)), atol=1e-12)
+
+
+def test_deviances_equal_scikit_learns():
+    rng = np.random.default_rng(0)
+    counts, mu = rng.poisson(3, 50).astype(float), rng.uniform(0.5, 6, 50)
+    assert POISSON.deviance(counts, mu).mean() == pytest.approx(mean_poisson_deviance(counts, mu), rel=1e-12)
+    label, p = rng.integers(0, 2, 50).astype(float), rng.uniform(0.05, 0.95, 50)
+    assert BINOMIAL.deviance(label, p).mean() == pytest.approx(2 * log_loss(label, p), rel=1e-12)
+
+
+def test_links_invert_means_and_stay_finite_far_out():
+    for f in FAMILIES.values():
+        np.testing.assert_allclose(f.link(f.mean(ETA)), ETA, atol=1e-12)
+    assert BINOMIAL.loss(np.array([1.0, 0.0]), np.array([800.0, -800.0])).tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_null_predictor_zeroes_the_gradient_with_offset_and_weights(name):
+    f, rng = FAMILIES[name], np.random.default_rng(1)
+    y = {"gaussian": rng.normal(5, 2, 60), "binomial": rng.integers(0, 2, 60), "poisson": rng.poisson(3, 60)}[name]
+    y, w, o = y.astype(float), rng.uniform(0, 2, 60), rng.normal(0, 1.5, 60)
+    for offset in (np.zeros(60), o):
+        b = f.null_predictor(y, w, offset)
+        assert abs(np.sum(w * f.gradient(y, b + offset))) < 1e-10
+
+
+def test_impossible_targets_are_named():
+    with pytest.raises(InputError, match="row 2 has"):
+        BINOMIAL.check_target(np.array([0.0, 1.0, 2.0]))
+    with pytest.raises(InputError, match="poisson family needs"):
+        POISSON.check_target(np.array([-1.0]))
+    with pytest.raises(InputError, match="finite"):
+        GAUSSIAN.check_target(np.array([np.nan]))
+    with pytest.raises(InputError, match="expected one of gaussian"):
+        get_family("cauchy")
+
+
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.3, 1.0])
+def test_penalty_conjugate_equals_a_search_over_the_box(l1_ratio):
+    rng, lam, p = np.random.default_rng(2), 0.7, 40
+    z, v = rng.normal(0, 2, p), rng.choice([0.0, 0.5, 1.0, 3.0], p)
+    lower, upper = -rng.choice([0.0, 0.5, 2.0], p), rng.choice([0.0, 0.5, 2.0], p)
+    got = Penalty(l1_ratio).conjugate(z, lam, v, lower, upper)
+    for j in range(p):
+        b = np.linspace(lower[j], upper[j], 200_001)
+        brute = np.max(z[j] * b - lam * v[j] * (l1_ratio * abs(b) + (1 - l1_ratio) / 2 * b**2))
+        assert got[j] == pytest.approx(max(brute, 0.0), abs=1e-9)
+
+
+def test_penalty_conjugate_without_bounds():
+    free = (np.array([-np.inf]), np.array([np.inf]))
+    lasso, ridge, one = Penalty(1.0), Penalty(0.0), np.array([1.0])
+    assert lasso.conjugate(np.array([0.9]), 1.0, one, *free) == 0.0
+    assert np.isposinf(lasso.conjugate(np.array([1.1]), 1.0, one, *free))
+    assert ridge.conjugate(np.array([3.0]), 2.0, one, *free) == pytest.approx(9 / 4)
+    assert np.isposinf(ridge.conjugate(np.array([1e-9]), 2.0, np.array([0.0]), *free))
+    assert ridge.conjugate(np.array([5.0]), 2.0, np.array([np.inf]), *free) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"l1_ratio": 1.5}, "l1_ratio must lie in"),
+        ({"l1_ratio": float("nan")}, "l1_ratio must lie in"),
+        ({"factor": np.array([1.0, -1.0])}, "number 1 is"),
+        ({"lower": 0.5}, "bounds must hold 0"),
+        ({"upper": np.array([1.0, -0.1])}, "bounds must hold 0"),
+    ],
+)
+def test_penalties_that_make_no_sense_are_refused(options, message):
+    with pytest.raises(InputError, match=message):
+        Penalty(**options)
