@@ -42,7 +42,7 @@ _HOME = {
     "LearningCurveDisplay": "bridle.displays",
 }
 
-__all__ = [*sorted(_HOME), "__version__"]
+__all__ = [*sorted(_HOME), "__version__"]  # noqa: PLE0604 (the keys are the names)
 
 
 def __getattr__(name: str) -> Any:
