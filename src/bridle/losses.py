@@ -200,7 +200,7 @@ class Poisson(Family):
             return np.log(mu)
 
     def saturated(self, y: Float) -> Float:  # noqa: D102
-        return y - np.asarray(xlogy(y, y))
+        return np.asarray(y - xlogy(y, y))
 
     def deviance(self, y: Float, mu: Float) -> Float:  # noqa: D102
         with np.errstate(divide="ignore"):

@@ -1,0 +1,7 @@
+"""The main job: a table and a target in; fitted models, verdicts and a report out."""
+
+from __future__ import annotations
+
+from bridle.job.study import Study, study
+
+__all__ = ["Study", "study"]

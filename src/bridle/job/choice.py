@@ -1,0 +1,56 @@
+"""Which of the fitted models to recommend: the fewest features among those that unseen rows can't tell from the best."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bridle.errors import InputError
+from bridle.job.fitting import Fit
+from bridle.job.words import number, percent
+
+EQUAL = 0.01  # a loss 1 % higher is no reason to carry more features
+ORDER = ("lasso", "elastic net", "ridge", "unregularised")  # ties: the one that is simplest to explain
+
+
+def recommend(fits: tuple[Fit, ...]) -> tuple[Fit, str]:
+    """Return the recommended fit and the reason in a sentence.
+
+    A model is as good as the best one if its held-out loss on the same folds is higher by at most one standard
+    error of the paired difference (Breiman et al. 1984), or by at most 1 %.
+
+    Raises
+    ------
+    InputError
+        No model could be fitted; the message holds each model's reason.
+    """
+    usable = [f for f in fits if f.curve is not None and not f.failed and np.isfinite(_loss(f))]
+    if not usable:
+        reasons = "; ".join(f"{f.label}: {f.failed or 'no finite held-out loss'}" for f in fits if f.name != "null")
+        raise InputError(f"none of the models could be fitted. {reasons}")
+    best = min(usable, key=_loss)
+    equals = [f for f in usable if f is best or _as_good(f, best)]
+    chosen = min(equals, key=lambda f: (np.count_nonzero(f.coef), ORDER.index(f.name) if f.name in ORDER else 99))
+    used, of = np.count_nonzero(chosen.coef), chosen.coef.size
+    if chosen is best:
+        return chosen, f"{chosen.label} has the lowest error on unseen rows ({number(_loss(best))}) with {used} of {of} features."
+    if _loss(best) <= 0.0:
+        return chosen, f"{chosen.label} predicts unseen rows as well as {best.label}, with {used} of {of} features."
+    excess = _loss(chosen) / _loss(best) - 1.0
+    return chosen, (
+        f"{chosen.label} needs {used} of {of} features; its error on unseen rows is {percent(excess)} above that of "
+        f"{best.label}, which is within noise or under 1 %."
+    )
+
+
+def _loss(fit: Fit) -> float:
+    assert fit.curve is not None
+    return float(fit.curve.mean[fit.index])
+
+
+def _as_good(fit: Fit, best: Fit) -> bool:
+    assert fit.curve is not None and best.curve is not None
+    difference = fit.curve.test_loss[:, fit.index] - best.curve.test_loss[:, best.index]
+    weight = fit.curve.test_weight / fit.curve.test_weight.sum()
+    mean = float(weight @ difference)
+    error = float(np.sqrt(weight @ (difference - mean) ** 2 / max(difference.size - 1, 1)))
+    return mean <= max(error, EQUAL * _loss(best))

@@ -1,0 +1,149 @@
+"""The models of one study, fitted on the training rows and cross-validated on the same folds."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bridle.design import Design
+from bridle.errors import BridleError, BridleWarning
+from bridle.job.options import L1_RATIOS, Options
+from bridle.losses import Family
+from bridle.path import Path, fit_path
+from bridle.selection import Curve, Folds, cross_validate, select
+
+Float = NDArray[np.float64]
+
+LABELS = {
+    "null": "Mean only",
+    "unregularised": "Unregularised",
+    "ridge": "Ridge (L2)",
+    "lasso": "Lasso (L1)",
+    "elastic net": "Elastic net (L1 + L2)",
+}
+TECHNIQUE = {"null": "none", "unregularised": "none", "ridge": "L2", "lasso": "L1", "elastic net": "L1 + L2"}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """The training rows as every step of the main job sees them."""
+
+    design: Design  # (n, p)
+    y: Float  # (n,)
+    family: Family
+    weight: Float | None  # (n,)
+    offset: Float | None  # (n,)
+    folds: Folds
+
+    @property
+    def weights(self) -> Float:
+        """(n,) weights, ones where none were given."""
+        return np.ones_like(self.y) if self.weight is None else self.weight
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One model with its tuned strength, fitted on all training rows."""
+
+    name: str
+    intercept: float
+    coef: Float  # (p,), original scale
+    l1_ratio: float = float("nan")
+    value: float = float("nan")  # the chosen lambda
+    rule: str = ""
+    reason: str = ""
+    index: int = 0  # of the chosen value on path and curve
+    path: Path | None = None
+    curve: Curve | None = None
+    seconds: float = 0.0
+    failed: str = ""  # why there are no numbers
+
+    @property
+    def label(self) -> str:
+        """The model's name for people."""
+        return LABELS[self.name]
+
+    @property
+    def tuned(self) -> bool:
+        """Whether a strength was chosen from a path."""
+        return self.path is not None and self.path.lambdas.size > 1
+
+    def link(self, X: NDArray[np.float64], offset: Float | None) -> Float:
+        """Linear predictor of the rows of ``X``, (n,)."""
+        eta = np.asarray(X @ self.coef, dtype=np.float64) + self.intercept
+        return eta if offset is None else eta + offset
+
+
+def fit_models(problem: Problem, options: Options, report: Callable[[int, int], None]) -> tuple[Fit, ...]:
+    """Fit the null model and each model asked for; a model that can't be fitted is kept, with the reason.
+
+    Parameters
+    ----------
+    report : callable
+        Takes (models done, models to do).
+    """
+    fits = [fit_null(problem)]
+    for k, name in enumerate(options.models):
+        start = time.perf_counter()
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", BridleWarning)  # the certificate says it in the report
+                fits.append(_fit(name, problem, options, start))
+        except BridleError as error:
+            none = np.zeros(problem.design.shape[1])
+            fits.append(Fit(name, float("nan"), none, failed=str(error), seconds=time.perf_counter() - start))
+        report(k + 1, len(options.models))
+    return tuple(fits)
+
+
+def fit_null(problem: Problem) -> Fit:
+    """Return the model that predicts the mean."""
+    offset = 0.0 if problem.offset is None else problem.offset
+    b0 = problem.family.null_predictor(problem.y, problem.weights, offset)
+    return Fit("null", b0, np.zeros(problem.design.shape[1]), reason="predicts the mean of the training rows")
+
+
+def _fit(name: str, problem: Problem, options: Options, start: float) -> Fit:
+    free = name == "unregularised"
+    cv = cross_validate(
+        problem.design,
+        problem.y,
+        folds=problem.folds,
+        family=problem.family.name,
+        l1_ratio=(1.0,) if free else L1_RATIOS[name],
+        lambdas=[0.0] if free else None,
+        sample_weight=problem.weight,
+        offset=problem.offset,
+        tol=options.tol,
+        n_jobs=options.n_jobs,
+    )
+    chosen = select(cv.curves, "min" if free else options.rule)
+    path = cv.paths[chosen.curve]
+    return Fit(
+        name=name,
+        intercept=float(path.intercept[chosen.index]),
+        coef=np.asarray(path.coef_sparse[[chosen.index]].toarray()[0], dtype=np.float64),
+        l1_ratio=float("nan") if free else chosen.l1_ratio,
+        value=chosen.value,
+        rule="" if free else chosen.rule,
+        reason="no penalty: the least-squares or maximum-likelihood fit" if free else chosen.reason,
+        index=chosen.index,
+        path=path,
+        curve=cv.curves[chosen.curve],
+        seconds=time.perf_counter() - start,
+    )
+
+
+def refit(problem: Problem, fit: Fit, lambdas: Float, weight: Float, tol: float) -> Path:
+    """Path of the same penalty on reweighted rows: a bootstrap sample is a vector of weights, no copy of the rows."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", BridleWarning)
+        return fit_path(
+            problem.design.for_rows(None), problem.y, family=problem.family.name, l1_ratio=fit.l1_ratio,
+            lambdas=lambdas, sample_weight=weight, offset=problem.offset, tol=tol,
+        )  # fmt: skip

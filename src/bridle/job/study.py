@@ -1,0 +1,295 @@
+"""`study`: the steps of the main job, in order."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path as FilePath
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from bridle.data import Dataset, make_dataset
+from bridle.design import Design, Encoder
+from bridle.diagnosis import Verdict
+from bridle.job import assemble
+from bridle.job.choice import recommend
+from bridle.job.fitting import Fit, Problem, fit_models
+from bridle.job.judging import Judged, judge_models
+from bridle.job.options import Options, Progress, check_options
+from bridle.job.saving import load_result, metrics, save_study
+from bridle.job.stability import Stability, bootstrap, samples_for
+from bridle.job.summaries import shown_features
+from bridle.job.swaps import find_swaps
+from bridle.losses import get_family
+from bridle.model_io import Model
+from bridle.results import StudyResult
+from bridle.selection import Folds, holdout_split, make_folds
+
+Float = NDArray[np.float64]
+
+ROWS_TO_HOLD_OUT = 40  # with fewer rows a held-out set is too small to tell anything; cross-validation has to do
+
+
+@dataclass(frozen=True)
+class Study:
+    """What :func:`study` returns: the fitted models, and everything found, as plain frozen values.
+
+    Attributes
+    ----------
+    result : StudyResult
+        All numbers of the report.
+    models : mapping of str to Model
+        Every model that could be fitted, by name ("ridge", "lasso", ...).
+    predictions : polars.DataFrame
+        Row number, target and each model's prediction, for the held-out rows.
+    """
+
+    result: StudyResult
+    models: Mapping[str, Model]
+    predictions: pl.DataFrame
+
+    @property
+    def best(self) -> Model:
+        """The recommended model."""
+        return self.models[self.result.best]
+
+    @property
+    def verdict(self) -> Verdict:
+        """Verdict of the recommended model."""
+        found = self.result.model(self.result.best).verdict
+        assert found is not None
+        return found
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """Scores of every model, as written to metrics.json."""
+        return metrics(self.result)
+
+    def report(self, path: str | os.PathLike[str]) -> None:
+        """Write the HTML report to ``path``, whole or not at all."""
+        from bridle.report import write_report
+
+        write_report(self.result, path)
+
+    def save(self, folder: str | os.PathLike[str]) -> tuple[FilePath, ...]:
+        """Write report, model, metrics, verdict, study and predictions into ``folder``; return the paths."""
+        return save_study(folder, self.result, self.best, self.predictions)
+
+    @staticmethod
+    def load(folder: str | os.PathLike[str]) -> StudyResult:
+        """Read the result of a saved study."""
+        return load_result(folder)
+
+    def _repr_html_(self) -> str:
+        from bridle.report import render_summary
+
+        return render_summary(self.result)
+
+
+def study(  # noqa: PLR0913
+    data: Any,
+    target: str | None = None,
+    *,
+    models: Sequence[str] | None = None,
+    family: str | None = None,
+    rule: str = "min",
+    folds: int = 10,
+    repeats: int = 2,
+    holdout: float = 0.2,
+    margin: float = 0.05,
+    level: float = 0.95,
+    missing: str = "indicator",
+    weights: str | None = None,
+    offset: str | None = None,
+    groups: str | None = None,
+    time: str | None = None,
+    exclude: Sequence[str] = (),
+    positive: str | None = None,
+    bootstrap: int = 50,
+    challengers: bool = True,
+    learning_curve: bool = True,
+    seed: int = 0,
+    n_jobs: int | None = None,
+    tol: float = 1e-6,
+    command: str = "",
+    progress: Progress | None = None,
+) -> Study:
+    """Fit regularised models on a table, and tell whether they over- or underfit.
+
+    The rows are split once into training and held-out rows. Every model is tuned by cross-validation on the same
+    folds of the training rows, judged against every other model and richer challengers with the tuning redone
+    inside each fold, and scored once on the held-out rows.
+
+    Parameters
+    ----------
+    data : path, "-", data frame (pandas, polars, Arrow), Dataset
+        The table; a file may be CSV, Parquet or Feather, gzip or zstd; "-" is standard input.
+    target : str
+        Column to predict.
+    models : sequence of str, optional
+        Some of "unregularised", "ridge", "lasso", "elastic net"; all by default.
+    family : {"gaussian", "binomial", "poisson"}, optional
+        Recognised from the target by default.
+    rule : str
+        How lambda is chosen on the validation curve: "min", "1se", "within", "aic", "aicc", "bic", "ebic", "gcv".
+    folds, repeats : int
+        Folds of the validation curve, and repeats of the 5-fold comparison behind the verdict.
+    holdout : float
+        Share of rows held out, 0 for none.
+    margin, level : float
+        Smallest excess risk that matters, and confidence level of the verdict.
+    missing : {"indicator", "mean", "median", "drop", "error"}
+        What to do with missing values.
+    weights, offset, groups, time : str, optional
+        Columns with row weights, an offset on the link scale, groups kept together in folds, and the time that
+        orders the folds.
+    exclude : sequence of str
+        Columns to leave out.
+    positive : str, optional
+        Label of the class to predict the probability of.
+    bootstrap : int
+        Bootstrap samples for stability and intervals of coefficients; fewer on big tables.
+    challengers : bool
+        Whether richer models (splines, boosting) challenge the linear ones in the verdict.
+    learning_curve : bool
+        Whether to draw the recommended model's learning curve.
+    seed, n_jobs, tol : int, int, float
+        Seed of every random choice; threads (all cores by default; the answer doesn't depend on it); relative
+        duality gap of every fit.
+    command : str
+        Command line to print in the report.
+    progress : callable, optional
+        Takes (stage, done, total).
+
+    Returns
+    -------
+    Study
+
+    Raises
+    ------
+    InputError
+        The table, the target or a setting can't be used; the message says what to do.
+
+    Examples
+    --------
+    >>> import bridle
+    >>> found = bridle.study("patients.csv", target="diagnosis")  # doctest: +SKIP
+    >>> found.verdict.label  # doctest: +SKIP
+    'balanced'
+    """
+    options = check_options(
+        models=models, rule=rule, folds=folds, repeats=repeats, holdout=holdout, margin=margin, level=level,
+        missing=missing, bootstrap=bootstrap, challengers=challengers, learning_curve=learning_curve, seed=seed,
+        n_jobs=n_jobs, tol=tol,
+    )  # fmt: skip
+    given = data if isinstance(data, Dataset) else make_dataset(
+        data, target, family=family, weights=weights, offset=offset, groups=groups, time=time,
+        exclude=tuple(exclude), positive=positive,
+    )  # fmt: skip
+    return _run(given, options, command, progress or _silent)
+
+
+def _silent(stage: str, done: int, total: int) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Split:
+    """Rows of the table that train and rows that are held out, as problem and as matrices."""
+
+    encoder: Encoder
+    problem: Problem
+    test: NDArray[np.int64]  # rows of the dataset
+    X_test: Any  # (n_test, p)
+    y_test: Float
+    w_test: Float
+    offset_test: Float | None
+
+
+def _run(data: Dataset, options: Options, command: str, progress: Progress) -> Study:
+    start = time.perf_counter()
+    seeds = [int(s) for s in np.random.SeedSequence(options.seed).generate_state(5)]
+
+    # 1. Hold rows out, once, and turn the rest into numbers and folds.
+    split = _split(data, options, seeds)
+    problem = split.problem
+
+    # 2. Fit every model on the same folds.
+    fits = fit_models(problem, options, lambda done, total: progress("fitting models", done, total))
+    best, why = recommend(fits)
+
+    # 3. Judge each against every other, and against richer challengers.
+    judged = judge_models(problem, fits, best, options, seeds[2], progress)
+
+    # 4. Refit on bootstrap samples: what would change on other rows?
+    stability = _stability(problem, fits, options, seeds[3], progress)
+
+    # 5. What could have been chosen instead?
+    progress("comparing correlated features", 0, 1)
+    swaps = find_swaps(problem, best if best.tuned else next((f for f in fits if f.tuned), best), options)
+    progress("comparing correlated features", 1, 1)
+
+    # 6. Put it all into plain values.
+    result = assemble.assemble(
+        data, split, fits, judged, stability, swaps, options=options, best=best, why=why,
+        points_seed=seeds[4], started=start, command=command, created=_now(),
+    )  # fmt: skip
+    models = {f.name: assemble.model(f, split, data, result) for f in fits if not f.failed}
+    return Study(result=result, models=models, predictions=assemble.predictions(fits, split, data))
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def _split(data: Dataset, options: Options, seeds: list[int]) -> Split:
+    n = data.y.size
+    if options.holdout > 0.0 and n >= ROWS_TO_HOLD_OUT:
+        train, test = holdout_split(
+            data.y, family=data.family, fraction=options.holdout, groups=data.groups, time=data.time, seed=seeds[0]
+        )
+    else:
+        train, test = np.arange(n), np.arange(0)
+    training = data.take(train)
+    encoder = Encoder.fit(training, missing=options.missing)
+    design: Design = encoder.transform(training)
+    folds: Folds = make_folds(
+        training.y, family=data.family, n_splits=options.folds, groups=training.groups, time=training.time,
+        seed=seeds[1],
+    )  # fmt: skip
+    held_out = data.take(test)
+    return Split(
+        encoder=encoder,
+        problem=Problem(design, training.y, get_family(data.family), training.weights, training.offset, folds),
+        test=test,
+        X_test=encoder.transform(held_out).for_rows(None) if test.size else np.empty((0, design.shape[1])),
+        y_test=held_out.y,
+        w_test=np.ones(test.size) if held_out.weights is None else held_out.weights,
+        offset_test=held_out.offset,
+    )
+
+
+def _stability(
+    problem: Problem, fits: tuple[Fit, ...], options: Options, seed: int, progress: Progress
+) -> dict[str, Stability]:
+    tuned = [f for f in fits if f.tuned]
+    n_samples = samples_for(*problem.design.shape, options.bootstrap)
+    done = 0
+
+    def step() -> None:
+        nonlocal done
+        done += 1
+        progress("refitting on bootstrap samples", done, n_samples * len(tuned))
+
+    if n_samples == 0:
+        return {}
+    whole = replace(problem, design=problem.design)
+    return {
+        f.name: bootstrap(whole, f, shown_features(f), n_samples, seed, options.n_jobs, step) for f in tuned
+    }

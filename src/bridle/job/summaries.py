@@ -1,0 +1,150 @@
+"""Fits, curves and bootstrap samples turned into the plain frozen values of :mod:`bridle.results`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bridle.diagnosis.verdict import Interval
+from bridle.job import words
+from bridle.job.fitting import Fit, Problem
+from bridle.job.holdout import auc, normal_quantile
+from bridle.job.stability import Stability
+from bridle.results import Certificate, Coefficient, CurveSummary, PathSummary
+from bridle.selection import Curve, applicable_rules
+
+Float = NDArray[np.float64]
+
+SHOWN_PATHS = 12  # features drawn on the path chart; more can't be told apart
+SHOWN_SAMPLES = 20  # bootstrap paths drawn behind it
+SHOWN_COEFFICIENTS = 200
+
+
+def loss_interval(curve: Curve, index: int, level: float) -> Interval:
+    """Mean held-out loss at one value, with the interval from the spread of the folds."""
+    value = float(curve.mean[index])
+    half = normal_quantile(level) * float(curve.standard_error[index])
+    return Interval(value, value - half, value + half, level)
+
+
+def shown_features(fit: Fit) -> NDArray[np.int64]:
+    """(F,) the features to draw: largest standardised coefficient at the chosen value, then largest on the path."""
+    assert fit.path is not None
+    at_choice = np.abs(fit.coef * fit.path.scale)
+    peak = np.asarray(abs(fit.path.coef_sparse).max(axis=0).toarray()).ravel() * fit.path.scale
+    order = np.lexsort((-peak, -at_choice))
+    return np.asarray(order[peak[order] > 0.0][:SHOWN_PATHS])
+
+
+def curve_summary(fit: Fit, scores: dict[str, tuple[float, ...]]) -> CurveSummary:
+    """The validation curve as the report draws it."""
+    assert fit.curve is not None
+    curve, rules = fit.curve, applicable_rules(fit.curve)
+    n_nonzero = curve.n_nonzero if curve.n_nonzero is not None else np.zeros(curve.values.size, dtype=np.int64)
+    return CurveSummary(
+        parameter=curve.parameter,
+        values=tuple(curve.values.tolist()),
+        mean=tuple(curve.mean.tolist()),
+        standard_error=tuple(curve.standard_error.tolist()),
+        train=tuple(curve.train_mean.tolist()),
+        n_nonzero=tuple(int(k) for k in n_nonzero),
+        scores=scores,
+        index_min=rules["min"],
+        index_1se=rules["1se"],
+        index_chosen=fit.index,
+        rules=dict(rules),
+    )
+
+
+def path_scores(fit: Fit, problem: Problem, X: Float, y: Float, offset: Float | None) -> dict[str, tuple[float, ...]]:
+    """Scores along the path for the slider: explained deviance across folds, and on held-out rows the AUC or RMSE."""
+    assert fit.path is not None and fit.curve is not None
+    found = {"deviance explained (folds)": tuple((1.0 - fit.curve.mean / fit.curve.null_loss).tolist())}
+    if y.size == 0:
+        return found
+    eta = fit.path.linear_predictor(X, offset=offset)  # (n, L)
+    if problem.family.name == "binomial":
+        if np.all((y == 0.0) | (y == 1.0)):
+            found["ROC AUC (held-out rows)"] = tuple(auc(y == 1.0, e) for e in eta.T)
+            found["accuracy (held-out rows)"] = tuple(np.mean((eta >= 0.0) == (y[:, None] == 1.0), axis=0).tolist())
+    else:
+        error = y[:, None] - problem.family.mean(eta)
+        found["RMSE (held-out rows)"] = tuple(np.sqrt(np.mean(error**2, axis=0)).tolist())
+    return found
+
+
+def path_summary(fit: Fit, problem: Problem, shown: NDArray[np.int64], stability: Stability | None) -> PathSummary:
+    """Coefficient paths per standard deviation, with the bootstrap paths behind them."""
+    assert fit.path is not None
+    drawn = fit.path.coef_sparse[:, shown].toarray().T * fit.path.scale[shown, None]  # (F, L)
+    samples: tuple[tuple[tuple[float, ...], ...], ...] = ()
+    values: tuple[float, ...] = ()
+    if stability is not None:
+        samples = tuple(tuple(_short(f) for f in sample) for sample in stability.paths[:SHOWN_SAMPLES])
+        values = tuple(stability.lambdas.tolist())
+    return PathSummary(
+        features=tuple(problem.design.feature_names[j] for j in shown),
+        coefficients=tuple(_short(row) for row in drawn),
+        bootstrap=samples,
+        bootstrap_values=values,
+    )
+
+
+def _short(row: Float) -> tuple[float, ...]:
+    return tuple(float(f"{v:.4g}") for v in row)  # the eye sees three digits; the model file has them all
+
+
+def coefficients(fit: Fit, problem: Problem, stability: Stability | None, level: float) -> tuple[Coefficient, ...]:
+    """The selected features, most important first, with what the bootstrap says of each."""
+    if fit.path is None:
+        return ()
+    standardised = fit.coef * fit.path.scale
+    order = np.argsort(-np.abs(standardised), kind="stable")
+    order = order[fit.coef[order] != 0.0][:SHOWN_COEFFICIENTS]
+    return tuple(_coefficient(int(j), fit, problem, stability, level) for j in order)
+
+
+def _coefficient(j: int, fit: Fit, problem: Problem, stability: Stability | None, level: float) -> Coefficient:
+    assert fit.path is not None
+    value, design = float(fit.coef[j]), problem.design
+    lower = upper = frequency = consistency = float("nan")
+    if stability is not None:
+        sample = stability.coef[:, j]
+        lower, upper = (float(q) for q in np.quantile(sample, [(1 - level) / 2, (1 + level) / 2]))
+        frequency = float(np.mean(sample != 0.0))
+        consistency = float(np.mean(np.sign(sample[sample != 0.0]) == np.sign(value))) if frequency > 0 else 0.0
+    indicator = design.is_indicator(j)
+    return Coefficient(
+        feature=design.feature_names[j],
+        column=design.source[j],
+        value=value,
+        standardised=value * float(fit.path.scale[j]),
+        effect=words.effect(problem.family, value, design.feature_names[j], indicator),
+        lower=lower,
+        upper=upper,
+        selection_frequency=frequency,
+        sign_consistency=consistency,
+        unit="yes against no" if indicator else "per unit",
+        mean=float(fit.path.mean[j]),
+        scale=float(fit.path.scale[j]),
+    )
+
+
+def certificate(fit: Fit, problem: Problem) -> Certificate | None:
+    """The worst certificate along the fit's path."""
+    if fit.path is None:
+        return None
+    path = fit.path
+    converged = np.array([s == "converged" for s in path.status])
+    messages: Sequence[str] = sorted({s for s in path.status if s != "converged"}) + list(path.notes)
+    return Certificate(
+        objective=words.objective(problem.family, fit),
+        n_values=int(path.lambdas.size),
+        worst_relative_gap=float(np.max(path.relative_gap)),
+        worst_kkt=float(np.max(path.kkt)),
+        tolerance=path.tol,
+        n_converged=int(converged.sum()),
+        messages=tuple(messages),
+    )

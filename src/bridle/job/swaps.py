@@ -1,0 +1,68 @@
+"""Correlated features that could have been chosen instead, and what taking them would cost on held-out rows."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bridle.diagnosis import excess_risk
+from bridle.errors import BridleWarning
+from bridle.job.fitting import Fit, Problem
+from bridle.job.options import Options
+from bridle.results import Swap
+from bridle.selection import cross_validate
+
+Float = NDArray[np.float64]
+
+AT_LEAST = 0.5  # |correlation| from which another feature counts as a stand-in
+AT_MOST = 6  # swaps tried: the most important features only
+
+
+def find_swaps(problem: Problem, fit: Fit, options: Options) -> tuple[Swap, ...]:
+    """Leave out each of the most important features that has a correlated stand-in, and compare on the same folds.
+
+    Returns
+    -------
+    tuple of Swap
+        ``cost`` is the relative change of the held-out loss when the stand-in has to do the work.
+    """
+    if fit.path is None or fit.curve is None or not np.any(fit.coef):
+        return ()
+    X = problem.design.for_rows(None)
+    order = np.argsort(-np.abs(fit.coef * fit.path.scale), kind="stable")[:AT_MOST]
+    found = []
+    for j in order[fit.coef[order] != 0.0]:
+        r = correlations(X, int(j), problem.weights, fit.path.mean, fit.path.scale)
+        own = np.array([s == problem.design.source[j] for s in problem.design.source])
+        r[own] = 0.0
+        k = int(np.argmax(np.abs(r)))
+        if abs(r[k]) >= AT_LEAST:
+            names = problem.design.feature_names
+            found.append(Swap(names[j], names[k], float(r[k]), _cost(problem, fit, own, options)))
+    return tuple(found)
+
+
+def correlations(X: Float, j: int, weight: Float, mean: Float, scale: Float) -> Float:
+    """(p,) weighted correlation of feature j with every feature; constant features give 0. X is not centred in place."""
+    w = weight / weight.sum()
+    x = np.asarray(X[:, [j]].toarray() if hasattr(X, "toarray") else X[:, [j]], dtype=np.float64)[:, 0]
+    x = w * (x - w @ x)  # sums to 0, so the other features need no centring
+    sd = np.where(scale > 0.0, scale, np.inf)
+    return np.asarray(X.T @ x, dtype=np.float64) / (sd * sd[j])
+
+
+def _cost(problem: Problem, fit: Fit, out: NDArray[np.bool_], options: Options):  # type: ignore[no-untyped-def]
+    assert fit.curve is not None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", BridleWarning)
+        without = cross_validate(
+            problem.design, problem.y, folds=problem.folds, family=problem.family.name, l1_ratio=fit.l1_ratio,
+            lambdas=[fit.value], sample_weight=problem.weight, offset=problem.offset,
+            penalty_factor=np.where(out, np.inf, 1.0), tol=options.tol, n_jobs=options.n_jobs,
+        ).curves[0]  # fmt: skip
+    return excess_risk(
+        without.test_loss[:, 0], fit.curve.test_loss[:, fit.index], n_train=fit.curve.n_train,
+        n_test=fit.curve.n_test, level=options.level,
+    )  # fmt: skip

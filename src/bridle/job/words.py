@@ -1,0 +1,96 @@
+"""Sentences of the report, each made from numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bridle.job.fitting import Fit
+from bridle.losses import Family
+from bridle.results import ModelResult
+
+Float = NDArray[np.float64]
+
+
+def number(x: float, digits: int = 3) -> str:
+    """A number for reading: three significant digits, no exponent between 1e-3 and 1e6."""
+    if not np.isfinite(x):
+        return "unknown" if np.isnan(x) else ("infinite" if x > 0 else "minus infinite")
+    if x == 0.0:
+        return "0"
+    if 1e-3 <= abs(x) < 1e6:
+        decimals = max(digits - 1 - int(np.floor(np.log10(abs(x)))), 0)
+        text = f"{x:,.{decimals}f}"
+        return text.rstrip("0").rstrip(".") if "." in text else text
+    return f"{x:.{digits - 1}e}"
+
+
+def percent(x: float) -> str:
+    """A share as a percentage, with a decimal below 10 %."""
+    value = 100.0 * x
+    return f"{value:.1f} %" if abs(value) < 10 and round(value, 1) != round(value) else f"{value:.0f} %"
+
+
+def target_summary(y: Float, family: Family, classes: tuple[str, ...]) -> str:
+    """One line on the target, as of all rows."""
+    if family.name == "binomial":
+        return f"{percent(float(y.mean()))} of rows are {classes[1]!r}"
+    if family.name == "poisson":
+        zero = percent(float(np.mean(y == 0)))
+        return f"mean count {number(float(y.mean()))}, {zero} zeros, largest {number(float(y.max()))}"
+    return f"mean {number(float(y.mean()))}, standard deviation {number(float(y.std()))}"
+
+
+def effect(family: Family, value: float, feature: str, indicator: bool) -> str:
+    """Say what one unit more of a feature does, on the scale that people think in."""
+    times = float(np.exp(np.clip(value, -700, 700)))
+    where = f"if {feature}" if indicator else "per unit"
+    if family.name == "gaussian":
+        return f"{'+' if value >= 0 else '−'}{number(abs(value))} {where}"
+    return f"{'odds' if family.name == 'binomial' else 'count'} × {number(times)} {where}"
+
+
+def objective(family: Family, fit: Fit) -> str:
+    """The objective that was minimised, with the chosen numbers in it."""
+    loss = {
+        "gaussian": "½(y − η)²",
+        "binomial": "log(1 + e^η) − yη",
+        "poisson": "e^η − yη",
+    }[family.name]
+    head = f"minimise Σ wᵢ [{loss}]ᵢ, Σ wᵢ = 1, η = b₀ + x'b"
+    if not fit.tuned:
+        return head
+    lam, a = number(fit.value, 4), fit.l1_ratio
+    terms = []
+    if a > 0.0:
+        terms.append("|bⱼ|" if a == 1.0 else f"{number(a)}·|bⱼ|")
+    if a < 1.0:
+        terms.append("½bⱼ²" if a == 0.0 else f"{number((1 - a) / 2)}·bⱼ²")
+    return f"{head}, plus {lam} · Σⱼ [{' + '.join(terms)}] (b per standard deviation)"
+
+
+def gain(models: tuple[ModelResult, ...], loss_name: str) -> str:
+    """What regularisation bought on held-out rows, against the same model without a penalty."""
+    plain = next((m for m in models if m.name == "unregularised"), None)
+    held_back = [m for m in models if m.curve is not None and not m.failed]
+    if not held_back:
+        return "No regularised model was fitted."
+    best = min(held_back, key=lambda m: m.cv_loss.value)
+    if plain is None:
+        return "The unregularised model was not asked for, so there is nothing to compare with."
+    if plain.failed:
+        return f"Without a penalty there is no usable model here: {plain.failed}"
+    change = best.cv_loss.value / plain.cv_loss.value - 1.0 if plain.cv_loss.value > 0 else 0.0
+    features = f"{best.n_nonzero} of {best.n_features} features"
+    if change < -0.005:
+        return (
+            f"Regularisation lowered the {loss_name} on unseen rows by {percent(-change)} "
+            f"({best.label} with {features} against the same model without a penalty)."
+        )
+    if change > 0.005:
+        return (
+            f"Regularisation did not pay here: the best penalised model ({best.label}) has a "
+            f"{percent(change)} higher {loss_name} on unseen rows than the model without a penalty."
+        )
+    simpler = f", with {features}" if best.n_nonzero < best.n_features else ""
+    return f"Regularisation changed the {loss_name} on unseen rows by less than 0.5 % ({best.label}{simpler})."
