@@ -1,0 +1,215 @@
+"""Everything that was found, put into the plain frozen values of :mod:`bridle.results`."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+import bridle
+from bridle.data import Dataset
+from bridle.diagnosis.verdict import Interval
+from bridle.job import holdout, summaries, words
+from bridle.job.fitting import LABELS, TECHNIQUE, Fit, Problem
+from bridle.job.judging import Judged
+from bridle.job.options import Options
+from bridle.job.stability import Stability
+from bridle.model_io import Meta, Model
+from bridle.results import FORMAT, DataNotes, HoldoutPoints, ModelResult, Reproduce, StudyResult, Swap
+
+if TYPE_CHECKING:
+    from bridle.job.study import Split
+
+Float = NDArray[np.float64]
+
+
+def assemble(  # noqa: PLR0913
+    data: Dataset,
+    split: Split,
+    fits: tuple[Fit, ...],
+    judged: Judged,
+    stability: Mapping[str, Stability],
+    swaps: tuple[Swap, ...],
+    *,
+    options: Options,
+    best: Fit,
+    why: str,
+    points_seed: int,
+    started: float,
+    command: str,
+    created: str,
+) -> StudyResult:
+    """Return the study's result; every number in it comes from the arguments."""
+    family = split.problem.family
+    null = fits[0]
+    models = tuple(_model_result(f, split, judged, stability.get(f.name), null, options) for f in fits)
+    points: HoldoutPoints | None = None
+    if split.test.size:
+        mu = family.mean(best.link(split.X_test, split.offset_test))
+        points = holdout.points(family, split.y_test, mu, options.level, np.random.default_rng(points_seed))
+    return StudyResult(
+        format=FORMAT,
+        title=f"{data.target_name} from {data.source}",
+        data=_data_notes(data, split),
+        best=best.name,
+        best_reason=why,
+        headline=judged.verdicts[best.name].sentence,
+        models=models,
+        holdout=points,
+        sample_size=judged.sample_size,
+        swaps=swaps,
+        gain=words.gain(models, family.loss_name),
+        loss_name=family.loss_name,
+        reproduce=_reproduce(options, command, created, time.perf_counter() - started),
+        folds=split.problem.folds.description,
+    )
+
+
+def _model_result(
+    fit: Fit, split: Split, judged: Judged, stability: Stability | None, null: Fit, options: Options
+) -> ModelResult:
+    problem, level = split.problem, options.level
+    missing = Interval(float("nan"), float("nan"), float("nan"), level)
+    common: dict[str, Any] = {
+        "name": fit.name, "label": LABELS[fit.name], "technique": TECHNIQUE[fit.name],
+        "parameter": "lambda" if fit.tuned else "", "value": fit.value, "l1_ratio": fit.l1_ratio, "rule": fit.rule,
+        "reason": fit.reason, "n_features": fit.coef.size, "fit_seconds": fit.seconds,
+    }  # fmt: skip
+    if fit.failed:
+        return ModelResult(
+            **common, n_nonzero=0, cv_loss=missing, train_loss=float("nan"), holdout_loss=missing, holdout_scores={},
+            verdict=None, failed=fit.failed,
+        )  # fmt: skip
+    loss, scores = _held_out(fit, split, null, level)
+    bare = fit.path is None
+    return ModelResult(
+        **common,
+        n_nonzero=int(np.count_nonzero(fit.coef)),
+        cv_loss=_null_loss(problem, level) if fit.curve is None else summaries.loss_interval(fit.curve, fit.index, level),
+        train_loss=_train_loss(fit, problem),
+        holdout_loss=loss,
+        holdout_scores=scores,
+        verdict=judged.verdicts.get(fit.name),
+        curve=_curve(fit, split) if fit.tuned else None,
+        path=summaries.path_summary(fit, problem, summaries.shown_features(fit), stability) if fit.tuned else None,
+        intercept=fit.intercept,
+        coefficients=() if bare else summaries.coefficients(fit, problem, stability, level),
+        certificate=summaries.certificate(fit, problem),
+        lambda_bootstrap=() if stability is None else tuple(stability.chosen_lambda.tolist()),
+        prediction_stability=float("nan") if stability is None else stability.prediction_spread,
+    )
+
+
+def _curve(fit: Fit, split: Split) -> Any:
+    scores = summaries.path_scores(fit, split.problem, split.X_test, split.y_test, split.offset_test)
+    return summaries.curve_summary(fit, scores)
+
+
+def _train_loss(fit: Fit, problem: Problem) -> float:
+    mu = problem.family.mean(fit.link(problem.design.for_rows(None), problem.offset))
+    return float(np.average(problem.family.deviance(problem.y, mu), weights=problem.weights))
+
+
+def _null_loss(problem: Problem, level: float) -> Interval:
+    """Held-out loss of the mean of each fold's training rows."""
+    family, losses, sizes = problem.family, [], []
+    for train, test in problem.folds.pairs:
+        offset = np.zeros_like(problem.y) if problem.offset is None else problem.offset
+        b0 = family.null_predictor(problem.y[train], problem.weights[train], offset[train])
+        loss = family.deviance(problem.y[test], family.mean(b0 + offset[test]))
+        losses.append(np.average(loss, weights=problem.weights[test]))
+        sizes.append(problem.weights[test].sum())
+    mean = float(np.average(losses, weights=sizes))
+    spread = np.average((np.array(losses) - mean) ** 2, weights=sizes)
+    half = holdout.normal_quantile(level) * float(np.sqrt(spread / max(len(losses) - 1, 1)))
+    return Interval(mean, mean - half, mean + half, level)
+
+
+def _held_out(fit: Fit, split: Split, null: Fit, level: float) -> tuple[Interval, dict[str, Interval]]:
+    family, y, w = split.problem.family, split.y_test, split.w_test
+    if not split.test.size:
+        return Interval(float("nan"), float("nan"), float("nan"), level), {}
+    mu = family.mean(fit.link(split.X_test, split.offset_test))
+    null_mu = family.mean(null.link(split.X_test, split.offset_test))
+    loss = holdout.mean_interval(family.deviance(y, mu), w, level)
+    return loss, holdout.scores(family, y, mu, null_mu, w, level)
+
+
+def _data_notes(data: Dataset, split: Split) -> DataNotes:
+    return DataNotes(
+        source=data.source,
+        sha256=data.sha256,
+        n_rows=data.y.size,
+        n_train=split.problem.y.size,
+        n_holdout=int(split.test.size),
+        n_columns=len(data.columns),
+        n_features=split.problem.design.shape[1],
+        target=data.target_name,
+        family=data.family,
+        classes=data.classes,
+        target_summary=words.target_summary(data.y, split.problem.family, data.classes),
+        columns=tuple(c.note() for c in data.columns),
+        notes=data.notes,
+        warnings=data.warnings,
+    )
+
+
+def _reproduce(options: Options, command: str, created: str, seconds: float) -> Reproduce:
+    import scipy
+    import sklearn
+
+    versions = {
+        "bridle": bridle.__version__, "python": platform.python_version(), "numpy": np.__version__,
+        "scipy": scipy.__version__, "scikit-learn": sklearn.__version__, "polars": pl.__version__,
+    }  # fmt: skip
+    settings = {f: getattr(options, f) for f in options.__dataclass_fields__ if f not in ("seed", "n_jobs")}
+    plain = {k: ", ".join(v) if isinstance(v, tuple) else str(v) for k, v in settings.items()}
+    return Reproduce(command, options.seed, versions, created, seconds, options.n_jobs, plain)
+
+
+def predictions(fits: tuple[Fit, ...], split: Split, data: Dataset) -> pl.DataFrame:
+    """Row number in the table, target, and each model's mean, for the held-out rows."""
+    columns: dict[str, Any] = {"row": split.test, data.target_name: split.y_test}
+    for fit in fits:
+        if not fit.failed:
+            columns[f"prediction ({fit.name})"] = split.problem.family.mean(fit.link(split.X_test, split.offset_test))
+    return pl.DataFrame(columns)
+
+
+def model(fit: Fit, split: Split, data: Dataset, result: StudyResult) -> Model:
+    """The fit as something that predicts from a table and can be saved."""
+    problem, found = split.problem, result.model(fit.name)
+    share = problem.weights / problem.weights.sum()
+    verdict = found.verdict
+    return Model(
+        encoder=split.encoder,
+        family=data.family,
+        target=data.target_name,
+        classes=data.classes,
+        intercept=fit.intercept,
+        coef=fit.coef,
+        reference=np.asarray(problem.design.for_rows(None).T @ share, dtype=np.float64),
+        offset=data.offset_name,
+        reference_offset=0.0 if problem.offset is None else float(share @ problem.offset),
+        meta=Meta(
+            name=fit.name,
+            label=found.label,
+            objective=words.objective(problem.family, fit),
+            parameter=found.parameter,
+            value=fit.value,
+            l1_ratio=fit.l1_ratio,
+            rule=fit.rule,
+            verdict="" if verdict is None else verdict.label,
+            sentence="" if verdict is None else verdict.sentence,
+            source=data.source,
+            sha256=data.sha256,
+            n_rows=problem.y.size,
+            created=result.reproduce.created,
+            versions=result.reproduce.versions,
+        ),
+    )
