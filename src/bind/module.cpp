@@ -1,0 +1,13 @@
+// Only registers; what is bound lives in the other files of this folder.
+#include <nanobind/nanobind.h>
+
+namespace bridle_bind {
+void bind_design(nanobind::module_& m);
+void bind_path(nanobind::module_& m);
+}  // namespace bridle_bind
+
+NB_MODULE(_core, m) {
+  m.doc() = "The compiled loops of bridle; see docs/solver.md.";
+  bridle_bind::bind_design(m);
+  bridle_bind::bind_path(m);
+}

@@ -1,0 +1,53 @@
+"""Types of the compiled core (src/bind); shapes in comments, n rows, p columns, L lambdas."""
+
+from typing import TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+_Float = NDArray[np.float64]
+_Index = NDArray[np.int64]
+
+class Design:
+    @property
+    def shape(self) -> tuple[int, int]: ...
+    def dots(self, v: _Float) -> _Float: ...  # X'v (p,)
+    def times(self, b: _Float) -> _Float: ...  # X b (n,)
+    def squares(self, w: _Float, shift: _Float) -> _Float: ...  # sum_i w_i (x_ij - shift_j)^2 (p,)
+
+class PathResult(TypedDict):
+    intercept: _Float  # (L,)
+    starts: _Index  # (L + 1,)
+    columns: _Index  # (nnz,)
+    values: _Float  # (nnz,) on the original scale
+    gap: _Float  # (L,)
+    kkt: _Float  # (L,)
+    loss: _Float  # (L,)
+    status: NDArray[np.int32]  # (L,)
+    n_iter: _Index  # (L,)
+
+def dense(x: NDArray[np.float64] | NDArray[np.float32]) -> Design: ...
+def sparse(
+    data: NDArray[np.float64] | NDArray[np.float32],
+    indices: NDArray[np.int32] | NDArray[np.int64],
+    starts: NDArray[np.int32] | NDArray[np.int64],
+    rows: int,
+) -> Design: ...
+def solve_path(
+    design: Design,
+    family: int,
+    y: _Float,
+    w: _Float,
+    offset: _Float,
+    centre: _Float,
+    scale: _Float,
+    penalty: tuple[_Float, _Float, _Float],  # factor, lower, upper
+    l1_ratio: float,
+    intercept: bool,
+    start: float,
+    reference: float,
+    lambdas: _Float,
+    tol: float,
+    max_iter: int,
+    mode: int,
+) -> PathResult: ...

@@ -1,0 +1,174 @@
+#include "design.hpp"
+
+#include <algorithm>
+#include <vector>
+
+namespace bridle {
+namespace {
+
+inline index_t at(const index_t* list, index_t k) { return list ? list[k] : k; }
+
+// Column j is contiguous, `stride` entries after column j - 1 (Fortran order).
+template <class T>
+class DenseByColumns final : public Design {
+ public:
+  DenseByColumns(const T* data, index_t rows, index_t columns, index_t stride)
+      : Design(rows, columns), data_(data), stride_(stride) {}
+
+  void dots(const index_t* list, index_t count, const double* v, double* out) const override {
+    for (index_t k = 0; k < count; ++k) out[k] = simd::dot(column(at(list, k)), v, rows());
+  }
+  void add(const index_t* list, index_t count, const double* coef, double* v) const override {
+    for (index_t k = 0; k < count; ++k)
+      if (coef[k] != 0.0) simd::axpy(coef[k], column(at(list, k)), v, rows());
+  }
+  void squares(const double* w, double, const double* shift, double* second) const override {
+    for (index_t j = 0; j < columns(); ++j) second[j] = simd::weighted_square(w, column(j), shift[j], rows());
+  }
+  void panel(index_t from, index_t size, const index_t* list, index_t count, const double* root, const double* shift,
+             const double* scale, double* out) const override {
+    for (index_t k = 0; k < count; ++k) {
+      const T* x = column(at(list, k)) + from;
+      const double m = shift[k], s = scale[k];
+      double* to = out + k * size;
+      for (index_t i = 0; i < size; ++i) to[i] = root[i] * ((static_cast<double>(x[i]) - m) * s);
+    }
+  }
+
+ private:
+  const T* column(index_t j) const { return data_ + j * stride_; }
+  const T* data_;
+  index_t stride_;
+};
+
+// Row i is contiguous, `stride` entries after row i - 1 (C order): every pass runs over rows.
+template <class T>
+class DenseByRows final : public Design {
+ public:
+  DenseByRows(const T* data, index_t rows, index_t columns, index_t stride)
+      : Design(rows, columns), data_(data), stride_(stride) {}
+
+  void dots(const index_t* list, index_t count, const double* v, double* out) const override {
+    std::fill(out, out + count, 0.0);
+    const bool all = list == nullptr;
+    for (index_t i = 0; i < rows(); ++i) {
+      if (v[i] == 0.0) continue;
+      if (all)
+        simd::axpy(v[i], row(i), out, count);
+      else
+        for (index_t k = 0; k < count; ++k) out[k] += v[i] * static_cast<double>(row(i)[list[k]]);
+    }
+  }
+  void add(const index_t* list, index_t count, const double* coef, double* v) const override {
+    for (index_t i = 0; i < rows(); ++i) {
+      double total = 0.0;
+      for (index_t k = 0; k < count; ++k) total += coef[k] * static_cast<double>(row(i)[at(list, k)]);
+      v[i] += total;
+    }
+  }
+  void squares(const double* w, double, const double* shift, double* second) const override {
+    std::fill(second, second + columns(), 0.0);
+    for (index_t i = 0; i < rows(); ++i)
+      for (index_t j = 0; j < columns(); ++j) {
+        const double d = static_cast<double>(row(i)[j]) - shift[j];
+        second[j] += w[i] * d * d;
+      }
+  }
+  void panel(index_t from, index_t size, const index_t* list, index_t count, const double* root, const double* shift,
+             const double* scale, double* out) const override {
+    for (index_t i = 0; i < size; ++i) {
+      const T* x = row(from + i);
+      for (index_t k = 0; k < count; ++k)
+        out[k * size + i] = root[i] * ((static_cast<double>(x[at(list, k)]) - shift[k]) * scale[k]);
+    }
+  }
+
+ private:
+  const T* row(index_t i) const { return data_ + i * stride_; }
+  const T* data_;
+  index_t stride_;
+};
+
+// Compressed columns. Zeros that are not stored take part through the sums that the caller keeps.
+template <class T, class I>
+class SparseByColumns final : public Design {
+ public:
+  SparseByColumns(const T* data, const I* indices, const I* starts, index_t rows, index_t columns)
+      : Design(rows, columns), data_(data), indices_(indices), starts_(starts) {}
+
+  bool sparse() const override { return true; }
+  void dots(const index_t* list, index_t count, const double* v, double* out) const override {
+    for (index_t k = 0; k < count; ++k) {
+      const index_t j = at(list, k);
+      double total = 0.0;
+      for (I e = starts_[j]; e < starts_[j + 1]; ++e) total += static_cast<double>(data_[e]) * v[indices_[e]];
+      out[k] = total;
+    }
+  }
+  void add(const index_t* list, index_t count, const double* coef, double* v) const override {
+    for (index_t k = 0; k < count; ++k) {
+      const index_t j = at(list, k);
+      if (coef[k] == 0.0) continue;
+      for (I e = starts_[j]; e < starts_[j + 1]; ++e) v[indices_[e]] += coef[k] * static_cast<double>(data_[e]);
+    }
+  }
+  void squares(const double* w, double total, const double* shift, double* second) const override {
+    for (index_t j = 0; j < columns(); ++j) {
+      double sum = 0.0, stored = 0.0;
+      for (I e = starts_[j]; e < starts_[j + 1]; ++e) {
+        const double d = static_cast<double>(data_[e]) - shift[j];
+        sum += w[indices_[e]] * d * d;
+        stored += w[indices_[e]];
+      }
+      second[j] = sum + std::max(0.0, total - stored) * shift[j] * shift[j];
+    }
+  }
+  void panel(index_t from, index_t size, const index_t* list, index_t count, const double* root, const double* shift,
+             const double* scale, double* out) const override {
+    for (index_t k = 0; k < count; ++k) {
+      const index_t j = at(list, k);
+      double* to = out + k * size;
+      for (index_t i = 0; i < size; ++i) to[i] = -root[i] * shift[k] * scale[k];
+      for (I e = starts_[j]; e < starts_[j + 1]; ++e) {
+        const index_t i = static_cast<index_t>(indices_[e]) - from;
+        if (i >= 0 && i < size) to[i] += root[i] * static_cast<double>(data_[e]) * scale[k];
+      }
+    }
+  }
+
+ private:
+  const T* data_;
+  const I* indices_;
+  const I* starts_;
+};
+
+}  // namespace
+
+template <class T>
+std::unique_ptr<Design> dense_by_columns(const T* data, index_t rows, index_t columns, index_t stride) {
+  return std::make_unique<DenseByColumns<T>>(data, rows, columns, stride);
+}
+template <class T>
+std::unique_ptr<Design> dense_by_rows(const T* data, index_t rows, index_t columns, index_t stride) {
+  return std::make_unique<DenseByRows<T>>(data, rows, columns, stride);
+}
+template <class T, class I>
+std::unique_ptr<Design> sparse_by_columns(const T* data, const I* indices, const I* starts, index_t rows,
+                                          index_t columns) {
+  return std::make_unique<SparseByColumns<T, I>>(data, indices, starts, rows, columns);
+}
+
+template std::unique_ptr<Design> dense_by_columns(const double*, index_t, index_t, index_t);
+template std::unique_ptr<Design> dense_by_columns(const float*, index_t, index_t, index_t);
+template std::unique_ptr<Design> dense_by_rows(const double*, index_t, index_t, index_t);
+template std::unique_ptr<Design> dense_by_rows(const float*, index_t, index_t, index_t);
+template std::unique_ptr<Design> sparse_by_columns(const double*, const std::int32_t*, const std::int32_t*, index_t,
+                                                   index_t);
+template std::unique_ptr<Design> sparse_by_columns(const double*, const std::int64_t*, const std::int64_t*, index_t,
+                                                   index_t);
+template std::unique_ptr<Design> sparse_by_columns(const float*, const std::int32_t*, const std::int32_t*, index_t,
+                                                   index_t);
+template std::unique_ptr<Design> sparse_by_columns(const float*, const std::int64_t*, const std::int64_t*, index_t,
+                                                   index_t);
+
+}  // namespace bridle

@@ -1,0 +1,46 @@
+// The one view of a matrix that the solver knows: columns by their inner products with vectors of rows.
+//
+// Storage (dense in either order, sparse by columns, float32 or float64) is a template parameter of the
+// implementations. Nothing is copied, and nothing is centred: centring and scaling are algebra done by the caller.
+#pragma once
+
+#include <memory>
+
+#include "simd.hpp"
+
+namespace bridle {
+
+class Design {
+ public:
+  Design(index_t rows, index_t columns) : rows_(rows), columns_(columns) {}
+  virtual ~Design() = default;
+  index_t rows() const { return rows_; }        // n
+  index_t columns() const { return columns_; }  // p
+
+  // out[k] = x_{list[k]}' v; list of `count` columns, null for the first `count`; v (n,), out (count,)
+  virtual void dots(const index_t* list, index_t count, const double* v, double* out) const = 0;
+  // v += sum_k coef[k] x_{list[k]}; v (n,), coef (count,)
+  virtual void add(const index_t* list, index_t count, const double* coef, double* v) const = 0;
+  // second[j] = sum_i w_i (x_ij - shift_j)^2 for all columns; w (n,) sums to total; shift, second (p,)
+  virtual void squares(const double* w, double total, const double* shift, double* second) const = 0;
+  // Rows [from, from + size) of some columns, shifted, to out (size, count) with leading dimension size:
+  // out[i, k] = root[i] * (x_{from + i, list[k]} - shift[k]) * scale[k]; root (size,), shift and scale (count,)
+  virtual void panel(index_t from, index_t size, const index_t* list, index_t count, const double* root,
+                     const double* shift, const double* scale, double* out) const = 0;
+  // Whether inner products cost as much as the entries that are stored, fewer than n a column.
+  virtual bool sparse() const { return false; }
+
+ private:
+  index_t rows_, columns_;
+};
+
+template <class T>
+std::unique_ptr<Design> dense_by_columns(const T* data, index_t rows, index_t columns, index_t stride);
+template <class T>
+std::unique_ptr<Design> dense_by_rows(const T* data, index_t rows, index_t columns, index_t stride);
+// data and indices (nnz,), starts (p + 1,); row indices may come in any order, without duplicates in a column
+template <class T, class I>
+std::unique_ptr<Design> sparse_by_columns(const T* data, const I* indices, const I* starts, index_t rows,
+                                          index_t columns);
+
+}  // namespace bridle

@@ -1,0 +1,141 @@
+#include "losses.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace bridle {
+namespace {
+
+constexpr index_t kBlock = 512;  // rows whose exponentials are kept on the stack
+
+double xlogy(double x, double y) { return x == 0.0 ? 0.0 : x * std::log(y); }
+
+// x log(x / y) - x + y without cancellation for x near y: the Poisson divergence, never negative.
+double divergence(double x, double y) {
+  if (x == 0.0) return y;
+  const double d = (x - y) / y;
+  if (std::abs(d) < 1e-4) {  // series of (1 + d) log(1 + d) - d
+    return y * d * d * (0.5 - d * (1.0 / 6.0 - d * (1.0 / 12.0 - d / 20.0)));
+  }
+  return std::max(0.0, x * std::log(x / y) - x + y);
+}
+
+// 1/2 (y - eta)^2
+class Gaussian final : public Loss {
+ public:
+  double value(const double* y, const double* w, const double* eta, index_t n) const override {
+    double total = 0.0;
+    for (index_t i = 0; i < n; ++i) total += w[i] * (y[i] - eta[i]) * (y[i] - eta[i]);
+    return 0.5 * total;
+  }
+  void derivatives(const double* y, const double* w, const double* eta, index_t n, double* residual,
+                   double* curvature) const override {
+    for (index_t i = 0; i < n; ++i) {
+      residual[i] = w[i] * (y[i] - eta[i]);
+      curvature[i] = w[i];
+    }
+  }
+  double saturated(const double*, const double*, index_t) const override { return 0.0; }
+  double scaling_gap(const double* y, const double* w, const double* eta, index_t n, double s) const override {
+    return (1.0 - s) * (1.0 - s) * value(y, w, eta, n);
+  }
+  bool quadratic() const override { return true; }
+};
+
+// log(1 + e^eta) - y eta
+class Binomial final : public Loss {
+ public:
+  double value(const double* y, const double* w, const double* eta, index_t n) const override {
+    double buffer[kBlock], total = 0.0;
+    for (index_t from = 0; from < n; from += kBlock) {
+      const index_t size = std::min(kBlock, n - from);
+      for (index_t i = 0; i < size; ++i) buffer[i] = -std::abs(eta[from + i]);
+      simd::exp(buffer, buffer, size);
+      for (index_t i = 0; i < size; ++i) {
+        const double e = eta[from + i];
+        total += w[from + i] * (std::max(e, 0.0) - y[from + i] * e + std::log1p(buffer[i]));
+      }
+    }
+    return total;
+  }
+  void derivatives(const double* y, const double* w, const double* eta, index_t n, double* residual,
+                   double* curvature) const override {
+    for (index_t i = 0; i < n; ++i) residual[i] = -std::abs(eta[i]);
+    simd::exp(residual, residual, n);
+    for (index_t i = 0; i < n; ++i) {
+      const double z = residual[i], scale = 1.0 / (1.0 + z);  // z = e^-|eta|: nothing overflows, both tails exact
+      const double upper = eta[i] >= 0.0 ? scale : z * scale, lower = eta[i] >= 0.0 ? z * scale : scale;
+      residual[i] = w[i] * (y[i] * lower - (1.0 - y[i]) * upper);  // y - mu with no loss of digits at the ends
+      curvature[i] = w[i] * (z * scale * scale);
+    }
+  }
+  double saturated(const double* y, const double* w, index_t n) const override {
+    double total = 0.0;
+    for (index_t i = 0; i < n; ++i) total -= w[i] * (xlogy(y[i], y[i]) + xlogy(1.0 - y[i], 1.0 - y[i]));
+    return total;
+  }
+  double scaling_gap(const double* y, const double* w, const double* eta, index_t n, double s) const override {
+    double total = 0.0;
+    for (index_t i = 0; i < n; ++i) {
+      const double z = std::exp(-std::abs(eta[i])), scale = 1.0 / (1.0 + z);
+      const double mu = eta[i] >= 0.0 ? scale : z * scale, rest = eta[i] >= 0.0 ? z * scale : scale;
+      const double u = (1.0 - y[i]) * mu - y[i] * rest;
+      const double to = std::max(0.0, mu - (1.0 - s) * u), to_rest = std::max(0.0, rest + (1.0 - s) * u);
+      total += w[i] * (divergence(to, mu) + divergence(to_rest, rest));
+    }
+    return total;
+  }
+};
+
+// e^eta - y eta
+class Poisson final : public Loss {
+ public:
+  double value(const double* y, const double* w, const double* eta, index_t n) const override {
+    double buffer[kBlock], total = 0.0;
+    for (index_t from = 0; from < n; from += kBlock) {
+      const index_t size = std::min(kBlock, n - from);
+      simd::exp(eta + from, buffer, size);
+      for (index_t i = 0; i < size; ++i)
+        if (w[from + i] > 0.0) total += w[from + i] * (buffer[i] - y[from + i] * eta[from + i]);
+    }
+    return total;
+  }
+  void derivatives(const double* y, const double* w, const double* eta, index_t n, double* residual,
+                   double* curvature) const override {
+    simd::exp(eta, curvature, n);
+    for (index_t i = 0; i < n; ++i) {
+      residual[i] = w[i] > 0.0 ? w[i] * (y[i] - curvature[i]) : 0.0;
+      curvature[i] = w[i] > 0.0 ? w[i] * curvature[i] : 0.0;
+    }
+  }
+  double saturated(const double* y, const double* w, index_t n) const override {
+    double total = 0.0;
+    for (index_t i = 0; i < n; ++i) total += w[i] * (y[i] - xlogy(y[i], y[i]));
+    return total;
+  }
+  double scaling_gap(const double* y, const double* w, const double* eta, index_t n, double s) const override {
+    double total = 0.0;
+    for (index_t i = 0; i < n; ++i) {
+      const double mu = std::exp(eta[i]);
+      if (w[i] > 0.0) total += w[i] * divergence(std::max(0.0, s * mu + (1.0 - s) * y[i]), mu);
+    }
+    return total;
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Loss> make_loss(Family family) {
+  switch (family) {
+    case Family::binomial:
+      return std::make_unique<Binomial>();
+    case Family::poisson:
+      return std::make_unique<Poisson>();
+    case Family::gaussian:
+      break;
+  }
+  return std::make_unique<Gaussian>();
+}
+
+}  // namespace bridle

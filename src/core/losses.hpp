@@ -1,0 +1,34 @@
+// Families: the unit loss of a row, its slope and its curvature in the linear predictor eta.
+//
+// A further family is one more struct with these members and one more line in make_loss.
+#pragma once
+
+#include <memory>
+
+#include "simd.hpp"
+
+namespace bridle {
+
+// One block of rows: y, w, eta are (n,); w sums to 1 over all rows.
+class Loss {
+ public:
+  virtual ~Loss() = default;
+  // sum_i w_i loss(y_i, eta_i)
+  virtual double value(const double* y, const double* w, const double* eta, index_t n) const = 0;
+  // residual_i = -w_i loss'(y_i, eta_i), curvature_i = w_i loss''(y_i, eta_i), both (n,)
+  virtual void derivatives(const double* y, const double* w, const double* eta, index_t n, double* residual,
+                           double* curvature) const = 0;
+  // sum_i w_i loss at the mean that equals y_i
+  virtual double saturated(const double* y, const double* w, index_t n) const = 0;
+  // Fenchel-Young gap sum_i w_i [loss(eta_i) + loss*(s u_i) - s u_i eta_i], u_i = loss'(y_i, eta_i), 0 <= s <= 1:
+  // what scaling the dual point by s costs; never negative, 0 at s = 1.
+  virtual double scaling_gap(const double* y, const double* w, const double* eta, index_t n, double s) const = 0;
+  // The loss is its own quadratic model, so that one step is exact.
+  virtual bool quadratic() const { return false; }
+};
+
+enum class Family : int { gaussian = 0, binomial = 1, poisson = 2 };
+
+std::unique_ptr<Loss> make_loss(Family family);
+
+}  // namespace bridle

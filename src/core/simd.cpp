@@ -1,0 +1,122 @@
+#include "simd.hpp"
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+// Function multiversioning needs the loader's ifunc (glibc on x86-64). Elsewhere the baseline is what there is:
+// on arm64 NEON, on MSVC what the compiler options say.
+#if defined(__x86_64__) && defined(__GLIBC__) && (defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 12)
+#define BRIDLE_CLONES __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
+#else
+#define BRIDLE_CLONES
+#endif
+
+namespace bridle::simd {
+namespace {
+
+constexpr index_t kLanes = 32;  // four AVX-512 registers of doubles: enough to hide the latency of an addition
+
+// acc[k] summed pairwise, so that the order does not depend on the vector width.
+inline double fold(double* acc) {
+  for (index_t width = kLanes / 2; width > 0; width /= 2)
+    for (index_t k = 0; k < width; ++k) acc[k] += acc[k + width];
+  return acc[0];
+}
+
+template <class T>
+[[gnu::always_inline]] inline double dot_any(const T* x, const double* y, index_t n) {
+  double acc[kLanes] = {};
+  index_t i = 0;
+  for (; i + kLanes <= n; i += kLanes)
+    for (index_t k = 0; k < kLanes; ++k) acc[k] += static_cast<double>(x[i + k]) * y[i + k];
+  double rest = 0.0;
+  for (; i < n; ++i) rest += static_cast<double>(x[i]) * y[i];
+  return fold(acc) + rest;
+}
+
+template <class T>
+[[gnu::always_inline]] inline double square_any(const double* w, const T* x, double shift, index_t n) {
+  double acc[kLanes] = {};
+  index_t i = 0;
+  for (; i + kLanes <= n; i += kLanes)
+    for (index_t k = 0; k < kLanes; ++k) {
+      const double d = static_cast<double>(x[i + k]) - shift;
+      acc[k] += w[i + k] * d * d;
+    }
+  double rest = 0.0;
+  for (; i < n; ++i) {
+    const double d = static_cast<double>(x[i]) - shift;
+    rest += w[i] * d * d;
+  }
+  return fold(acc) + rest;
+}
+
+}  // namespace
+
+BRIDLE_CLONES double dot(const double* x, const double* y, index_t n) { return dot_any(x, y, n); }
+BRIDLE_CLONES double dot(const float* x, const double* y, index_t n) { return dot_any(x, y, n); }
+
+BRIDLE_CLONES void axpy(double a, const double* x, double* y, index_t n) {
+  for (index_t i = 0; i < n; ++i) y[i] += a * x[i];
+}
+
+BRIDLE_CLONES void axpy(double a, const float* x, double* y, index_t n) {
+  for (index_t i = 0; i < n; ++i) y[i] += a * static_cast<double>(x[i]);
+}
+
+BRIDLE_CLONES double sum(const double* x, index_t n) {
+  double acc[kLanes] = {};
+  index_t i = 0;
+  for (; i + kLanes <= n; i += kLanes)
+    for (index_t k = 0; k < kLanes; ++k) acc[k] += x[i + k];
+  double rest = 0.0;
+  for (; i < n; ++i) rest += x[i];
+  return fold(acc) + rest;
+}
+
+BRIDLE_CLONES double weighted_square(const double* w, const double* x, double shift, index_t n) {
+  return square_any(w, x, shift, n);
+}
+BRIDLE_CLONES double weighted_square(const double* w, const float* x, double shift, index_t n) {
+  return square_any(w, x, shift, n);
+}
+
+// Cody and Waite: x = k log 2 + r with |r| <= log(2)/2, then the Taylor series to r^13 (remainder below 5e-18) and
+// a scaling by 2^k in two halves, so that results down to the subnormal range and up to overflow come out right.
+BRIDLE_CLONES void exp(const double* x, double* out, index_t n) {
+  constexpr double kLog2e = 1.4426950408889634074;
+  constexpr double kLn2Hi = 6.93147180369123816490e-01, kLn2Lo = 1.90821492927058770002e-10;
+  constexpr double kRound = 6755399441055744.0;  // 1.5 * 2^52: adding it rounds to an integer in the low bits
+  for (index_t i = 0; i < n; ++i) {
+    const double t = x[i] < -745.2 ? -745.2 : (x[i] > 709.79 ? 709.79 : x[i]);
+    const double shifted = t * kLog2e + kRound;
+    const double k = shifted - kRound;
+    const double r = (t - k * kLn2Hi) - k * kLn2Lo;
+    double s = 1.0 / 6227020800.0;
+    s = s * r + 1.0 / 479001600.0;
+    s = s * r + 1.0 / 39916800.0;
+    s = s * r + 1.0 / 3628800.0;
+    s = s * r + 1.0 / 362880.0;
+    s = s * r + 1.0 / 40320.0;
+    s = s * r + 1.0 / 5040.0;
+    s = s * r + 1.0 / 720.0;
+    s = s * r + 1.0 / 120.0;
+    s = s * r + 1.0 / 24.0;
+    s = s * r + 1.0 / 6.0;
+    s = s * r + 0.5;
+    s = s * r + 1.0;
+    s = s * r + 1.0;
+    std::int64_t bits;
+    std::memcpy(&bits, &shifted, sizeof bits);
+    const std::int64_t power = static_cast<std::int64_t>(static_cast<std::int32_t>(bits));
+    const std::int64_t half = power >> 1;
+    const std::int64_t first_bits = (half + 1023) << 52, second_bits = (power - half + 1023) << 52;
+    double first, second;
+    std::memcpy(&first, &first_bits, sizeof first);
+    std::memcpy(&second, &second_bits, sizeof second);
+    out[i] = s * first * second;
+  }
+}
+
+}  // namespace bridle::simd

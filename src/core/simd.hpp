@@ -1,0 +1,25 @@
+// Hot loops, compiled for several instruction sets; the processor's own is chosen at run time.
+//
+// Sums run over a fixed number of accumulators, whatever the vector width, so that only the fusing of multiply and
+// add can make two processors differ.
+#pragma once
+
+#include <cstdint>
+
+namespace bridle {
+
+using index_t = std::int64_t;
+
+namespace simd {
+
+double dot(const double* x, const double* y, index_t n);               // sum_i x_i y_i
+double dot(const float* x, const double* y, index_t n);                // the same, summed in float64
+void axpy(double a, const double* x, double* y, index_t n);            // y += a x
+void axpy(double a, const float* x, double* y, index_t n);             //
+double sum(const double* x, index_t n);                                // sum_i x_i
+double weighted_square(const double* w, const double* x, double shift, index_t n);  // sum_i w_i (x_i - shift)^2
+double weighted_square(const double* w, const float* x, double shift, index_t n);   //
+void exp(const double* x, double* out, index_t n);                     // relative error below 2 ulp; inf above 709.78
+
+}  // namespace simd
+}  // namespace bridle
