@@ -1,0 +1,121 @@
+"""``bridle explain``: why one row got its prediction."""
+
+from __future__ import annotations
+
+from pathlib import Path as FilePath
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    import polars
+    from rich.table import Table
+
+    from bridle.model_io import Explanation
+
+EPILOG = """[bold]Examples[/bold]
+
+bridle explain bridle-patients/model.bridle patients.csv --row 17
+
+bridle explain model.bridle patients.csv --row 17 --reference patients.csv:3 --top 5
+
+bridle explain model.bridle patients.csv --row 17 --json
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
+    app.command("explain", epilog=EPILOG)(explain)
+
+
+def explain(
+    *,
+    model: Annotated[FilePath, typer.Argument(metavar="MODEL", help="Model file (model.bridle).")],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Table with the row; - for standard input.")],
+    row: Annotated[int, typer.Option(help="Which row, from 0 as in predictions.csv; the header isn't counted.")],
+    reference: Annotated[
+        str, typer.Option(help="What to compare with: mean (the average training row), or FILE:ROW.")
+    ] = "mean",
+    top: Annotated[int, typer.Option(min=1, help="How many columns to show.")] = 10,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+) -> None:
+    """Explain one prediction: what each column adds to it, largest first, with reason codes."""
+    from bridle.model_io import load
+
+    fitted = load(model)
+    against = "mean" if reference == "mean" else _reference(reference)
+    found = fitted.explain(_row(file, row), against)
+    if as_json:
+        import json
+
+        from bridle.frozen import to_json
+
+        print(json.dumps({**to_json(found), "reasons": list(found.reasons)}, indent=2, ensure_ascii=False))
+    else:
+        _show(found, file, row, top)
+
+
+def _reference(text: str) -> polars.DataFrame:
+    file, colon, row = text.rpartition(":")
+    if not colon or not row.isdigit():
+        raise typer.BadParameter(
+            f"{text!r} is neither 'mean' nor FILE:ROW, e.g. patients.csv:3", param_hint="--reference"
+        )
+    return _row(file, int(row))
+
+
+def _row(file: str, row: int) -> polars.DataFrame:
+    from bridle.data import read_table
+
+    frame = read_table(file).frame
+    if not 0 <= row < frame.height:
+        raise typer.BadParameter(
+            f"{file} has {frame.height:,} rows, so 0 to {frame.height - 1:,}; got {row}", param_hint="--row"
+        )
+    return frame[row : row + 1]
+
+
+def _show(found: Explanation, file: str, row: int, top: int) -> None:
+    from rich.text import Text
+
+    from bridle.cli.console import out
+    from bridle.model_io.explain import number
+
+    console = out()
+    what = f"the probability of {found.positive}" if found.positive else f"the expected {found.target}"
+    here, there = number(found.prediction), number(found.baseline)
+    console.print()
+    console.print(Text(f"Row {row} of {file}: {what} is {here}; for {found.against} it is {there}.", "bold"))
+    console.print()
+    console.print(_table(found, top))
+    rest = found.columns[top:]
+    if rest:
+        total = sum(c.contribution for c in rest)
+        console.print(
+            Text(f"and {len(rest)} more, together {total:+.3g} (--top {len(found.columns)} shows all)", "dim")
+        )
+    console.print()
+    for sentence in found.reasons[: min(top, 4)]:
+        console.print(Text(f"- {sentence}"))
+    for note in found.notes:
+        console.print(Text(f"note: {note}", "yellow"))
+
+
+def _table(found: Explanation, top: int) -> Table:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    two_sided = any(c.reference for c in found.columns)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for heading in ("Column", "Value", "Reference") if two_sided else ("Column", "Value"):
+        table.add_column(heading, overflow="fold")
+    table.add_column("Adds", justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    widest = max((abs(c.contribution) for c in found.columns), default=0.0) or 1.0
+    for c in found.columns[:top]:
+        cells = [c.name, c.value, c.reference] if two_sided else [c.name, c.value]
+        length = max(1, round(16 * abs(c.contribution) / widest))
+        bar = Text("#" * length, "red" if c.contribution > 0 else "blue")
+        table.add_row(*(Text(cell) for cell in cells), f"{c.contribution:+.3g}", bar)
+    return table

@@ -1,0 +1,183 @@
+"""``bridle fit``: the main job on one table."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path as FilePath
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bridle.cli.config import read_config
+
+if TYPE_CHECKING:
+    from bridle.job import Study
+
+EPILOG = """[bold]Examples[/bold]
+
+bridle fit --demo
+
+bridle fit patients.csv --target diagnosis
+
+bridle fit sales.parquet -t price --models ridge,lasso --out prices
+
+cat visits.csv | bridle fit - -t visits --family poisson --offset log_days
+
+bridle fit scores.csv -t passed --groups school --fail-on overfitting
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
+    app.command("fit", epilog=EPILOG)(fit)
+
+
+def fit(
+    *,
+    file: Annotated[
+        str | None,
+        typer.Argument(metavar="FILE", help="CSV, Parquet or Feather file, .gz or .zst too; - for standard input."),
+    ] = None,
+    target: Annotated[str | None, typer.Option("--target", "-t", help="Column to predict.")] = None,
+    out: Annotated[
+        FilePath | None, typer.Option("--out", "-o", help="Folder for the results.", show_default="bridle-<file>")
+    ] = None,
+    demo: Annotated[bool, typer.Option("--demo", help="Run on a bundled data set: breast cancer, 569 rows.")] = False,
+    models: Annotated[
+        str | None,
+        typer.Option(
+            help="Of unregularised, ridge, lasso, elastic-net; with commas.",
+            rich_help_panel="Models",
+            show_default="all",
+        ),
+    ] = None,
+    rule: Annotated[
+        str,
+        typer.Option(
+            help="How lambda is chosen: 1se, min, within, aic, aicc, bic, ebic, gcv.", rich_help_panel="Models"
+        ),
+    ] = "1se",
+    family: Annotated[
+        str | None,
+        typer.Option(help="gaussian, binomial or poisson.", rich_help_panel="Data", show_default="by the target"),
+    ] = None,
+    positive: Annotated[
+        str | None,
+        typer.Option(
+            help="The class whose probability is predicted.", rich_help_panel="Data", show_default="the later one"
+        ),
+    ] = None,
+    exclude: Annotated[
+        str | None, typer.Option(help="Columns to leave out; with commas.", rich_help_panel="Data")
+    ] = None,
+    weights: Annotated[str | None, typer.Option(help="Column of row weights.", rich_help_panel="Data")] = None,
+    offset: Annotated[
+        str | None, typer.Option(help="Column added to the linear predictor.", rich_help_panel="Data")
+    ] = None,
+    groups: Annotated[
+        str | None, typer.Option(help="Column whose rows stay together in the folds.", rich_help_panel="Data")
+    ] = None,
+    time: Annotated[
+        str | None, typer.Option(help="Column of time: validate on later rows only.", rich_help_panel="Data")
+    ] = None,
+    missing: Annotated[
+        str, typer.Option(help="Missing values: indicator, mean, median, drop or error.", rich_help_panel="Data")
+    ] = "indicator",
+    holdout: Annotated[
+        float, typer.Option(help="Share of rows kept aside for the final test.", rich_help_panel="Validation")
+    ] = 0.2,
+    folds: Annotated[int, typer.Option(help="Folds of the cross-validation.", rich_help_panel="Validation")] = 10,
+    repeats: Annotated[int, typer.Option(help="Repeats of the cross-validation.", rich_help_panel="Validation")] = 2,
+    margin: Annotated[
+        float, typer.Option(help="Excess error that matters; 0.05 is 5 %.", rich_help_panel="Validation")
+    ] = 0.05,
+    level: Annotated[
+        float, typer.Option(help="Confidence level of the intervals.", rich_help_panel="Validation")
+    ] = 0.95,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.", rich_help_panel="Validation")] = 0,
+    n_jobs: Annotated[int | None, typer.Option(help="Threads.", show_default="all cores")] = None,
+    fail_on: Annotated[
+        str | None,
+        typer.Option(help="Exit with 10 if the verdict is among these; with commas.", rich_help_panel="Validation"),
+    ] = None,
+    config: Annotated[
+        FilePath | None,
+        typer.Option(help="TOML file with any of these options.", callback=read_config, is_eager=True),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace files that bridle didn't write.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no notes; the verdict only.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the verdict as JSON.")] = False,
+) -> None:
+    """Fit regularised models to a table, tell whether they over- or underfit, and write a report.
+
+    Results go to a folder: report.html, model.bridle, metrics.json, verdict.json, study.json, predictions.csv.
+    """
+    from bridle.cli.console import Bar
+    from bridle.cli.folder import staged
+    from bridle.cli.gate import parse_labels
+    from bridle.cli.verdict import print_study, study_json
+
+    gate = parse_labels(fail_on)
+    data, name, target, positive = _source(file, target, positive, demo)
+    folder = out if out is not None else FilePath(f"bridle-{name}")
+    with staged(folder, force=force) as aside:
+        from bridle.job import study
+
+        with Bar(quiet=quiet) as bar:
+            result: Study = study(
+                data,
+                target,
+                models=_listed(models),
+                family=family,
+                rule=rule,
+                folds=folds,
+                repeats=repeats,
+                holdout=holdout,
+                margin=margin,
+                level=level,
+                missing=missing,
+                weights=weights,
+                offset=offset,
+                groups=groups,
+                time=time,
+                exclude=tuple(_listed(exclude) or ()),
+                positive=positive,
+                seed=seed,
+                n_jobs=n_jobs,
+                command=_command(),
+                progress=bar,
+            )
+            bar("writing the report", 0, 0)
+            result.save(aside)
+    if as_json:
+        print(study_json(result.result, folder))
+    else:
+        print_study(result.result, folder, quiet=quiet)
+    gate.check(result.verdict.label)
+
+
+def _source(file: str | None, target: str | None, positive: str | None, demo: bool) -> tuple[Any, str, str, str | None]:
+    """Give the table or its path, a short name for it, the target column and the positive class."""
+    if demo:
+        if file is not None:
+            raise typer.BadParameter("--demo brings its own data; leave FILE out, or leave --demo out")
+        from bridle.cli.demo import breast_cancer
+
+        return breast_cancer(), "demo", "diagnosis", positive or "malignant"
+    if file is None:
+        raise typer.BadParameter("no FILE was given; give a table, - for standard input, or --demo", param_hint="FILE")
+    if target is None:
+        raise typer.BadParameter("no target was given; name the column to predict", param_hint="--target")
+    stem = "stdin" if file == "-" else FilePath(file).name.split(".")[0]
+    return file, stem or "study", target, positive
+
+
+def _listed(text: str | None) -> list[str] | None:
+    return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _command() -> str:
+    """Give the command as a person would type it again."""
+    import shlex
+
+    return shlex.join(["bridle", *sys.argv[1:]])

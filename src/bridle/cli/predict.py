@@ -1,0 +1,53 @@
+"""``bridle predict``: apply a model file to a table of any length, in bounded memory."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path as FilePath
+from typing import Annotated
+
+import typer
+
+EPILOG = """[bold]Examples[/bold]
+
+bridle predict bridle-patients/model.bridle new.csv
+
+bridle predict model.bridle new.parquet --out predictions.parquet --keep patient_id
+
+zcat new.csv.gz | bridle predict model.bridle - > predictions.csv
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
+    app.command("predict", epilog=EPILOG)(predict)
+
+
+def predict(
+    *,
+    model: Annotated[FilePath, typer.Argument(metavar="MODEL", help="Model file (model.bridle).")],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Table to predict, of any length; - for standard input.")],
+    out: Annotated[
+        FilePath | None,
+        typer.Option("--out", "-o", help=".csv, .tsv, .parquet or .feather.", show_default="CSV to standard output"),
+    ] = None,
+    keep: Annotated[
+        list[str] | None, typer.Option("--keep", "-k", help="Column to copy beside the predictions; repeatable.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No notes about missing values and new levels.")] = False,
+) -> None:
+    """Predict a table with a saved model: one row out for each row in, in the same order."""
+    from bridle.cli.console import say
+    from bridle.cli.streaming import Predictions, sink_for
+    from bridle.model_io import load
+
+    fitted = load(model)
+    sink = sink_for(out)
+    predictions = Predictions(fitted, file, tuple(keep or ()), quiet=quiet)
+    sink(predictions)
+    if not quiet:
+        for line in predictions.notes():
+            say(line, style="yellow", label="note")
+        if out is not None:
+            say(f"{predictions.n_rows:,} rows predicted to {out}")
+    sys.stdout.flush()

@@ -1,0 +1,116 @@
+"""model.bridle: which of a model's values go into the box, and how they are checked on the way out.
+
+Format 1 (docs/model-format.md). A reader takes every version up to its own; ``kind`` says which class of model the
+rest describes, so that other kinds can join without a new format.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bridle.errors import BridleError, FileFormatError
+from bridle.frozen import from_json, to_json
+from bridle.model_io.container import read_container, write_container
+from bridle.model_io.model import Meta, Model
+
+Float = NDArray[np.float64]
+
+FORMAT_NAME = "bridle-model"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class _Linear:
+    """What the manifest says of a linear model, apart from its encoder."""
+
+    family: str
+    target: str
+    classes: tuple[str, ...]
+    intercept: float
+    offset: str
+    reference_offset: float
+
+
+def save(model: Model, path: str | os.PathLike[str]) -> None:
+    """Write ``model`` to ``path``, whole or not at all, the same bytes for the same model.
+
+    Raises
+    ------
+    OSError
+        The folder can't be written, or the disk is full; a file already there is then as it was.
+    """
+    import bridle
+
+    record = _Linear(model.family, model.target, model.classes, model.intercept, model.offset, model.reference_offset)
+    manifest = {
+        "format": FORMAT_NAME,
+        "version": FORMAT,
+        "bridle": bridle.__version__,
+        "kind": model.kind,
+        "model": to_json(record),
+        "encoder": model.encoder.to_dict(),
+        "meta": to_json(model.meta),
+    }
+    write_container(path, manifest, {"coef": model.coef, "reference": model.reference})
+
+
+def load(path: str | os.PathLike[str]) -> Model:
+    """Read a model file; safe for files from strangers: nothing is unpickled, extracted or executed.
+
+    Parameters
+    ----------
+    path
+        A file that bridle wrote, of any version up to its own.
+
+    Raises
+    ------
+    FileFormatError
+        The file is damaged, hostile, something else, or of a version that this bridle doesn't know.
+    OSError
+        The file can't be read.
+    """
+    manifest, arrays = read_container(path)
+    where = f"{os.fspath(path)!s} isn't a usable model file"
+    if manifest.get("format") != FORMAT_NAME:
+        raise FileFormatError(f"{where}: its format is {manifest.get('format')!r}, expected {FORMAT_NAME!r}")
+    version, kind = manifest.get("version"), manifest.get("kind")
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise FileFormatError(f"{where}: its version is {version!r}, expected a whole number from 1 to {FORMAT}")
+    if version > FORMAT:
+        raise FileFormatError(
+            f"{os.fspath(path)!s} has format version {version}, written by bridle {manifest.get('bridle')!s:.40}; this "
+            f"bridle reads versions up to {FORMAT}. Upgrade with: pip install --upgrade bridle"
+        )
+    if not isinstance(kind, str) or kind not in _READERS:
+        raise FileFormatError(
+            f"{where}: it holds a model of kind {kind!r}, expected one of {sorted(_READERS)}; "
+            "a newer bridle may know it"
+        )
+    try:
+        return _READERS[kind](manifest, arrays)
+    except (BridleError, KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError) as error:
+        raise FileFormatError(f"{where}: its content doesn't fit together ({error!s:.300})") from error
+
+
+def _read_linear(manifest: Mapping[str, Any], arrays: Mapping[str, Float]) -> Model:
+    from bridle.design import Encoder
+
+    if set(arrays) != {"coef", "reference"}:
+        raise FileFormatError(f"it holds the arrays {sorted(arrays)}, expected coef and reference")
+    record = from_json(_Linear, manifest["model"])
+    return Model(
+        encoder=Encoder.from_dict(manifest["encoder"]),
+        meta=from_json(Meta, manifest["meta"]),
+        coef=arrays["coef"],
+        reference=arrays["reference"],
+        **{name: getattr(record, name) for name in record.__dataclass_fields__},
+    )
+
+
+_READERS: dict[str, Callable[[Mapping[str, Any], Mapping[str, Float]], Model]] = {"linear": _read_linear}

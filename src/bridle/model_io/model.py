@@ -1,0 +1,207 @@
+"""A fitted model that predicts and explains tables: preprocessing, original-scale coefficients and their origin."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bridle.errors import InputError
+from bridle.losses import Family, get_family
+from bridle.model_io.tables import offset_of, to_frame
+
+if TYPE_CHECKING:
+    import polars
+
+    from bridle.design import Encoder
+    from bridle.model_io.explain import Explanation
+
+Float = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Meta:
+    """Where a model comes from, in plain strings and numbers; nothing here changes a prediction."""
+
+    name: str = ""  # stable name in its study: "lasso"
+    label: str = ""  # "Lasso (L1)"
+    objective: str = ""  # the objective solved, in one line of mathematics
+    parameter: str = "lambda"
+    value: float = float("nan")  # the chosen lambda
+    l1_ratio: float = float("nan")
+    rule: str = ""  # how the value was chosen: "1se"
+    verdict: str = ""  # the verdict's label
+    sentence: str = ""  # and its sentence
+    source: str = ""  # the training file's name
+    sha256: str = ""  # of the training data
+    n_rows: int = 0  # training rows
+    created: str = ""  # ISO 8601, UTC
+    versions: dict[str, str] = field(default_factory=dict)  # package -> version
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    r"""A generalised linear model on the columns of a table.
+
+    .. math:: \mu_i = g^{-1}(o_i + b_0 + x_i'b)
+
+    with x the design row that :attr:`encoder` makes of a table row, b on the original scale and o an optional offset.
+
+    Parameters
+    ----------
+    encoder
+        Turns a table into design columns as in training.
+    family
+        "gaussian", "binomial" or "poisson".
+    target
+        Name of the predicted column.
+    classes
+        Binomial: (negative, positive) labels; else empty.
+    intercept
+        b0.
+    coef : (p,)
+        b, original scale.
+    reference : (p,)
+        Means of the training design columns: the "average row" of :meth:`explain`.
+    meta
+        Where the model comes from.
+    offset
+        Name of the table column added to the linear predictor; empty for none.
+    reference_offset
+        Mean of that column in training.
+    """
+
+    encoder: Encoder
+    family: str
+    target: str
+    classes: tuple[str, ...]
+    intercept: float
+    coef: Float
+    reference: Float
+    meta: Meta = field(default_factory=Meta)
+    offset: str = ""
+    reference_offset: float = 0.0
+
+    kind: ClassVar[str] = "linear"
+
+    def __post_init__(self) -> None:
+        p = len(self.encoder.feature_names)
+        for name in ("coef", "reference"):
+            values = np.array(getattr(self, name), dtype=np.float64)
+            if values.shape != (p,) or not np.isfinite(values).all():
+                raise InputError(f"{name} has shape {values.shape}; expected ({p},), one finite number per feature")
+            values.flags.writeable = False
+            object.__setattr__(self, name, values)
+        if not np.isfinite([self.intercept, self.reference_offset]).all():
+            raise InputError(f"intercept is {self.intercept} and mean offset {self.reference_offset}; expected numbers")
+        labels = 2 if self.loss.name == "binomial" else 0
+        if len(self.classes) not in {0, labels}:
+            raise InputError(f"a {self.family} model has {labels} classes, got {self.classes!r}")
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """(p,) names of the design columns."""
+        return tuple(self.encoder.feature_names)
+
+    @property
+    def loss(self) -> Family:
+        """The family's functions."""
+        return get_family(self.family)
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """Table columns that can change a prediction: those with a nonzero coefficient, and the offset."""
+        used = {c for c, b in zip(self.encoder.source_columns, self.coef, strict=True) if b != 0.0}
+        if self.offset:
+            used.add(self.offset)
+        return tuple(dict.fromkeys(c for c in (*self.encoder.source_columns, self.offset) if c in used))
+
+    def linear_predictor(self, table: Any) -> Float:
+        """(n,) offset + b0 + x'b for each row of ``table``.
+
+        Parameters
+        ----------
+        table
+            Anything that bridle reads: a data frame, an Arrow table, an array, a mapping of one row, or a path.
+
+        Raises
+        ------
+        InputError
+            A column is missing or holds something else than in training.
+        """
+        frame = to_frame(table, self.encoder)
+        eta = self.encoder.transform(frame).matrix @ self.coef + self.intercept
+        if self.offset:
+            eta = eta + offset_of(frame, self.offset)
+        return np.asarray(eta, dtype=np.float64)
+
+    def predict_mean(self, table: Any) -> Float:
+        """(n,) expected value of the target: a probability, a count or a number."""
+        return self.loss.mean(self.linear_predictor(table))
+
+    def predict_proba(self, table: Any) -> Float:
+        """(n, 2) probabilities of the classes, in the order of :attr:`classes`.
+
+        Raises
+        ------
+        InputError
+            The model isn't a classifier.
+        """
+        if self.family != "binomial":
+            raise InputError(f"a {self.family} model has no class probabilities; use predict or predict_mean")
+        mean = self.predict_mean(table)
+        return np.column_stack([1.0 - mean, mean])
+
+    def predict(self, table: Any) -> NDArray[Any]:
+        """(n,) class labels of a binomial model (the likelier one), else the mean, as scikit-learn does."""
+        return self._labels(self.predict_mean(table))
+
+    def predict_frame(self, table: Any) -> polars.DataFrame:
+        """Predictions as a table: ``prediction``, and for a binomial model ``probability_<positive class>``."""
+        import polars
+
+        mean = self.predict_mean(table)
+        if not self.classes:
+            return polars.DataFrame({"prediction": mean})
+        return polars.DataFrame({"prediction": self._labels(mean), f"probability_{self.classes[1]}": mean})
+
+    def explain(self, row: Any, reference: Any = "mean") -> Explanation:
+        """Split one prediction into what each column contributes against a reference.
+
+        Parameters
+        ----------
+        row
+            One row: a mapping, or a table of one row.
+        reference
+            "mean" for the average training row, or another row.
+
+        Returns
+        -------
+        Explanation
+            On the link scale the contributions add up to prediction minus baseline.
+        """
+        from bridle.model_io.explain import explain
+
+        return explain(self, row, reference)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the model to ``path`` (``model.bridle``), whole or not at all, the same bytes for the same model."""
+        from bridle.model_io.format import save
+
+        save(self, path)
+
+    @staticmethod
+    def load(path: str | os.PathLike[str]) -> Model:
+        """Read a model file; see :func:`bridle.load`."""
+        from bridle.model_io.format import load
+
+        return load(path)
+
+    def _labels(self, mean: Float) -> NDArray[Any]:
+        if not self.classes:
+            return mean
+        return np.asarray(self.classes)[(mean > 0.5).astype(np.intp)]
