@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +39,14 @@ class Problem:
     family: Family
     weight: Float | None  # (n,)
     offset: Float | None  # (n,)
+    groups: NDArray[Any] | None  # (n,)
+    time: NDArray[Any] | None  # (n,)
     folds: Folds
+
+    def take(self, rows: NDArray[np.int64]) -> Problem:
+        """The same problem on some of its rows; the folds stay those of all rows."""
+        part = {k: None if (v := getattr(self, k)) is None else v[rows] for k in ("weight", "offset", "groups", "time")}
+        return replace(self, design=self.design.take(rows), y=self.y[rows], **part)
 
     @property
     def weights(self) -> Float:

@@ -266,7 +266,16 @@ def _split(data: Dataset, options: Options, seeds: list[int]) -> Split:
     held_out = data.take(test)
     return Split(
         encoder=encoder,
-        problem=Problem(design, training.y, get_family(data.family), training.weights, training.offset, folds),
+        problem=Problem(
+            design=design,
+            y=training.y,
+            family=get_family(data.family),
+            weight=training.weights,
+            offset=training.offset,
+            groups=training.groups,
+            time=training.time,
+            folds=folds,
+        ),
         test=test,
         X_test=encoder.transform(held_out).for_rows(None) if test.size else np.empty((0, design.shape[1])),
         y_test=held_out.y,

@@ -1,0 +1,93 @@
+"""A verdict on each fitted model: the same contenders, the same folds, tuning redone inside each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from bridle.diagnosis import Evidence, Verdict, collect_evidence, judge, learning_curve
+from bridle.diagnosis.challengers import make_challengers
+from bridle.diagnosis.contenders import FixedContender, LinearContender, Target
+from bridle.diagnosis.evidence import Contender
+from bridle.job.fitting import LABELS, Fit, Problem
+from bridle.job.options import L1_RATIOS, Options, Progress
+from bridle.selection import Folds, make_folds
+
+FOLDS = 5  # of the comparison: a fifth held out keeps the training parts near full size
+MOST_ROWS = 50_000  # beyond, intervals are far narrower than the margin, and more rows only cost time
+STRENGTHS = (10.0, 0.1)  # each model is also compared with itself, held back ten times more and ten times less
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Verdicts by model name, the evidence behind them, and what was left out of it."""
+
+    verdicts: Mapping[str, Verdict]
+    evidence: Evidence
+    notes: tuple[str, ...]
+
+
+def judge_models(
+    problem: Problem, fits: tuple[Fit, ...], best: Fit, options: Options, seed: int, progress: Progress
+) -> Judged:
+    """Compare all models with each other, with themselves at other strengths, and with richer challengers."""
+    problem, notes = _affordable(problem, seed)
+    folds = _folds(problem, options, seed)
+    contenders, more = _contenders(problem, fits, options, seed)
+    evidence = collect_evidence(
+        contenders, problem.y, family=problem.family.name, sample_weight=problem.weight, offset=problem.offset,
+        folds=folds, n_jobs=options.n_jobs, progress=lambda done, total: progress("comparing models", done, total),
+    )  # fmt: skip
+    names = [f.name for f in fits if f.name != "null" and not f.failed and f.name in evidence.names]
+    verdicts = {n: judge(evidence, n, margin=options.margin, level=options.level) for n in names}
+    if options.learning_curve and best.name in verdicts:
+        progress("drawing the learning curve", 0, 1)
+        contender = next(c for c in contenders if c.name == best.name)
+        drawn = learning_curve(
+            contender, problem.y, family=problem.family.name, sample_weight=problem.weight, folds=folds,
+            level=options.level, seed=seed, n_jobs=options.n_jobs,
+        )  # fmt: skip
+        verdicts[best.name] = replace(verdicts[best.name], learning_curve=drawn)
+        progress("drawing the learning curve", 1, 1)
+    return Judged(verdicts, evidence, notes + more)
+
+
+def _affordable(problem: Problem, seed: int) -> tuple[Problem, tuple[str, ...]]:
+    """At most ``MOST_ROWS`` rows (whole groups, the latest times), and a sentence if some were left out."""
+    n = problem.y.size
+    if n <= MOST_ROWS:
+        return problem, ()
+    rows = np.sort(np.random.default_rng(seed).permutation(n)[:MOST_ROWS])
+    return problem.take(rows), (f"The verdict compares models on {MOST_ROWS:,} of {n:,} training rows, drawn at random.",)
+
+
+def _folds(problem: Problem, options: Options, seed: int) -> Folds:
+    return make_folds(
+        problem.y, family=problem.family.name, n_splits=FOLDS,
+        n_repeats=1 if problem.time is not None else options.repeats, groups=problem.groups, time=problem.time,
+        seed=seed,
+    )  # fmt: skip
+
+
+def _contenders(
+    problem: Problem, fits: tuple[Fit, ...], options: Options, seed: int
+) -> tuple[tuple[Contender, ...], tuple[str, ...]]:
+    X = problem.design
+    target = Target(problem.y, problem.family.name, problem.weight, problem.offset, problem.groups, problem.time)
+    richer = ("splines", "pairs", "boosting") if options.challengers else ()
+    others, notes = make_challengers(X, target, richer, seed=seed)
+    own: list[Contender] = []
+    for fit in fits:
+        if fit.failed or fit.name == "null":
+            continue
+        if fit.name == "unregularised":
+            own.append(FixedContender(fit.name, LABELS[fit.name], X, target))
+        else:
+            own.append(
+                LinearContender(
+                    fit.name, LABELS[fit.name], X, target, L1_RATIOS[fit.name], options.rule, STRENGTHS, seed=seed
+                )
+            )
+    return (*others, *own), notes
