@@ -1,0 +1,226 @@
+"""The target column: which family of models it asks for, and its values as numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bridle.data.kinds import parse_dates
+from bridle.data.values import NumberFormat, as_numbers, as_text, guess_format, without_missing
+from bridle.errors import InputError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+Float = NDArray[np.float64]
+FAMILIES = ("gaussian", "binomial", "poisson")
+NEGATIVE_WORDS = frozenset(
+    (
+        "no",
+        "false",
+        "negative",
+        "neg",
+        "benign",
+        "control",
+        "healthy",
+        "normal",
+        "absent",
+        "none",
+        "absence",
+        "alive",
+        "good",
+    )
+)
+COUNT_NAME = ("count", "number_of", "num_", "n_", "visits", "claims", "events", "accidents", "admissions")
+
+
+@dataclass(frozen=True)
+class Target:
+    """The target as numbers: 0 and 1 for two classes, NaN where it is missing."""
+
+    y: Float  # (n,)
+    family: str
+    classes: tuple[str, ...]  # (negative, positive) for two classes
+    sentence: str  # how it was understood
+    warnings: tuple[str, ...] = ()
+
+
+def understand_target(
+    column: pl.Series, family: str | None = None, positive: str | None = None, decimal: str | None = None
+) -> Target:
+    """Find the family that fits the target, unless ``family`` says it, and turn it into numbers.
+
+    Two distinct values of any type are two classes (binomial); numbers are gaussian, except that whole numbers which
+    behave like counts (see :func:`looks_like_counts`) are poisson. Of two classes the positive one is ``positive`` if
+    given, else the one whose partner is a word for "no", else the last in sorted order.
+
+    Raises
+    ------
+    InputError
+        The target holds one value, more than two classes, dates, or values that ``family`` does not allow.
+    """
+    if family is not None and family not in FAMILIES:
+        raise InputError(f"unknown family {family!r}: expected one of {', '.join(FAMILIES)}")
+    name = column.name
+    if column.dtype.is_nested() or column.dtype.is_temporal():
+        raise InputError(f"the target {name!r} holds {column.dtype}; expected numbers, counts or two classes")
+    numbers = _numbers(column, decimal)
+    labels = as_text(column)
+    known = labels.drop_nulls()
+    if known.len() == 0:
+        raise InputError(f"every cell of the target {name!r} is missing; choose another target column")
+    distinct = known.n_unique()
+    if distinct == 1:
+        raise InputError(
+            f"the target {name!r} is always {known[0]!r}: with one class or value there is nothing to predict; "
+            "choose another target, or add rows with other values"
+        )
+    if numbers is not None:
+        _refuse_infinite(numbers, name)
+    if (
+        family is None
+        and distinct == 2
+        and (numbers is None or _whole(numbers))
+        or family == "binomial"
+        and distinct == 2
+    ):
+        return _two_classes(name, labels, numbers, positive)
+    if numbers is None:
+        raise _not_two_classes(name, known, family)
+    if positive is not None:
+        raise InputError(
+            f"positive={positive!r} asks for two classes, but the target {name!r} has {distinct} different values"
+        )
+    return _numeric(name, numbers, distinct, family)
+
+
+def _numbers(column: pl.Series, decimal: str | None) -> Float | None:
+    import polars as pl
+
+    form = NumberFormat()
+    if column.dtype == pl.Boolean or isinstance(column.dtype, pl.Categorical | pl.Enum):
+        return None
+    if column.dtype == pl.String:
+        guessed = guess_format(without_missing(column), decimal)
+        if guessed is None:
+            return None
+        form = guessed
+    parsed = as_numbers(column, form)
+    return np.asarray(parsed.numbers.cast(pl.Float64).fill_null(float("nan")).to_numpy(), dtype=np.float64)
+
+
+def _refuse_infinite(y: Float, name: str) -> None:
+    bad = np.flatnonzero(np.isinf(y))
+    if bad.size:
+        raise InputError(
+            f"the target {name!r} is infinite in {bad.size} row{'s' * (bad.size > 1)}, first in row {bad[0] + 1}; "
+            "correct these cells, or leave them empty to drop the rows"
+        )
+
+
+def _whole(y: Float) -> bool:
+    known = y[~np.isnan(y)]
+    return bool(np.all(known == np.round(known)))
+
+
+def _two_classes(name: str, labels: pl.Series, numbers: Float | None, positive: str | None) -> Target:
+    found = labels.drop_nulls().unique().to_list()
+    # numbers sort as numbers: -1 before 1, 9 before 10
+    order = sorted(found, key=lambda v: (float(v) if numbers is not None else 0.0, v))
+    if positive is not None:
+        if str(positive) not in order:
+            raise InputError(
+                f"positive={positive!r} is not a class of {name!r}; its classes are {order[0]!r} and {order[1]!r}"
+            )
+        order.sort(key=lambda v: v == str(positive))
+    elif numbers is None and order[1].casefold() in NEGATIVE_WORDS and order[0].casefold() not in NEGATIVE_WORDS:
+        order.reverse()
+    y = np.where(labels.is_null().to_numpy(), np.nan, (labels == order[1]).fill_null(False).to_numpy().astype(float))
+    share = float(np.nanmean(y))
+    warnings = []
+    rarer = int(min(np.nansum(y), np.nansum(1 - y)))
+    if rarer < 20:
+        fewer = order[1] if share < 0.5 else order[0]
+        warnings.append(
+            f"Only {rarer} rows are {fewer!r}: estimates will be uncertain, and some folds may hold few of them."
+        )
+    sentence = (
+        f"The target {name!r} has two classes: the model gives the probability of {order[1]!r} "
+        f"({100 * share:.3g} % of the rows) against {order[0]!r}."
+    )
+    return Target(y, "binomial", (order[0], order[1]), sentence, tuple(warnings))
+
+
+def _not_two_classes(name: str, known: pl.Series, family: str | None) -> InputError:
+    counts = known.value_counts(sort=True, name="rows")
+    n_classes = counts.height
+    if parse_dates(known) is not None:
+        return InputError(f"the target {name!r} holds dates; expected numbers, counts or two classes")
+    shown = ", ".join(f"{v!r} ({k} rows)" for v, k in counts.head(8).iter_rows()) + (", ..." if n_classes > 8 else "")
+    what = (
+        f"family {family!r} needs numbers"
+        if family in ("gaussian", "poisson")
+        else "bridle predicts a number, a count or two classes"
+    )
+    advice = (
+        "keep the rows of two classes, or make a column that is yes for one class and no for the others"
+        if n_classes <= 50
+        else "check that it is the right column, and that its numbers use one decimal mark and no other signs"
+    )
+    return InputError(f"the target {name!r} has {n_classes} different labels: {shown}; {what}: {advice}")
+
+
+def _numeric(name: str, y: Float, distinct: int, family: str | None) -> Target:
+    known = y[~np.isnan(y)]
+    if family == "poisson" and (known.min() < 0):
+        raise InputError(
+            f"family 'poisson' needs counts, but the target {name!r} goes down to {known.min():g}; use gaussian"
+        )
+    if family == "binomial":
+        if known.min() < 0 or known.max() > 1:
+            raise InputError(
+                f"family 'binomial' needs two classes or shares between 0 and 1, but the target {name!r} has {distinct} "
+                f"different values from {known.min():g} to {known.max():g}"
+            )
+        return Target(
+            y,
+            family,
+            ("0", "1"),
+            f"The target {name!r} holds shares between 0 and 1; the model gives the expected share.",
+        )
+    counts = looks_like_counts(name, known)
+    chosen = family or ("poisson" if counts else "gaussian")
+    spread = f"mean {known.mean():.4g}, standard deviation {known.std():.4g}"
+    if chosen == "poisson":
+        why = (
+            ""
+            if family
+            else " It was taken for counts: small whole numbers with zeros and a long right tail; --family gaussian overrides."
+        )
+        return Target(y, chosen, (), f"The target {name!r} is a count ({spread}).{why}")
+    hint = ""
+    if family is None and _whole(known) and known.min() >= 0:
+        if distinct <= 10:
+            hint = " It has few whole values: if they are counts, use --family poisson; if they name classes, keep two of them."
+        elif known.max() <= 1000:
+            hint = " They are whole numbers: if they count events, use --family poisson."
+    return Target(y, chosen, (), f"The target {name!r} is numeric ({spread}).{hint}")
+
+
+def looks_like_counts(name: str, y: Float) -> bool:
+    """Tell whether numbers (n,) behave like counts, cautiously: a rating, an age or a price must not.
+
+    Whole, not negative, at least three distinct values, small (mean at most 20, maximum at most 100), with zeros in at
+    least 2 % of the rows (or a name that says count), and skewed to the right (mean above median, skewness over 0.5).
+    """
+    if not _whole(y) or y.min() < 0 or y.max() > 100 or y.mean() > 20 or len(np.unique(y)) < 3:
+        return False
+    named = any(part in name.lower() for part in COUNT_NAME)
+    if (y == 0).mean() < 0.02 and not named:
+        return False
+    sd = float(y.std())
+    skewness = float(np.mean((y - y.mean()) ** 3)) / sd**3
+    return skewness > 0.5 and bool(y.mean() > np.median(y) or named)
