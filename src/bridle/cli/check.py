@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +11,7 @@ import typer
 from bridle.cli.config import read_config
 
 if TYPE_CHECKING:
-    from bridle.data import Dataset
+    from bridle.data import Dataset, Table
 
 EPILOG = """[bold]Examples[/bold]
 
@@ -22,6 +23,8 @@ bridle check forest.joblib patients.csv --target diagnosis --trust --fail-on ove
 """
 
 PICKLES = (".joblib", ".pkl", ".pickle")
+# skops warns that a hostile tree can crash predict(); only an unfitted clone is used here, its nodes are never read
+HARMLESS = {"sklearn.tree._tree.Tree"}
 
 
 def register(app: typer.Typer) -> None:
@@ -66,14 +69,18 @@ def check(
 
     gate = parse_labels(fail_on)
     estimator = open_estimator(model, trust=trust)
-    from bridle.data import make_dataset
+    from sklearn.base import clone
+
+    from bridle.data import make_dataset, read_table
     from bridle.diagnosis import diagnose
 
-    data = make_dataset(file, target, family=family, weights=weights, groups=groups)
+    table = read_table(file)
+    data = make_dataset(table, target, family=family, weights=weights, groups=groups)
+    aside = {name for name in (target, weights, groups) if name is not None}
     with Bar(quiet=quiet) as bar:
         diagnosis = diagnose(
-            estimator,
-            features_for(estimator, data),
+            clone(estimator),
+            features_for(estimator, table, data, aside),
             data.y,
             margin=margin,
             seed=seed,
@@ -126,23 +133,23 @@ def _open_skops(path: FilePath, *, trust: bool) -> Any:
     from bridle.errors import FileFormatError, InputError, MissingExtraError
 
     try:
-        import skops.io
+        skops_io = importlib.import_module("skops.io")
     except ImportError:
         raise MissingExtraError("reading .skops needs the package skops; install it with: pip install skops") from None
     try:
-        unknown = skops.io.get_untrusted_types(file=path)
+        unknown = skops_io.get_untrusted_types(file=path)
         if unknown and not trust:
             raise InputError(
                 f"{path} holds types that skops doesn't know to be safe: {', '.join(unknown)}; add --trust"
             )
-        return skops.io.load(path, trusted=unknown)
+        return skops_io.load(path, trusted=unknown)
     except InputError:
         raise
     except Exception as error:  # skops raises many kinds for damaged files
         raise FileFormatError(f"{path} isn't a readable .skops file: {error!s:.300}") from error
 
 
-def features_for(estimator: Any, data: Dataset) -> Any:
+def features_for(estimator: Any, table: Table, data: Dataset, aside: set[str]) -> Any:
     """Give the table's features in the shape and order that the estimator was trained on.
 
     Raises
@@ -152,21 +159,22 @@ def features_for(estimator: Any, data: Dataset) -> Any:
     """
     from bridle.errors import InputError
 
-    if data.frame is None:
-        return data.matrix
+    assert table.frame is not None  # a file is never read as a bare matrix
+    frame = table.frame[data.rows]
     names = getattr(estimator, "feature_names_in_", None)
     if names is not None:
-        lacking = [name for name in names if name not in data.frame.columns]
+        lacking = [str(name) for name in names if name not in frame.columns]
         if lacking:
-            raise InputError(f"the model was trained on columns that the table lacks: {', '.join(map(str, lacking))}")
-        return _pandas(data.frame.select([str(name) for name in names]))
-    count = getattr(estimator, "n_features_in_", None)
-    if count is not None and count != data.frame.width:
+            raise InputError(f"the model was trained on columns that the table lacks: {', '.join(lacking)}")
+        return _pandas(frame.select([str(name) for name in names]))
+    others = [name for name in frame.columns if name not in aside]
+    count = getattr(estimator, "n_features_in_", len(others))
+    if count != len(others):
         raise InputError(
-            f"the model was trained on {count} columns without names; the table has {data.frame.width} "
-            "beside the target. Leave out the others"
+            f"the model was trained on {count} columns without names; the table has {len(others)} beside the target. "
+            "Give a table with those columns only, in the same order"
         )
-    return data.frame.to_numpy()
+    return frame.select(others).to_numpy()
 
 
 def _pandas(frame: Any) -> Any:

@@ -33,6 +33,7 @@ def print_study(result: StudyResult, folder: FilePath | None, *, quiet: bool = F
     console.print(headline(best.verdict, result.headline))
     console.print()
     console.print(models_table(result))
+    console.print()
     if result.gain:
         console.print(Text(result.gain))
     if best.verdict is not None and best.verdict.action:
@@ -63,27 +64,21 @@ def models_table(result: StudyResult) -> Table:
     from rich.text import Text
 
     score = score_name(result)
+    level = round(100 * result.model(result.best).holdout_loss.level)
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    table.add_column("Model", no_wrap=True)
-    table.add_column(f"CV {short_loss(result)}", justify="right", no_wrap=True)
-    table.add_column(f"Held-out {score}" if score else "Held-out loss", justify="right", no_wrap=True)
-    table.add_column("Features", justify="right", no_wrap=True)
-    table.add_column("Verdict")
+    table.add_column("Model", no_wrap=True, vertical="top")
+    table.add_column(f"CV\n{short_loss(result)}", justify="right", no_wrap=True)
+    table.add_column(f"Held-out {score or 'loss'}\n[{level} % CI]", justify="right", no_wrap=True)
+    table.add_column(f"Features\nof {result.data.n_features:,}", justify="right", no_wrap=True)
+    table.add_column("Verdict", min_width=12)
     for model in result.models:
         chosen = model.name == result.best
-        style = "bold" if chosen else ""
-        name = Text(("> " if chosen else "  ") + model.label, style=style)
+        name = Text(("> " if chosen else "  ") + model.label, style="bold" if chosen else "")
         if model.failed:
             table.add_row(name, "-", "-", "-", Text(model.failed, style="dim"))
             continue
         held = model.holdout_scores.get(score, model.holdout_loss) if score else model.holdout_loss
-        table.add_row(
-            name,
-            interval(model.cv_loss),
-            interval(held),
-            f"{model.n_nonzero:,} of {model.n_features:,}",
-            verdict_text(model),
-        )
+        table.add_row(name, short(model.cv_loss.value), interval(held), f"{model.n_nonzero:,}", verdict_text(model))
     return table
 
 
@@ -112,16 +107,18 @@ def short_loss(result: StudyResult) -> str:
 
 
 def interval(value: Interval) -> str:
-    """Write 0.912 (0.871 to 0.944); the bounds are left out where they aren't known."""
+    """Write 0.912 [0.871, 0.944]; the bounds are left out where they aren't known."""
     if not math.isfinite(value.value):
         return "-"
     if not (math.isfinite(value.lower) and math.isfinite(value.upper)):
         return short(value.value)
-    return f"{short(value.value)} ({short(value.lower)} to {short(value.upper)})"
+    return f"{short(value.value)} [{short(value.lower)}, {short(value.upper)}]"
 
 
 def short(x: float) -> str:
     """Three significant digits: 0.912, 1,520, 4.21e+10."""
+    if not math.isfinite(x):
+        return "-"
     if x == 0.0 or not 1e-4 <= abs(x) < 1e7:
         return f"{x:.3g}"
     digits = max(0, 2 - math.floor(math.log10(abs(x))))
@@ -188,7 +185,7 @@ def print_verdict(verdict: Verdict) -> None:
     table.add_column("p", justify="right")
     for c in sorted(verdict.comparisons, key=lambda c: -c.rho.value):
         name = Text(c.label, "bold" if c.alternative == verdict.alternative else "")
-        rho = f"{100 * c.rho.value:+.1f} ({100 * c.rho.lower:+.1f} to {100 * c.rho.upper:+.1f})"
+        rho = f"{100 * c.rho.value:+.1f} [{100 * c.rho.lower:+.1f}, {100 * c.rho.upper:+.1f}]"
         table.add_row(name, c.side, rho, f"{c.p_value:.3f}")
     if verdict.comparisons:
         console.print(table)
