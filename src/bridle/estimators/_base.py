@@ -1,0 +1,294 @@
+"""What the estimators share: arguments checked once, one door to the path solver, folds, and metadata routing.
+
+The classes keep scikit-learn's scale; every translation to lam (the mean loss plus lam times the penalty) is made in
+the class that needs it, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import numbers
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn import get_config
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+
+from bridle.errors import BridleWarning, InputError
+from bridle.path import Path, fit_path
+from bridle.selection import Curve, Folds
+
+Float = NDArray[np.float64]
+
+FINE, FINEST = 1e-8, 1e-12
+"""Relative gaps that the solver aims at, in the folds and in the fit that is kept, whatever larger ``tol`` is given.
+
+A gap is quadratic in the error of the coefficients, so the last digits are cheap, and nobody has to know this to get
+six correct figures. ``tol`` says when to warn."""
+
+PATIENCE = {"gaussian": 100, "binomial": 1000, "poisson": 1000}
+"""Inner sweeps granted for each iteration that the caller allows (a pass over the data; a Newton step)."""
+
+
+# Arguments ------------------------------------------------------------------------------------------------------
+
+
+def refuse(owner: object, name: str, value: object, expected: str) -> InputError:
+    """Return the error for a parameter that can't be used."""
+    return InputError(f"{type(owner).__name__}: {name} must be {expected}; got {value!r}. Change it with set_params.")
+
+
+def check_number(
+    owner: object,
+    name: str,
+    low: float = -np.inf,
+    high: float = np.inf,
+    *,
+    above: bool = False,
+    integer: bool = False,
+    none: bool = False,
+) -> None:
+    """Refuse a parameter that isn't a number of [low, high], or of (low, high] if ``above``."""
+    value = getattr(owner, name)
+    if value is None and none:
+        return
+    kind = numbers.Integral if integer else numbers.Real
+    fine = isinstance(value, kind) and not isinstance(value, bool | np.bool_)
+    if not fine or not (low < value if above else low <= value) or not value <= high:
+        left = f"> {low:g}" if above else f">= {low:g}"
+        right = "" if high == np.inf else f" and <= {high:g}"
+        raise refuse(owner, name, value, f"{'a whole number' if integer else 'a number'} {left}{right}")
+
+
+def check_flags(owner: object, *names: str) -> None:
+    """Refuse parameters that aren't True or False."""
+    for name in names:
+        value = getattr(owner, name, False)
+        if not isinstance(value, bool | np.bool_):
+            raise refuse(owner, name, value, "True or False")
+
+
+def check_choice(owner: object, name: str, choices: Sequence[str | None]) -> None:
+    """Refuse a parameter that isn't one of ``choices``."""
+    value = getattr(owner, name)
+    if not (value is None or isinstance(value, str)) or value not in choices:
+        raise refuse(owner, name, value, f"one of {', '.join(map(repr, choices))}")
+
+
+def check_grid(owner: object, name: str, values: Any, *, positive: bool = False) -> Float:
+    """Return a grid of finite penalties as (L,) floats in the order given."""
+    try:
+        grid = np.atleast_1d(np.asarray(values, dtype=np.float64))
+    except (TypeError, ValueError):
+        raise refuse(owner, name, values, "numbers") from None
+    low = grid > 0.0 if positive else grid >= 0.0
+    if grid.ndim != 1 or grid.size == 0 or not np.all(low):
+        raise refuse(owner, name, values, f"a list of numbers {'> 0' if positive else '>= 0'}")
+    return grid
+
+
+def check_solver_controls(owner: Any) -> None:
+    """Check the parameters that steer scikit-learn's solvers; bridle's takes from them what has a meaning here."""
+    check_number(owner, "tol", 0.0)
+    check_flags(owner, "fit_intercept", "copy_X", "warm_start", "positive", "standardize")
+    if hasattr(owner, "selection"):
+        check_choice(owner, "selection", ("cyclic", "random"))
+    if hasattr(owner, "random_state"):
+        check_random_state(owner.random_state)
+
+
+def check_precompute(owner: Any, p: int) -> str:
+    """Return the path's mode; a Gram matrix is checked for its shape and then computed afresh, with the weights in."""
+    value = owner.precompute
+    if isinstance(value, bool | np.bool_) or (isinstance(value, str) and value == "auto"):
+        return "auto"
+    shape = np.shape(value)
+    if shape != (p, p):
+        raise refuse(owner, "precompute", f"an object of shape {shape}", f"True, False, 'auto' or a ({p}, {p}) array")
+    return "auto"
+
+
+def check_weight(sample_weight: ArrayLike | None, n: int) -> Float | None:
+    """Return the weights, (n,), or None; a scalar means equal weights."""
+    if sample_weight is None or isinstance(sample_weight, numbers.Number):
+        return None
+    w = np.asarray(sample_weight, dtype=np.float64)
+    if w.shape != (n,):
+        raise InputError(f"sample_weight must be a 1D array with one number per row, shape ({n},); got shape {w.shape}")
+    if not np.all(np.isfinite(w)) or np.any(w < 0.0):
+        raise InputError("sample_weight must hold finite numbers >= 0; remove or correct the others")
+    if not np.any(w > 0.0):
+        raise InputError("sample_weight is zero for every row: at least one weight must be above zero")
+    return w
+
+
+def check_offset(offset: ArrayLike | None, n: int) -> Float | None:
+    """Return the offset, (n,), or None."""
+    if offset is None:
+        return None
+    o = np.asarray(offset, dtype=np.float64)
+    o = np.full(n, float(o)) if o.ndim == 0 else o
+    if o.shape != (n,) or not np.all(np.isfinite(o)):
+        raise InputError(f"offset must hold one finite number per row, shape ({n},); got shape {o.shape}")
+    return o
+
+
+def check_training_data(estimator: Any, X: Any, y: Any, *, multi_output: bool = False) -> tuple[Any, Float]:
+    """Validate X, (n, p), and a numeric y, (n,) or (n, t), once; sets n_features_in_ and feature_names_in_."""
+    X, y = validate_data(
+        estimator,
+        X,
+        y,
+        accept_sparse=["csc", "csr"],
+        dtype=[np.float64, np.float32],
+        accept_large_sparse=False,
+        multi_output=multi_output,
+        y_numeric=True,
+    )
+    return X, np.asarray(y, dtype=np.float64)
+
+
+# The door to the solver -----------------------------------------------------------------------------------------
+
+
+def bounds(estimator: Any) -> tuple[Any, Any]:
+    """Return (lower, upper) with ``positive`` in them."""
+    lower = estimator.lower
+    if getattr(estimator, "positive", False):
+        lower = np.maximum(lower, 0.0)
+    return lower, estimator.upper
+
+
+def path_options(estimator: Any, family: str = "gaussian", finest: float = FINEST) -> dict[str, Any]:
+    """Return the keyword arguments of ``fit_path`` that the estimator's parameters say."""
+    lower, upper = bounds(estimator)
+    allowed = estimator.max_iter
+    return {
+        "family": family,
+        "fit_intercept": bool(estimator.fit_intercept),
+        "standardize": bool(estimator.standardize),
+        "penalty_factor": estimator.penalty_factor,
+        "lower": lower,
+        "upper": upper,
+        "tol": min(max(float(estimator.tol), 1e-14), finest),
+        "max_iter": 100_000 if allowed is None else PATIENCE[family] * max(int(allowed), 1),
+    }
+
+
+def fit_at(X: Any, y: Float, lambdas: ArrayLike, options: Mapping[str, Any]) -> Path:
+    """Fit the path at ``lambdas``, largest first; the only call of ``fit_path`` in this package."""
+    with quiet_about_gaps():
+        return fit_path(X, y, lambdas=np.asarray(lambdas, dtype=np.float64), **options)
+
+
+@contextlib.contextmanager
+def quiet_about_gaps() -> Iterator[None]:
+    """Silence the path's own warning: its tolerance is finer than the caller's, who is warned by the estimator."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*missed the relative gap", category=BridleWarning)
+        yield
+
+
+def warn_unless_converged(estimator: Any, relative_gap: ArrayLike, advice: str = "") -> None:
+    """Give scikit-learn's ConvergenceWarning where the certificate misses the estimator's ``tol``."""
+    gap = np.atleast_1d(np.asarray(relative_gap, dtype=np.float64))
+    missed = ~(gap <= max(float(estimator.tol), FINE))  # below this a missed tol is rounding, not a wrong answer
+    if missed.any():
+        worst = float(np.nanmax(gap)) if np.isfinite(gap).any() else np.nan
+        warnings.warn(
+            f"{type(estimator).__name__} did not converge for {int(missed.sum())} of {gap.size} penalties: the relative "
+            f"duality gap is {worst:.3g}, above tol={estimator.tol:g}. {advice or 'Increase max_iter, or scale X.'}",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
+
+
+# Folds and routing ----------------------------------------------------------------------------------------------
+
+
+def route(estimator: Any, method: str, params: Mapping[str, Any], **always: Any) -> Any:
+    """Return the routed parameters of ``method``, or None where routing is off.
+
+    With routing off only ``groups`` may come, and it goes to the splitter.
+    """
+    if get_config()["enable_metadata_routing"]:
+        return process_routing(estimator, method, **always, **params)
+    unknown = sorted(set(params) - {"groups"})
+    if unknown:
+        raise InputError(
+            f"{type(estimator).__name__}.{method} got {', '.join(unknown)}: only sample_weight and groups are passed on "
+            "as they are; for others enable metadata routing with sklearn.set_config(enable_metadata_routing=True)"
+        )
+    return None
+
+
+def split_rows(splitter: Any, X: Any, y: Any, routed: Any, params: Mapping[str, Any]) -> Folds:
+    """Return the folds of a scikit-learn splitter as :class:`Folds`."""
+    extra = dict(routed.splitter.split) if routed is not None else {k: v for k, v in params.items() if v is not None}
+    pairs = tuple((np.asarray(a), np.asarray(b)) for a, b in splitter.split(X, y, **extra))
+    pairs = tuple(tuple(np.flatnonzero(r) if r.dtype == bool else r for r in pair) for pair in pairs)  # type: ignore[misc]
+    if not pairs:
+        raise InputError("cv gave no folds: expected at least one pair of (train, test) rows")
+    return Folds(pairs=pairs, description=f"{len(pairs)} folds from {splitter!r}", n_repeats=1, seed=0)
+
+
+def splitter_router(estimator: Any, splitter: Any) -> MetadataRouter:
+    """Return a router that sends fit's metadata to the splitter."""
+    mapping = MethodMapping().add(caller="fit", callee="split")
+    return MetadataRouter(owner=estimator).add_self_request(estimator).add(splitter=splitter, method_mapping=mapping)
+
+
+def count_folds_equally(curve: Curve) -> Curve:
+    """Return the curve with equal weight for every fold, as scikit-learn averages."""
+    return dataclasses.replace(curve, test_weight=np.ones_like(curve.test_weight))
+
+
+# Prediction -----------------------------------------------------------------------------------------------------
+
+
+class LinearPrediction(BaseEstimator):  # type: ignore[misc]
+    """eta = X coef_' + intercept_, and the parts of an estimator that all of them have."""
+
+    def _linear_predictor(self, X: Any, offset: ArrayLike | None = None) -> Any:
+        """(n,) or (n, t) linear predictor of validated X."""
+        check_is_fitted(self)
+        X = validate_data(self, X, accept_sparse=["csr", "csc"], dtype=[np.float64, np.float32], reset=False)
+        eta = X @ self.coef_.T + self.intercept_
+        o = check_offset(offset, X.shape[0])
+        return eta if o is None else eta + (o if eta.ndim == 1 else o[:, None])
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+def one_column(y: Any) -> Any:
+    """Return a single target as (n,), warning as scikit-learn does for a column vector."""
+    return column_or_1d(y, warn=True)
+
+
+def refuse_many_targets(estimator: object, t: int) -> InputError:
+    """Return the error for a class that chooses one alpha and was given several targets."""
+    return InputError(
+        f"{type(estimator).__name__} takes one target, and y has {t} columns; fit one estimator for each, for example "
+        "with sklearn.multioutput.MultiOutputRegressor"
+    )
+
+
+def objective_at(path: Path, lam: float) -> str:
+    """Return the objective in one line, with its numbers."""
+    return f"{path.objective},  lam = {lam:.6g}"
+
+
+def drop_axis(values: Sequence[Any]) -> Any:
+    """Return the only element of a sequence of length one, or the sequence as an array."""
+    return values[0] if len(values) == 1 else np.asarray(values)

@@ -1,0 +1,18 @@
+"""scikit-learn's own conformance suite, without a single exemption."""
+
+import warnings
+
+import pytest
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import bridle.estimators as estimators
+
+ALL = [getattr(estimators, name)() for name in estimators.__all__]
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
+@parametrize_with_checks(ALL)
+def test_conforms(estimator, check):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the checks feed data that nobody would: what counts is what they assert
+        check(estimator)
