@@ -1,0 +1,226 @@
+"""What to see in each chart, in plain words made from its numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from bridle.diagnosis.verdict import LearningCurve, Verdict
+from bridle.report.look import parameter_phrase, parameter_symbol
+from bridle.report.numbers import count, listing, num, percent, plural
+from bridle.report.svg import finite
+from bridle.results import (
+    Coefficient,
+    CurveSummary,
+    HoldoutPoints,
+    ModelResult,
+    PathSummary,
+    SampleSize,
+    StudyResult,
+    Swap,
+)
+
+
+def curve_caption(curve: CurveSummary) -> str:
+    """Say how sharp the choice is, and where training and held-out error part."""
+    symbol, best = parameter_symbol(curve.parameter), curve.index_min
+    said = [_flatness(curve, symbol)]
+    last = len(curve.values) - 1
+    rise = curve.mean[last] / curve.mean[best] - 1 if curve.mean[best] > 0 else math.nan
+    if best == last:
+        said.append("The error still falls at the flexible end: a wider range of values may do better.")
+    elif best == 0:
+        said.append("The simplest model has the lowest error: the features add nothing that carries over to new rows.")
+    elif math.isfinite(rise) and rise > 0.02 and curve.train[last] < curve.train[best]:
+        said.append(
+            f"To the right of the lowest point the training error keeps falling while the held-out error rises "
+            f"by {percent(rise)}: that is overfitting, made visible."
+        )
+    return " ".join(said)
+
+
+def _flatness(curve: CurveSummary, symbol: str) -> str:
+    best = curve.index_min
+    limit = curve.mean[best] + curve.standard_error[best]
+    if not math.isfinite(limit):
+        return "The curve has no standard errors, so how sharp its lowest point is can't be told."
+    a = b = best
+    while a > 0 and curve.mean[a - 1] <= limit:
+        a -= 1
+    while b < len(curve.values) - 1 and curve.mean[b + 1] <= limit:
+        b += 1
+    first, last = curve.values[a], curve.values[b]
+    if a == b:
+        return f"The lowest point is sharp: only {symbol} = {num(first)} is within one standard error of the best."
+    ratio = max(first, last) / min(first, last) if min(first, last) > 0 else math.inf
+    if ratio >= 10:
+        return (
+            f"The curve is flat: from {symbol} = {num(first)} to {num(last)} the error stays within one standard error "
+            f"of the best, so the exact choice hardly matters."
+        )
+    return f"From {symbol} = {num(first)} to {num(last)} the error stays within one standard error of the best."
+
+
+def path_caption(path: PathSummary, curve: CurveSummary) -> str:
+    """Say which features enter first, what is left at the chosen value, and which are least settled."""
+    if not path.features:
+        return "There is no feature to draw."
+    kept = [n for n, row in zip(path.features, path.coefficients, strict=True) if row[curve.index_chosen] != 0]
+    said = ["Each line is one feature; left of its start it is out of the model."]
+    starts = {
+        n: next(i for i, v in enumerate(row) if v != 0)
+        for n, row in zip(path.features, path.coefficients, strict=True)
+        if any(row)
+    }
+    if starts and max(starts.values()) > min(starts.values()):
+        first = [n for n, i in sorted(starts.items(), key=lambda s: s[1])][:3]
+        said.append(f"First to come in: {listing(first)}.")
+        said.append(f"At the chosen value {len(kept)} of the {len(path.features)} drawn are in.")
+    else:
+        said = ["Each line is one feature. This penalty shrinks all of them and leaves none out."]
+    if path.bootstrap:
+        said.append(
+            f"The faint lines are the same fit on {plural(len(path.bootstrap), 'resampled table')}: "
+            f"where a bundle is wide, the data do not pin the effect down."
+        )
+    return " ".join(said)
+
+
+def forest_caption(verdict: Verdict) -> str:
+    """Say how many alternatives are better, equal and worse within the margin."""
+    known = [c for c in verdict.comparisons if math.isfinite(c.rho.value)]
+    if not known:
+        return "There was no alternative to compare with."
+    better = [c.label for c in known if c.rho.lower > 0 and c.rho.value > verdict.margin]
+    worse = [c.label for c in known if c.rho.upper < 0]
+    close = [c for c in known if c.rho.upper < verdict.margin and c.label not in worse]
+    said = [
+        f"Right of zero, the alternative has the lower error. The shaded band is the margin of ±{percent(verdict.margin)} "
+        f"within which a difference does not matter in practice."
+    ]
+    if better:
+        said.append(f"Clearly better than this model: {listing(better)}.")
+    else:
+        said.append("No alternative is clearly better than this model.")
+    if worse:
+        said.append(f"Clearly worse: {listing(worse)}.")
+    if close:
+        said.append(f"{plural(len(close), 'alternative')} shown to be no better by more than the margin.")
+    return " ".join(said)
+
+
+def lambda_caption(values: Sequence[float], model: ModelResult) -> str:
+    """Say the range that the parameter was chosen from on resampled rows."""
+    there = sorted(finite(values))
+    if not there:
+        return "not resampled"
+    low, high = there[len(there) // 4], there[(3 * len(there)) // 4]
+    symbol = parameter_symbol(model.parameter)
+    spread = high / low if low > 0 else math.inf
+    word = "stable" if spread <= 3 else "fairly stable" if spread <= 10 else "unstable"
+    return f"{word}: half of {len(there)} resampled fits chose {symbol} from {num(low, 2)} to {num(high, 2)}"
+
+
+def stability_caption(coefficients: Sequence[Coefficient]) -> str:
+    """Say which features would be picked again."""
+    known = [c for c in coefficients if math.isfinite(c.selection_frequency)]
+    if not known:
+        return "The fit was not resampled, so how often each feature would be picked again is not known."
+    always = [c.feature for c in known if c.selection_frequency >= 0.9]
+    rarely = [c.feature for c in known if c.selection_frequency < 0.5]
+    flips = [c.feature for c in known if math.isfinite(c.sign_consistency) and c.sign_consistency < 0.9]
+    said = [f"{len(always)} of {plural(len(known), 'feature')} picked in at least 90 % of resampled tables."]
+    if rarely:
+        said.append(f"Picked in fewer than half, so by chance as much as by merit: {listing(rarely)}.")
+    if flips:
+        said.append(f"The direction of the effect is not settled for {listing(flips)}.")
+    return " ".join(said)
+
+
+def learning_caption(curve: LearningCurve) -> str:
+    """Say whether more rows would help."""
+    points = [(n, t.value, r.value) for n, t, r in zip(curve.n_train, curve.test, curve.train, strict=True)]
+    points = [p for p in points if math.isfinite(p[1])]
+    if len(points) < 2:
+        return "There are too few points to tell whether more rows would help."
+    (n0, before, _), (n1, after, train) = points[-2], points[-1]
+    slope = (before - after) / after if after > 0 else math.nan
+    said = []
+    if math.isfinite(slope) and slope > 0.02:
+        said.append(
+            f"The held-out error is still falling: {percent(slope)} from {count(n0)} to {count(n1)} rows. "
+            f"More rows would help."
+        )
+    else:
+        said.append(f"The held-out error has levelled off by {count(n1)} rows: more rows like these would change little.")
+    gap = after - train
+    if math.isfinite(gap) and after > 0:
+        said.append(f"The distance between the lines, {num(gap)}, is how much the training error flatters the model.")
+    return " ".join(said)
+
+
+def calibration_caption(points: HoldoutPoints, verdict: Verdict | None) -> str:
+    """Say whether predictions are too extreme or too timid."""
+    slope = verdict.calibration_slope if verdict else None
+    inside = [b for b in points.calibration if b.lower <= b.predicted <= b.upper]
+    said = [
+        f"On the diagonal, what is predicted is what happens. {len(inside)} of {plural(len(points.calibration), 'group')} "
+        f"agree with it within the interval."
+    ]
+    if slope is not None and math.isfinite(slope.value):
+        low, high = slope.lower, slope.upper
+        if math.isfinite(high) and high < 1:
+            said.append(f"The slope is {num(slope.value)}, below 1: the predictions are too extreme.")
+        elif math.isfinite(low) and low > 1:
+            said.append(f"The slope is {num(slope.value)}, above 1: the predictions are too timid.")
+        else:
+            said.append(f"The slope is {num(slope.value)}, and 1 is not ruled out: neither too extreme nor too timid.")
+    return " ".join(said)
+
+
+def residual_caption(points: HoldoutPoints, family: str) -> str:
+    """Say how many residuals are far out."""
+    there = finite(points.residual)
+    if not there:
+        return "There are no residuals to draw."
+    spread = math.sqrt(sum(r * r for r in there) / len(there)) or 1.0
+    far = sum(1 for r in there if abs(r) > 3 * spread)
+    said = "A shapeless cloud around zero is good; a bend or a funnel is structure that the model missed."
+    if family == "binomial":
+        said = "With two classes there are two bands, one a class; rows far from zero are those the model got badly wrong."
+    tail = "none is" if far == 0 else "1 row is" if far == 1 else f"{far} rows are"
+    return f"{said} Of {len(there)} rows drawn, {tail} more than three typical residuals from zero."
+
+
+def sample_caption(size: SampleSize) -> str:
+    """Say whether the rows reach what the criteria ask for."""
+    if size.riley_required > 0 and size.n < size.riley_required:
+        return (
+            f"The table has {plural(size.n, 'row')}; the strictest criterion asks for {count(size.riley_required)}. "
+            f"Regularisation makes up for part of the shortfall, not for all of it."
+        )
+    if size.riley_required > 0:
+        return f"The table has {plural(size.n, 'row')}, and every criterion asks for fewer."
+    return f"The table has {plural(size.n, 'row')}."
+
+
+def swap_caption(swaps: Sequence[Swap]) -> str:
+    """Say how many swaps are all but free."""
+    free = [s for s in swaps if math.isfinite(s.cost.lower) and s.cost.lower <= 0]
+    if not free:
+        return "Each of these swaps would cost accuracy; the features chosen are not interchangeable with their neighbours."
+    return (
+        f"{len(free)} of {plural(len(swaps), 'swap')} can't be told from free: which of the two features is in the model "
+        f"is close to a coin toss, so do not read a cause into it."
+    )
+
+
+def gain_caption(result: StudyResult) -> str:
+    """Say what the marks of the first comparison are."""
+    held = any(math.isfinite(m.holdout_loss.value) for m in result.models)
+    if held:
+        return (
+            f"Filled marks: error on {plural(result.data.n_holdout, 'row')} that no model saw while it was fitted, with "
+            f"its interval. Open marks: error by {result.folds}. Further left is better."
+        )
+    return f"No rows were held out: marks are the error by {result.folds}. Further left is better."

@@ -1,0 +1,1 @@
+"""The report's charts: each takes frozen results and returns static SVG."""

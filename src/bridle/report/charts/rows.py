@@ -1,0 +1,105 @@
+"""Rows of charts that are tables: a dot with its interval, a bar; every row of a chart shares one scale."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from markupsafe import Markup
+
+from bridle.diagnosis.verdict import Interval
+from bridle.report.numbers import tick_labels
+from bridle.report.svg import Plot, Scale, el, finite, linear_ticks, mark, padded, strip, text
+
+ROW = 26
+
+
+def interval_scale(items: Sequence[Interval], anchors: Sequence[float] = (), widest: float = math.inf) -> Scale:
+    """Return the common scale of some intervals; ends further out than ``widest`` are cut, values never."""
+    values = [*finite(i.value for i in items), *anchors]
+    ends = [v for i in items for v in finite((i.lower, i.upper))]
+    if not values:
+        return Scale(0.0, 1.0)
+    low = min(min(values), max(min([*ends, min(values)]), -widest))
+    high = max(max(values), min(max([*ends, max(values)]), widest))
+    return Scale(*padded(low, high))
+
+
+def _row(scale: Scale) -> Plot:
+    return Plot(scale, Scale(0, 1), ROW)
+
+
+def dot_row(
+    it: Interval,
+    scale: Scale,
+    *,
+    shape: str = "circle",
+    reference: float | None = None,
+    zone: tuple[float, float] | None = None,
+    second: float | None = None,
+) -> Markup:
+    """Draw a value with its interval; ``second`` is an open mark (another estimate) on the same row."""
+    plot, mid = _row(scale), ROW / 2
+    parts: list[Markup] = []
+    if zone is not None:
+        a, b = (min(max(scale(v), 0.0), 1.0) for v in zone)
+        parts.append(
+            el("rect", x=f"{100 * a:.2f}%", width=f"{100 * (b - a):.2f}%", y=0, height=ROW, class_="zone-balanced")
+        )
+    if reference is not None and 0 <= scale(reference) <= 1:
+        at = plot.across(reference)
+        parts.append(el("line", x1=at, x2=at, y1=0, y2=ROW, class_="zero"))
+    if math.isfinite(it.lower) and math.isfinite(it.upper):
+        ends = (max(it.lower, scale.start), min(it.upper, scale.stop))
+        a, b = plot.across(ends[0]), plot.across(ends[1])
+        if ends[0] < ends[1]:
+            parts.append(el("line", x1=a, x2=b, y1=mid, y2=mid, class_="whisker"))
+        for value, end, tip in ((it.lower, a, "M6,-4L0,0L6,4"), (it.upper, b, "M-6,-4L0,0L-6,4")):
+            if not scale.start <= value <= scale.stop:
+                parts.append(el("svg", el("path", d=tip, class_="whisker"), x=end, y=mid, class_="at"))
+    if second is not None and math.isfinite(second) and 0 <= scale(second) <= 1:
+        parts.append(mark(shape, plot.across(second), mid, class_="at open"))
+    if math.isfinite(it.value):
+        parts.append(_value_mark(plot, it.value, shape))
+    return strip(*parts, height=ROW)
+
+
+def _value_mark(plot: Plot, value: float, shape: str) -> Markup:
+    if plot.x.start <= value <= plot.x.stop:
+        return mark(shape, plot.across(value), ROW / 2)
+    right = value > plot.x.stop
+    tip = el("path", d="M-9,-6L0,0L-9,6z" if right else "M9,-6L0,0L9,6z", class_="mark")
+    return el("svg", tip, x="100%" if right else "0%", y=ROW / 2, class_="at")
+
+
+def scale_row(scale: Scale, as_percent: bool = False, about: int = 4) -> Markup:
+    """Draw the axis that closes a chart made of rows."""
+    plot = _row(scale)
+    ticks = linear_ticks(scale.start, scale.stop, about)
+    parts = [el("line", x1=0, x2="100%", y1=1, y2=1, class_="axis")]
+    for t, shown in zip(ticks, tick_labels(ticks, as_percent), strict=True):
+        at = plot.across(t)
+        side = "start" if scale(t) < 0.06 else "end" if scale(t) > 0.94 else "mid"
+        parts += [el("line", x1=at, x2=at, y1=1, y2=6, class_="axis"), text(at, 19, shown, class_=f"tick {side}")]
+    return strip(*parts, height=24)
+
+
+def share_bar(share: float) -> Markup:
+    """Draw a share of one as a bar on its track."""
+    width = 100 * min(max(share, 0.0), 1.0) if math.isfinite(share) else 0.0
+    return strip(
+        el("rect", x=0, y=7, width="100%", height=10, rx=5, class_="track"),
+        el("rect", x=0, y=7, width=f"{width:.2f}%", height=10, rx=5, class_="bar"),
+        height=24,
+    )
+
+
+def amount_bar(value: float, most: float, line: float | None = None, css: str = "bar") -> Markup:
+    """Draw an amount as a bar from zero, with a line that it is to be held against."""
+    top = most * 1.05 if most > 0 else 1.0
+    width = 100 * min(max(value / top, 0.0), 1.0) if math.isfinite(value) else 0.0
+    parts = [el("rect", x=0, y=7, width=f"{width:.2f}%", height=10, rx=2, class_=css)]
+    if line is not None:
+        at = f"{100 * line / top:.2f}%"
+        parts.append(el("line", x1=at, x2=at, y1=0, y2=24, class_="pin chosen"))
+    return strip(*parts, height=24)

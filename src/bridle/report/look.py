@@ -1,0 +1,79 @@
+"""Identity of each technique and outcome: one colour class, one shape, one word; never colour alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bridle.diagnosis.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a model is told apart in every chart."""
+
+    css: str  # class that sets --accent
+    shape: str  # mark
+
+
+_LOOKS = {
+    "null": Look("m-null", "cross"),
+    "unregularised": Look("m-free", "triangle"),
+    "ridge": Look("m-ridge", "square"),
+    "lasso": Look("m-lasso", "circle"),
+    "elastic net": Look("m-enet", "diamond"),
+    "dropout": Look("m-dropout", "triangle"),
+}
+
+
+def look(model: str) -> Look:
+    """Return the identity of ``model``."""
+    return _LOOKS.get(model, Look("m-other", "circle"))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A verdict's or a check's icon, word and colour class."""
+
+    icon: str
+    word: str
+    css: str
+
+
+_LABELS = {
+    "no signal": Outcome("○", "No signal", "v-none"),
+    "overfitting": Outcome("▲", "Overfitting", "v-over"),
+    "underfitting": Outcome("▼", "Underfitting", "v-under"),
+    "balanced": Outcome("✓", "Balanced", "v-balanced"),
+    "undetermined": Outcome("?", "Undetermined", "v-open"),
+}
+_STATUS = {
+    "pass": Outcome("✓", "pass", "s-pass"),
+    "warn": Outcome("!", "warning", "s-warn"),
+    "fail": Outcome("✕", "fail", "s-fail"),
+    "not applicable": Outcome("–", "not applicable", "s-na"),
+}
+
+
+def outcome(verdict: Verdict | None) -> Outcome:
+    """Return the look of a verdict, with its lean where it is undetermined."""
+    if verdict is None:
+        return Outcome("–", "No verdict", "v-open")
+    known = _LABELS.get(verdict.label, Outcome("?", verdict.label.capitalize(), "v-open"))
+    if verdict.label == "undetermined" and verdict.lean:
+        return Outcome(known.icon, f"Undetermined, leaning {verdict.lean}", known.css)
+    return known
+
+
+def status(name: str) -> Outcome:
+    """Return the look of a check's status."""
+    return _STATUS.get(name, Outcome("?", name, "s-na"))
+
+
+def parameter_symbol(parameter: str) -> str:
+    """Return the sign of a complexity parameter: λ for lambda, its own name otherwise."""
+    return "λ" if parameter == "lambda" else parameter
+
+
+def parameter_phrase(parameter: str) -> str:
+    """Name a complexity parameter for people."""
+    return "penalty strength λ" if parameter == "lambda" else parameter

@@ -1,0 +1,159 @@
+"""Numbers as people read them: significant digits, per cent, intervals, and tick positions for axes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from bridle.diagnosis.verdict import Interval
+
+MISSING = "–"
+MINUS = "\u2212"
+THIN = "\u202f"  # narrow no-break space: before % and between thousands
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def num(value: float | None, digits: int = 3, signed: bool = False) -> str:
+    """Write ``value`` with ``digits`` significant digits, powers of ten where plain digits would be long."""
+    if value is None or not math.isfinite(value):
+        return MISSING
+    sign = MINUS if value < 0 else "+" if signed and value > 0 else ""
+    return sign + _magnitude(abs(value), digits)
+
+
+def _magnitude(value: float, digits: int) -> str:
+    if value == 0:
+        return "0"
+    value = float(f"{value:.{digits - 1}e}")
+    exponent = math.floor(math.log10(value))
+    if exponent < -4 or exponent > 8:
+        mantissa = f"{value / 10.0**exponent:.{digits - 1}f}"
+        mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
+        power = f"10{str(exponent).translate(_SUPERSCRIPT)}"
+        return power if mantissa == "1" else f"{mantissa}{THIN}×{THIN}{power}"
+    decimals = max(digits - 1 - exponent, 0)
+    text = f"{value:,.{decimals}f}".replace(",", THIN)
+    if float(value).is_integer() and decimals and value >= 10:
+        return f"{value:,.0f}".replace(",", THIN)
+    return text
+
+
+def count(value: float) -> str:
+    """Write a whole number with its thousands set apart."""
+    return MISSING if not math.isfinite(value) else f"{value:,.0f}".replace(",", THIN).replace("-", MINUS)
+
+
+def percent(value: float, signed: bool = False) -> str:
+    """Write a share as per cent: one decimal below 10 %, none above."""
+    if not math.isfinite(value):
+        return MISSING
+    scaled = 100 * value
+    decimals = 0 if abs(scaled) >= 9.95 or scaled == 0 else 1
+    text = f"{abs(scaled):,.{decimals}f}".replace(",", THIN)
+    text = text.removesuffix(".0") or text
+    nothing = float(text.replace(THIN, "")) == 0
+    sign = "" if nothing else MINUS if scaled < 0 else "+" if signed else ""
+    return f"{sign}{text}{THIN}%"
+
+
+def interval(it: Interval, digits: int = 3) -> str:
+    """Write "0.12 (0.10 to 0.15)", or the number alone where there is no interval."""
+    if not _has_ends(it):
+        return num(it.value, digits)
+    return f"{num(it.value, digits)} ({num(it.lower, digits)} to {num(it.upper, digits)})"
+
+
+def percent_interval(it: Interval, signed: bool = True) -> str:
+    """Write "+17 % (+8 % to +27 %)", or the number alone where there is no interval."""
+    if not _has_ends(it):
+        return percent(it.value, signed)
+    return f"{percent(it.value, signed)} ({percent(it.lower, signed)} to {percent(it.upper, signed)})"
+
+
+def _has_ends(it: Interval) -> bool:
+    return math.isfinite(it.lower) and math.isfinite(it.upper)
+
+
+def p_value(p: float) -> str:
+    """Write a p-value, never as zero."""
+    if not math.isfinite(p):
+        return MISSING
+    return f"<{THIN}0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
+
+
+def seconds(value: float) -> str:
+    """Write a duration."""
+    if not math.isfinite(value):
+        return MISSING
+    if value < 1:
+        return f"{1000 * value:.0f} ms"
+    return f"{value:.1f} s" if value < 90 else f"{value / 60:.1f} min"
+
+
+def plural(n: int, one: str, many: str | None = None) -> str:
+    """Write a count with its noun: "1 feature", "12 features"."""
+    return f"{count(n)} {one if n == 1 else many or one + 's'}"
+
+
+def short(text: str, limit: int = 20) -> str:
+    """Cut a long name in the middle, where names differ least."""
+    if len(text) <= limit:
+        return text
+    tail = (limit - 1) * 2 // 5
+    return f"{text[: limit - 1 - tail].rstrip()}…{text[-tail:].lstrip()}"
+
+
+def listing(names: Sequence[str], most: int = 4) -> str:
+    """Join names as English does: "a, b and c", or "a, b, c, d and 7 more"."""
+    shown = list(names[:most])
+    if len(names) > most:
+        return f"{', '.join(shown)} and {len(names) - most} more"
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}" if shown else "none"
+
+
+def linear_ticks(low: float, high: float, about: int = 5) -> list[float]:
+    """Return round tick values (1, 2 or 5 times a power of ten apart) within [low, high]."""
+    if not (math.isfinite(low) and math.isfinite(high)) or high <= low:
+        return [low] if math.isfinite(low) else []
+    raw = (high - low) / max(about, 1)
+    base = 10.0 ** math.floor(math.log10(raw))
+    step = next(m * base for m in (1, 2, 5, 10) if m * base >= raw * 0.999)
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [round(k * step, 12 - math.floor(math.log10(step))) for k in range(first, last + 1)]
+
+
+def log_ticks(low: float, high: float, about: int = 6) -> list[float]:
+    """Return powers of ten within [low, high]; 1-2-5 or 1-3 steps where few decades are in sight."""
+    a, b = math.log10(low), math.log10(high)
+    first, last = math.floor(a - 1e-9), math.ceil(b + 1e-9)
+    decades = b - a
+    if decades < 1:
+        ticks = linear_ticks(low, high, about)
+        return [t for t in ticks if t > 0]
+    mantissas = (1, 2, 5) if decades < 1.7 else (1, 3) if decades < 2.5 else (1,)
+    ticks = [float(f"{m}e{e}") for e in range(first, last + 1) for m in mantissas]
+    ticks = [t for t in ticks if low * (1 - 1e-9) <= t <= high * (1 + 1e-9)]
+    stride = max(1, math.ceil(len(ticks) / (about + 1)))
+    return ticks[::stride]
+
+
+def tick_labels(ticks: Sequence[float], as_percent: bool = False) -> list[str]:
+    """Label the ticks of one axis with the same number of decimals."""
+    if as_percent:
+        ticks = [100 * t for t in ticks]
+    steps = [abs(b - a) for a, b in zip(ticks, ticks[1:], strict=False) if b != a]
+    step = min(steps) if steps else max((abs(t) for t in ticks), default=1.0) or 1.0
+    largest = max((abs(t) for t in ticks), default=0.0)
+    if largest >= 1e7 or 0 < largest < 1e-4:
+        labels = [num(t, 2) for t in ticks]
+    else:
+        decimals = max(0, -math.floor(math.log10(step) + 1e-9))
+        if decimals and any(abs(t * 10**decimals - round(t * 10**decimals)) > 1e-6 for t in ticks):
+            decimals += 1
+        labels = [_fixed(t, decimals) for t in ticks]
+    return [f"{text}{THIN}%" for text in labels] if as_percent else labels
+
+
+def _fixed(value: float, decimals: int) -> str:
+    text = f"{abs(value):,.{decimals}f}".replace(",", THIN)
+    return MINUS + text if value < 0 and float(text.replace(THIN, "")) else text

@@ -1,0 +1,111 @@
+"""Lays the study out as a page: templates, style and script become one document under a strict policy."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import math
+from importlib import resources
+
+import jinja2
+from markupsafe import Markup
+
+from bridle.diagnosis.verdict import Verdict
+from bridle.report import captions, numbers, views
+from bridle.report.charts import curve, fit, gauge, paths
+from bridle.report.look import look, outcome, parameter_phrase, parameter_symbol, status
+from bridle.report.payload import COLUMNS, embedded
+from bridle.results import StudyResult
+
+
+def page(result: StudyResult) -> str:
+    """Return the whole document."""
+    style, script = _asset("style.css").replace("@dark", _asset("dark.css")), _asset("enhance.js")
+    best = views.best_model(result)
+    return _environment().get_template("report.html.j2").render(
+        result=result,
+        best=best,
+        verdict=best.verdict,
+        look_of_verdict=outcome(best.verdict),
+        gain=views.gain(result),
+        panels=views.panels(result),
+        forests=views.forests(result),
+        needs=views.needs(result.sample_size),
+        lambda_rows=views.lambda_rows(result),
+        features=views.features(result),
+        swaps=views.swaps(result.swaps),
+        judged=[m for m in views.best_first(result, result.models) if m.verdict is not None],
+        data_json=embedded(result),
+        max_columns=COLUMNS,
+        style=Markup(style),  # noqa: S704 - our own packaged file
+        script=Markup(script),  # noqa: S704 - our own packaged file
+        policy=_policy(style, script),
+    )
+
+
+def _policy(style: str, script: str) -> str:
+    """Forbid everything but our own style and script, known by their hashes."""
+    return (
+        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; img-src data:; "
+        f"base-uri 'none'; form-action 'none'"
+    )
+
+
+def _hash(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
+@functools.cache
+def _asset(name: str) -> str:
+    return resources.files("bridle.report").joinpath(name).read_text(encoding="utf-8").replace("\r\n", "\n").strip()
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    env = jinja2.Environment(
+        loader=jinja2.FunctionLoader(lambda name: _asset(f"templates/{name}")),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    env.filters.update(
+        num=numbers.num,
+        count=numbers.count,
+        percent=numbers.percent,
+        interval=numbers.interval,
+        percent_interval=numbers.percent_interval,
+        p_value=numbers.p_value,
+        seconds=numbers.seconds,
+        short=numbers.short,
+        symbol=parameter_symbol,
+        phrase=parameter_phrase,
+        raw=_raw,
+    )
+    env.globals.update(
+        captions=captions,
+        curve_chart=curve.validation_curve,
+        path_chart=paths.coefficient_paths,
+        learning_chart=fit.learning_curve,
+        calibration_chart=fit.calibration,
+        residual_chart=fit.residuals,
+        roc_chart=fit.roc,
+        gauge=gauge.gauge,
+        look=look,
+        outcome=outcome,
+        status=status,
+        plural=numbers.plural,
+        isfinite=math.isfinite,
+        weigh=_weigh,
+    )
+    return env
+
+
+def _raw(value: float) -> str:
+    """Write a number in full, for sorting and for checking."""
+    return repr(float(value)) if math.isfinite(value) else ""
+
+
+def _weigh(verdict: Verdict) -> gauge.Balance:
+    return gauge.balance(verdict)
