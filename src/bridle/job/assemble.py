@@ -20,7 +20,7 @@ from bridle.job.judging import Judged
 from bridle.job.options import Options
 from bridle.job.stability import Stability
 from bridle.model_io import Meta, Model
-from bridle.results import FORMAT, DataNotes, HoldoutPoints, ModelResult, Reproduce, StudyResult, Swap
+from bridle.results import FORMAT, ColumnNote, DataNotes, HoldoutPoints, ModelResult, Reproduce, StudyResult, Swap
 
 if TYPE_CHECKING:
     from bridle.job.study import Split
@@ -90,7 +90,9 @@ def _model_result(
     return ModelResult(
         **common,
         n_nonzero=int(np.count_nonzero(fit.coef)),
-        cv_loss=_null_loss(problem, level) if fit.curve is None else summaries.loss_interval(fit.curve, fit.index, level),
+        cv_loss=_null_loss(problem, level)
+        if fit.curve is None
+        else summaries.loss_interval(fit.curve, fit.index, level),
         train_loss=_train_loss(fit, problem),
         holdout_loss=loss,
         holdout_scores=scores,
@@ -111,7 +113,7 @@ def _curve(fit: Fit, split: Split) -> Any:
 
 
 def _train_loss(fit: Fit, problem: Problem) -> float:
-    mu = problem.family.mean(fit.link(problem.design.for_rows(None), problem.offset))
+    mu = problem.family.mean(fit.link(problem.X, problem.offset))
     return float(np.average(problem.family.deviance(problem.y, mu), weights=problem.weights))
 
 
@@ -153,7 +155,9 @@ def _data_notes(data: Dataset, split: Split) -> DataNotes:
         family=data.family,
         classes=data.classes,
         target_summary=words.target_summary(data.y, split.problem.family, data.classes),
-        columns=tuple(c.note() for c in data.columns),
+        columns=tuple(
+            ColumnNote(c.name, c.kind, c.used, c.n_missing, c.n_distinct, c.note, c.examples) for c in data.columns
+        ),
         notes=data.notes,
         warnings=data.warnings,
     )
@@ -174,7 +178,7 @@ def _reproduce(options: Options, command: str, created: str, seconds: float) -> 
 
 def predictions(fits: tuple[Fit, ...], split: Split, data: Dataset) -> pl.DataFrame:
     """Row number in the table, target, and each model's mean, for the held-out rows."""
-    columns: dict[str, Any] = {"row": split.test, data.target_name: split.y_test}
+    columns: dict[str, Any] = {"row": data.rows[split.test], data.target_name: split.y_test}
     for fit in fits:
         if not fit.failed:
             columns[f"prediction ({fit.name})"] = split.problem.family.mean(fit.link(split.X_test, split.offset_test))
@@ -193,8 +197,8 @@ def model(fit: Fit, split: Split, data: Dataset, result: StudyResult) -> Model:
         classes=data.classes,
         intercept=fit.intercept,
         coef=fit.coef,
-        reference=np.asarray(problem.design.for_rows(None).T @ share, dtype=np.float64),
-        offset=data.offset_name,
+        reference=np.asarray(problem.X.T @ share, dtype=np.float64),
+        offset=split.offset_name,
         reference_offset=0.0 if problem.offset is None else float(share @ problem.offset),
         meta=Meta(
             name=fit.name,

@@ -32,7 +32,10 @@ def recommend(fits: tuple[Fit, ...]) -> tuple[Fit, str]:
     chosen = min(equals, key=lambda f: (np.count_nonzero(f.coef), ORDER.index(f.name) if f.name in ORDER else 99))
     used, of = np.count_nonzero(chosen.coef), chosen.coef.size
     if chosen is best:
-        return chosen, f"{chosen.label} has the lowest error on unseen rows ({number(_loss(best))}) with {used} of {of} features."
+        return (
+            chosen,
+            f"{chosen.label} has the lowest error on unseen rows ({number(_loss(best))}) with {used} of {of} features.",
+        )
     if _loss(best) <= 0.0:
         return chosen, f"{chosen.label} predicts unseen rows as well as {best.label}, with {used} of {of} features."
     excess = _loss(chosen) / _loss(best) - 1.0

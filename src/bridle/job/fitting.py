@@ -6,6 +6,7 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,11 @@ class Problem:
     groups: NDArray[Any] | None  # (n,)
     time: NDArray[Any] | None  # (n,)
     folds: Folds
+
+    @cached_property
+    def X(self) -> Any:
+        """(n, p) matrix, missing values filled from all training rows."""
+        return self.design.for_rows(None)
 
     def take(self, rows: NDArray[np.int64]) -> Problem:
         """The same problem on some of its rows; the folds stay those of all rows."""
@@ -152,6 +158,6 @@ def refit(problem: Problem, fit: Fit, lambdas: Float, weight: Float, tol: float)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", BridleWarning)
         return fit_path(
-            problem.design.for_rows(None), problem.y, family=problem.family.name, l1_ratio=fit.l1_ratio,
+            problem.X, problem.y, family=problem.family.name, l1_ratio=fit.l1_ratio,
             lambdas=lambdas, sample_weight=weight, offset=problem.offset, tol=tol,
         )  # fmt: skip

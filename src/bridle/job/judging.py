@@ -60,7 +60,9 @@ def _affordable(problem: Problem, seed: int) -> tuple[Problem, tuple[str, ...]]:
     if n <= MOST_ROWS:
         return problem, ()
     rows = np.sort(np.random.default_rng(seed).permutation(n)[:MOST_ROWS])
-    return problem.take(rows), (f"The verdict compares models on {MOST_ROWS:,} of {n:,} training rows, drawn at random.",)
+    return problem.take(rows), (
+        f"The verdict compares models on {MOST_ROWS:,} of {n:,} training rows, drawn at random.",
+    )
 
 
 def _folds(problem: Problem, options: Options, seed: int) -> Folds:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,17 +54,16 @@ def bootstrap(
         Called after each sample.
     """
     assert fit.path is not None
-    lambdas = _thin(fit.path.lambdas, fit.index)
-    filled = replace(problem, design=problem.design.filled())
+    lambdas, scale = _thin(fit.path.lambdas, fit.index), fit.path.scale
     seeds = np.random.SeedSequence(seed).spawn(n_samples)
     rows = np.sort(np.random.default_rng(seed).permutation(problem.y.size)[:2000])
 
     def one(child: np.random.SeedSequence) -> tuple[Float, Float, float]:
-        path, counts = _sample_path(filled, fit, lambdas, np.random.default_rng(child))
+        path, counts = _sample_path(problem, fit, lambdas, np.random.default_rng(child))
         at = int(np.argmin(np.abs(np.log(lambdas / fit.value)))) if fit.value > 0 else lambdas.size - 1
-        drawn = path.coef_sparse[:, shown].toarray().T * fit.path.scale[shown, None] if fit.path else np.empty(0)
-        best = int(np.argmin(_left_out_loss(filled, path, counts)))
-        return path.coef_sparse[[at]].toarray()[0], np.asarray(drawn), float(lambdas[best])
+        drawn = path.coef_sparse[:, shown].toarray().T * scale[shown, None]
+        best = int(np.argmin(_left_out_loss(problem, path, counts)))
+        return path.coef_sparse[[at]].toarray()[0], drawn, float(lambdas[best])
 
     found = []
     with ThreadPoolExecutor(max_workers=n_jobs) as pool:
@@ -78,7 +77,7 @@ def bootstrap(
         shown=shown,
         paths=np.array([d for _, d, _ in found]),
         chosen_lambda=np.array([lam for _, _, lam in found]),
-        prediction_spread=_spread(filled, fit, coef, rows),
+        prediction_spread=_spread(problem, fit, coef, rows),
     )
 
 
@@ -104,7 +103,7 @@ def blocks(n: int) -> Iterator[slice]:
 
 def _left_out_loss(problem: Problem, path: Path, counts: Float) -> Float:
     """(Lb,) sum of the loss over the rows that the sample left out, in blocks of rows."""
-    X, total = problem.design.matrix, np.zeros(path.lambdas.size)
+    X, total = problem.X, np.zeros(path.lambdas.size)
     out = np.flatnonzero(counts == 0.0)
     for part in blocks(out.size):
         rows = out[part]
@@ -116,7 +115,7 @@ def _left_out_loss(problem: Problem, path: Path, counts: Float) -> Float:
 
 
 def _spread(problem: Problem, fit: Fit, coef: Float, rows: NDArray[np.int64]) -> float:
-    X = problem.design.matrix[rows]
+    X = problem.X[rows]
     spread = float(np.std(np.asarray(X @ fit.coef)))
     if spread == 0.0 or coef.shape[0] < 2:
         return float("nan")

@@ -94,7 +94,7 @@ class Study:
 
 def study(  # noqa: PLR0913
     data: Any,
-    target: str | None = None,
+    target: Any = None,
     *,
     models: Sequence[str] | None = None,
     family: str | None = None,
@@ -105,12 +105,12 @@ def study(  # noqa: PLR0913
     margin: float = 0.05,
     level: float = 0.95,
     missing: str = "indicator",
-    weights: str | None = None,
-    offset: str | None = None,
-    groups: str | None = None,
-    time: str | None = None,
+    weights: Any = None,
+    offset: Any = None,
+    groups: Any = None,
+    time: Any = None,
     exclude: Sequence[str] = (),
-    positive: str | None = None,
+    positive: Any = None,
     bootstrap: int = 50,
     challengers: bool = True,
     learning_curve: bool = True,
@@ -130,8 +130,8 @@ def study(  # noqa: PLR0913
     ----------
     data : path, "-", data frame (pandas, polars, Arrow), Dataset
         The table; a file may be CSV, Parquet or Feather, gzip or zstd; "-" is standard input.
-    target : str
-        Column to predict.
+    target : str or (n,)
+        Column to predict, or the values themselves.
     models : sequence of str, optional
         Some of "unregularised", "ridge", "lasso", "elastic net"; all by default.
     family : {"gaussian", "binomial", "poisson"}, optional
@@ -146,12 +146,12 @@ def study(  # noqa: PLR0913
         Smallest excess risk that matters, and confidence level of the verdict.
     missing : {"indicator", "mean", "median", "drop", "error"}
         What to do with missing values.
-    weights, offset, groups, time : str, optional
-        Columns with row weights, an offset on the link scale, groups kept together in folds, and the time that
+    weights, offset, groups, time : str or (n,), optional
+        Columns (or values) with row weights, an offset on the link scale, groups kept together in folds, and the time that
         orders the folds.
     exclude : sequence of str
         Columns to leave out.
-    positive : str, optional
+    positive : optional
         Label of the class to predict the probability of.
     bootstrap : int
         Bootstrap samples for stability and intervals of coefficients; fewer on big tables.
@@ -192,7 +192,9 @@ def study(  # noqa: PLR0913
         data, target, family=family, weights=weights, offset=offset, groups=groups, time=time,
         exclude=tuple(exclude), positive=positive,
     )  # fmt: skip
-    return _run(given, options, command, progress or _silent)
+    if options.missing == "drop":
+        given = given.complete_rows()
+    return _run(given, options, offset if isinstance(offset, str) else "", command, progress or _silent)
 
 
 def _silent(stage: str, done: int, total: int) -> None:
@@ -210,14 +212,15 @@ class Split:
     y_test: Float
     w_test: Float
     offset_test: Float | None
+    offset_name: str  # the table's column; empty for none
 
 
-def _run(data: Dataset, options: Options, command: str, progress: Progress) -> Study:
+def _run(data: Dataset, options: Options, offset_name: str, command: str, progress: Progress) -> Study:
     start = time.perf_counter()
     seeds = [int(s) for s in np.random.SeedSequence(options.seed).generate_state(5)]
 
     # 1. Hold rows out, once, and turn the rest into numbers and folds.
-    split = _split(data, options, seeds)
+    split = _split(data, options, offset_name, seeds)
     problem = split.problem
 
     # 2. Fit every model on the same folds.
@@ -248,8 +251,8 @@ def _now() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
-def _split(data: Dataset, options: Options, seeds: list[int]) -> Split:
-    n = data.y.size
+def _split(data: Dataset, options: Options, offset_name: str, seeds: list[int]) -> Split:
+    n = data.n_rows
     if options.holdout > 0.0 and n >= ROWS_TO_HOLD_OUT:
         train, test = holdout_split(
             data.y, family=data.family, fraction=options.holdout, groups=data.groups, time=data.time, seed=seeds[0]
@@ -281,6 +284,7 @@ def _split(data: Dataset, options: Options, seeds: list[int]) -> Split:
         y_test=held_out.y,
         w_test=np.ones(test.size) if held_out.weights is None else held_out.weights,
         offset_test=held_out.offset,
+        offset_name=offset_name,
     )
 
 
@@ -299,6 +303,4 @@ def _stability(
     if n_samples == 0:
         return {}
     whole = replace(problem, design=problem.design)
-    return {
-        f.name: bootstrap(whole, f, shown_features(f), n_samples, seed, options.n_jobs, step) for f in tuned
-    }
+    return {f.name: bootstrap(whole, f, shown_features(f), n_samples, seed, options.n_jobs, step) for f in tuned}

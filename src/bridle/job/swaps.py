@@ -30,7 +30,7 @@ def find_swaps(problem: Problem, fit: Fit, options: Options) -> tuple[Swap, ...]
     """
     if fit.path is None or fit.curve is None or not np.any(fit.coef):
         return ()
-    X = problem.design.for_rows(None)
+    X = problem.X
     order = np.argsort(-np.abs(fit.coef * fit.path.scale), kind="stable")[:AT_MOST]
     found = []
     for j in order[fit.coef[order] != 0.0]:
