@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 Float = NDArray[np.float64]
 
 
-def assemble(  # noqa: PLR0913
+def assemble(
     data: Dataset,
     split: Split,
     fits: tuple[Fit, ...],

@@ -36,7 +36,7 @@ class Options:
     tol: float
 
 
-def check_options(  # noqa: PLR0913 (one place where the facade's keywords become one value)
+def check_options(
     *,
     models: Sequence[str] | None,
     rule: str,

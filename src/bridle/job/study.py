@@ -20,7 +20,7 @@ from bridle.diagnosis import Verdict
 from bridle.job import assemble
 from bridle.job.choice import recommend
 from bridle.job.fitting import Fit, Problem, fit_models
-from bridle.job.judging import Judged, judge_models
+from bridle.job.judging import judge_models
 from bridle.job.options import Options, Progress, check_options
 from bridle.job.saving import load_result, metrics, save_study
 from bridle.job.stability import Stability, bootstrap, samples_for
@@ -92,7 +92,7 @@ class Study:
         return render_summary(self.result)
 
 
-def study(  # noqa: PLR0913
+def study(
     data: Any,
     target: Any = None,
     *,
