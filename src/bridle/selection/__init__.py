@@ -3,6 +3,24 @@
 from __future__ import annotations
 
 from bridle.selection.curve import Curve, Selection
+from bridle.selection.cv import CVResult, cross_validate
+from bridle.selection.fits import FoldDesign
 from bridle.selection.folds import Folds, holdout_split, make_folds
+from bridle.selection.freedom import effective_df
+from bridle.selection.rules import RULES, applicable_rules, criterion, select
 
-__all__ = ["Curve", "Folds", "Selection", "holdout_split", "make_folds"]
+__all__ = [
+    "RULES",
+    "CVResult",
+    "Curve",
+    "FoldDesign",
+    "Folds",
+    "Selection",
+    "applicable_rules",
+    "criterion",
+    "cross_validate",
+    "effective_df",
+    "holdout_split",
+    "make_folds",
+    "select",
+]

@@ -41,6 +41,7 @@ class Curve:
     n_nonzero: NDArray[np.int64] | None = None  # (L,), features in the fit on all rows
     n_features: int = 0  # candidate features (EBIC needs it)
     sum_weight: float = 0.0  # effective number of rows: the sum of weights given, or n
+    fit_intercept: bool = True  # whether an intercept is one more parameter beside ``df``
 
     @property
     def mean(self) -> Float:
@@ -49,12 +50,19 @@ class Curve:
 
     @property
     def standard_error(self) -> Float:
-        """(L,) standard error of :attr:`mean` as in glmnet: weighted spread of the folds over sqrt(J - 1)."""
-        j = self.test_loss.shape[0]
-        if j < 2:
+        """(L,) standard error of :attr:`mean` as in glmnet: weighted spread of the folds over sqrt(K - 1).
+
+        Repeats see the same rows again, so they steady the estimate and don't shrink the error: it is the root mean
+        square of the K-fold standard errors of the repeats.
+        """
+        folds = self.test_loss.shape[0] // self.n_repeats
+        if folds < 2:
             return np.full(self.values.shape, np.nan)
-        variance = np.average((self.test_loss - self.mean) ** 2, axis=0, weights=self.test_weight)
-        return np.asarray(np.sqrt(variance / (j - 1)), dtype=np.float64)
+        squares = np.zeros(self.values.shape)
+        for r in range(self.n_repeats):
+            loss, weight = self.test_loss[r * folds : (r + 1) * folds], self.test_weight[r * folds : (r + 1) * folds]
+            squares += np.average((loss - np.average(loss, axis=0, weights=weight)) ** 2, axis=0, weights=weight)
+        return np.asarray(np.sqrt(squares / (self.n_repeats * (folds - 1))), dtype=np.float64)
 
     @property
     def train_mean(self) -> Float:

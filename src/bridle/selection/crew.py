@@ -1,0 +1,60 @@
+"""Running the parts of a job on threads, with progress told from the thread that asked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from typing import TypeVar
+
+from bridle.errors import InputError
+
+T = TypeVar("T")
+S = TypeVar("S")
+
+
+class Crew:
+    """``n_jobs`` threads (-1: one per processor) that share a count of ``total`` steps.
+
+    Parameters
+    ----------
+    n_jobs : int
+        Threads; 1 works in the calling thread.
+    total : int
+        Steps of all calls of :meth:`map` together.
+    progress : callable or None
+        Called as ``progress(done, total)`` after each step, from the calling thread.
+    """
+
+    def __init__(self, n_jobs: int, total: int, progress: Callable[[int, int], None] | None) -> None:
+        if n_jobs < 1 and n_jobs != -1:
+            raise InputError(f"n_jobs is {n_jobs}, expected a number of threads, or -1 for one per processor")
+        self._threads = (os.cpu_count() or 1) if n_jobs == -1 else int(n_jobs)
+        self._total = total
+        self._progress = progress
+        self._done = 0
+
+    def map(self, function: Callable[[T], S], items: Iterable[T]) -> list[S]:
+        """Apply ``function`` to each item; results in the items' order, the first error raised and the rest dropped."""
+        tasks = list(items)
+        if self._threads == 1 or len(tasks) < 2:
+            results = []
+            for task in tasks:
+                results.append(function(task))
+                self._tick()
+            return results
+        with ThreadPoolExecutor(min(self._threads, len(tasks))) as pool:
+            futures = [pool.submit(function, task) for task in tasks]
+            try:
+                for future in as_completed(futures):
+                    future.result()
+                    self._tick()
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+        return [future.result() for future in futures]
+
+    def _tick(self) -> None:
+        self._done += 1
+        if self._progress is not None:
+            self._progress(self._done, self._total)

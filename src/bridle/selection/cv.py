@@ -1,0 +1,244 @@
+"""Cross-validated curves of the lambda path: fitted once on all rows and once per fold, on one grid of lambdas."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bridle.errors import BridleWarning, InputError
+from bridle.path import Path, fit_path
+from bridle.selection.crew import Crew
+from bridle.selection.curve import Curve, Selection
+from bridle.selection.fits import FoldData, Scored, check_folds, fit_folds, score_fold
+from bridle.selection.folds import Folds, make_folds
+from bridle.selection.freedom import WORK_LIMIT, effective_df
+from bridle.selection.rules import select
+
+Float = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class CVResult:
+    """Curves and full-data paths, one of each per ``l1_ratio``, on the same folds."""
+
+    curves: tuple[Curve, ...]
+    paths: tuple[Path, ...]  # fitted on all rows
+    folds: Folds
+
+    def select(self, rule: str = "1se", **options: float) -> Selection:
+        """Choose lambda and l1_ratio jointly; see :func:`bridle.selection.select`."""
+        return select(self.curves, rule, **options)
+
+
+def cross_validate(
+    X: Any,
+    y: ArrayLike,
+    *,
+    folds: Folds | Any,
+    family: str = "gaussian",
+    l1_ratio: float | Sequence[float] = 1.0,
+    lambdas: ArrayLike | None = None,
+    n_lambdas: int = 100,
+    lambda_min_ratio: float | None = None,
+    sample_weight: ArrayLike | None = None,
+    offset: ArrayLike | None = None,
+    penalty_factor: ArrayLike | None = None,
+    lower: ArrayLike = -np.inf,
+    upper: ArrayLike = np.inf,
+    fit_intercept: bool = True,
+    standardize: bool = True,
+    tol: float = 1e-6,
+    max_iter: int = 100_000,
+    mode: str = "auto",
+    strict: bool = False,
+    feature_names: ArrayLike | None = None,
+    scorers: Sequence[Any] | Mapping[str, Any] = (),
+    effective_df: bool | Literal["auto"] = "auto",
+    n_jobs: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> CVResult:
+    r"""Cross-validate the path of each ``l1_ratio``.
+
+    .. math:: \text{loss}_{jk} = \sum_{i \in test_j} w_i\, d(y_i, \hat\mu_{ij}(\lambda_k)) / \sum_{i \in test_j} w_i,
+
+    d the unit deviance. The path on all rows comes first; its lambdas are used in every fold, so that a column of the
+    curve is one value of lambda. (glmnet by default gives each fold a grid of its own and interpolates; given
+    ``lambda``, it does as here.) Columns are standardised, and missing values filled, from each fold's training rows.
+    Held-out deviances aren't clipped: they are computed from the linear predictor, so they stay finite when
+    a probability rounds to 0 or 1, and a confident mistake costs what it should.
+
+    Parameters
+    ----------
+    X : (n, p) array, sparse matrix or FoldDesign
+        A FoldDesign has ``shape`` and ``for_rows(train)``, the matrix of all rows as filled from the training rows.
+    y : (n,) array
+        Target.
+    folds : Folds or what ``make_folds`` takes as ``splitter``
+        The folds.
+    family, lambdas, n_lambdas, lambda_min_ratio, sample_weight, offset, penalty_factor, lower, upper
+        As in :func:`bridle.fit_path`; weights also weigh held-out rows.
+    l1_ratio : float or sequence of float
+        One curve and one path for each.
+    fit_intercept, standardize, tol, max_iter, mode, strict, feature_names
+        As in :func:`bridle.fit_path`.
+    scorers : sequence or mapping of scikit-learn scorers
+        Names, ``make_scorer`` objects or callables (estimator, X, y); their values on held-out rows go to
+        ``Curve.scores``. ``sample_weight`` is passed to those that take it.
+    effective_df : bool or "auto"
+        Whether to compute the degrees of freedom that information criteria need; "auto" where that is quick.
+    n_jobs : int
+        Threads; -1 uses all processors. Results are the same bit for bit.
+    progress : callable, optional
+        Called as ``progress(done, total)`` from the calling thread.
+
+    Returns
+    -------
+    CVResult
+        Curves, full-data paths, and the folds.
+
+    Raises
+    ------
+    InputError
+        Data, folds or arguments can't be used as they are.
+    ConvergenceError
+        Only if ``strict``.
+    """
+    data = FoldData.make(X, y, sample_weight, offset)
+    folds = folds if isinstance(folds, Folds) else make_folds(data.y, family=family, splitter=folds)
+    check_folds(folds, data)
+    ratios = [float(a) for a in np.atleast_1d(np.asarray(l1_ratio, dtype=np.float64))]
+    if not ratios:
+        raise InputError("l1_ratio is empty; give at least one number from 0 to 1")
+    penalty: dict[str, Any] = {"penalty_factor": penalty_factor, "lower": lower, "upper": upper}
+    options = penalty | {
+        "family": family, "fit_intercept": fit_intercept, "standardize": standardize, "tol": tol,
+        "max_iter": max_iter, "mode": mode, "strict": strict,
+    }  # fmt: skip
+    whole: dict[str, Any] = options | {
+        "lambdas": lambdas, "n_lambdas": n_lambdas, "lambda_min_ratio": lambda_min_ratio,
+        "sample_weight": data.weight, "offset": data.offset,
+        "feature_names": _names(X) if feature_names is None else feature_names,
+    }  # fmt: skip
+    named = _scorers(scorers)
+    steps = len(ratios) * (1 if effective_df is False else 2) + 2 * len(folds)
+    crew = Crew(n_jobs, steps, progress)
+    with _one_blas_thread(), _quiet():
+        design = data.matrix(None)
+        paths = crew.map(lambda a: fit_path(design, data.y, l1_ratio=a, **whole), ratios)
+        fold_paths = fit_folds(data, folds, paths, options, crew)
+        scored = crew.map(lambda j: score_fold(data, folds.pairs[j], fold_paths[j], named), range(len(folds)))
+        freedom: list[Float] | list[None] = [None] * len(paths)
+        if effective_df is not False:
+            limit = np.inf if effective_df is True else WORK_LIMIT
+            freedom = crew.map(lambda path: _freedom(data, design, path, penalty, limit), paths)
+    _announce([*paths, *(path for of_fold in fold_paths for path in of_fold)], tol)
+    curves = tuple(
+        _curve(
+            data,
+            folds,
+            path,
+            fold_paths=[of[r] for of in fold_paths],
+            scored=[of[r] for of in scored],
+            freedom=df,
+            penalty_factor=penalty_factor,
+        )
+        for r, (path, df) in enumerate(zip(paths, freedom, strict=True))
+    )
+    return CVResult(curves, tuple(paths), folds)
+
+
+def _names(X: Any) -> Any:
+    """Column names of a data frame or a design."""
+    return getattr(X, "feature_names" if hasattr(X, "for_rows") else "columns", None)
+
+
+def _scorers(scorers: Sequence[Any] | Mapping[str, Any]) -> dict[str, Any]:
+    if not scorers:
+        return {}
+    from bridle.selection.scoring import named_scorers
+
+    return named_scorers(scorers)
+
+
+def _freedom(data: FoldData, X: Any, path: Path, penalty: Mapping[str, Any], limit: float) -> Float:
+    return effective_df(path, X, data.y, weight=data.weight, offset=data.offset, limit=limit, **penalty)
+
+
+def _curve(
+    data: FoldData,
+    folds: Folds,
+    path: Path,
+    *,
+    fold_paths: Sequence[Path],
+    scored: Sequence[Scored],
+    freedom: Float | None,
+    penalty_factor: ArrayLike | None,
+) -> Curve:
+    n_train = np.array([train.size for train, _ in folds], dtype=np.int64)
+    n_test = np.array([test.size for _, test in folds], dtype=np.int64)
+    weight = n_test.astype(np.float64)
+    if data.weight is not None:
+        weight = np.array([data.weight[test].sum() for _, test in folds])
+    p = int(data.design.shape[1])
+    return Curve(
+        model={1.0: "lasso", 0.0: "ridge"}.get(path.l1_ratio, "elastic net"),
+        family=path.family,
+        parameter="lambda",
+        values=path.lambdas,
+        test_loss=np.array([loss for loss, _ in scored]),
+        train_loss=np.array([fold.deviance for fold in fold_paths]),
+        test_weight=weight,
+        n_train=n_train,
+        n_test=n_test,
+        n_repeats=folds.n_repeats,
+        l1_ratio=path.l1_ratio,
+        scores={name: np.array([scores[name] for _, scores in scored]) for name in scored[0][1]},
+        full_loss=path.deviance,
+        null_loss=path.null_deviance,
+        df=freedom,
+        n_nonzero=path.n_nonzero,
+        n_features=p if penalty_factor is None else int(np.sum(np.isfinite(penalty_factor))),  # excluded ones aren't
+        sum_weight=float(data.y.size if data.weight is None else data.weight.sum()),
+        fit_intercept=path.fit_intercept,
+    )
+
+
+@cache
+def _controller() -> Any:
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
+@contextmanager
+def _one_blas_thread() -> Iterator[None]:
+    """One BLAS thread for every fit: folds are what runs side by side, and sums have one order whatever n_jobs is."""
+    with _controller().limit(limits=1, user_api="blas"):
+        yield
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Hold back the warning of each single path: one for the whole cross-validation follows."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*missed the relative gap.*", BridleWarning)
+        yield
+
+
+def _announce(paths: Sequence[Path], tol: float) -> None:
+    failed = [i for path in paths for i, status in enumerate(path.status) if status != "converged"]
+    if failed:
+        total = sum(len(path.lambdas) for path in paths)
+        warnings.warn(
+            f"{len(failed)} of {total} fits in cross-validation missed the relative gap {tol:g}, the first at value "
+            f"{min(failed)} of the lambdas. Raise max_iter or tol, or ask for fewer small lambdas.",
+            BridleWarning,
+            stacklevel=3,
+        )

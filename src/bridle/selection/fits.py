@@ -1,0 +1,151 @@
+"""One fold at a time: taking its rows, fitting its paths, scoring what it holds out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
+
+from bridle.errors import InputError
+from bridle.losses import get_family
+from bridle.path import Path, fit_path
+from bridle.selection.crew import Crew
+from bridle.selection.folds import Folds, Pair
+
+Float = NDArray[np.float64]
+Int = NDArray[np.int64]
+Scored = tuple[Float, dict[str, Float]]  # (L,) mean held-out deviance, and (L,) of each scorer
+
+_BLOCK = 1 << 23  # linear predictors held at a time (64 MB)
+
+
+class FoldDesign(Protocol):
+    """A design whose missing values are filled from the training rows of each fold."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+
+    def for_rows(self, train: Int | None) -> Any:
+        """Give the (n, p) matrix of all rows, filled from ``train`` (None: from all rows)."""
+
+
+def fit_folds(
+    data: FoldData, folds: Folds, paths: Sequence[Path], options: Mapping[str, Any], crew: Crew
+) -> list[tuple[Path, ...]]:
+    """Fit every fold's path for each of ``paths``, on its lambdas and l1_ratio: J tuples as long as ``paths``.
+
+    This is the one place to exchange for kernels that serve all folds at once, such as training Grams by subtraction
+    or folds in lockstep: they get the data, the folds and the grids, and owe the same paths.
+    """
+
+    def fit_fold(pair: Pair) -> tuple[Path, ...]:
+        train, _ = pair
+        X = take_rows(data.matrix(train), train)
+        return tuple(
+            fit_path(
+                X, data.y[train], l1_ratio=path.l1_ratio, lambdas=path.lambdas,
+                sample_weight=None if data.weight is None else data.weight[train],
+                offset=None if data.offset is None else data.offset[train], **options,
+            )
+            for path in paths
+        )  # fmt: skip
+
+    return crew.map(fit_fold, folds.pairs)
+
+
+def take_rows(X: Any, rows: Int) -> Any:
+    """Give the rows of a matrix in its own memory order, as a view where they are consecutive."""
+    if sparse.issparse(X):
+        return X[rows]
+    if rows.size and rows[-1] - rows[0] + 1 == rows.size:
+        return X[rows[0] : rows[-1] + 1]
+    if X.flags.f_contiguous and not X.flags.c_contiguous:
+        return np.take(X.T, rows, axis=1).T
+    return X[rows]
+
+
+@dataclass(frozen=True)
+class FoldData:
+    """What all folds take their rows from."""
+
+    design: Any  # (n, p) matrix or FoldDesign
+    y: Float  # (n,)
+    weight: Float | None  # (n,) as given
+    offset: Float | None  # (n,)
+
+    @classmethod
+    def make(cls, X: Any, y: ArrayLike, weight: ArrayLike | None, offset: ArrayLike | None) -> FoldData:
+        """Check shapes once, and read the numbers."""
+        if callable(getattr(X, "for_rows", None)):
+            design = X
+        elif sparse.issparse(X):
+            design = X.tocsc()
+        else:
+            design = np.asarray(X)
+        if len(design.shape) != 2:
+            raise InputError(f"X has shape {design.shape}, expected two dimensions")
+        n = int(design.shape[0])
+        target = _numbers("y", y, n)
+        weights = None if weight is None else _numbers("sample_weight", weight, n)
+        return cls(design, target, weights, None if offset is None else _numbers("offset", offset, n))
+
+    def matrix(self, train: Int | None) -> Any:
+        """(n, p) matrix of all rows, filled from ``train`` if it is a FoldDesign."""
+        return self.design.for_rows(train) if hasattr(self.design, "for_rows") else self.design
+
+
+def _numbers(name: str, values: ArrayLike, n: int) -> Float:
+    try:
+        array = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name} can't be read as numbers: {error}") from None
+    if array.shape != (n,):
+        raise InputError(f"{name} has shape {array.shape}, expected one value per row of X, ({n},)")
+    return array
+
+
+def check_folds(folds: Folds, data: FoldData) -> None:
+    """Refuse folds of another table, and parts without weight."""
+    n = data.y.shape[0]
+    for j, (train, test) in enumerate(folds):
+        if max(train[-1], test[-1]) >= n:
+            raise InputError(
+                f"the folds reach to row {max(train[-1], test[-1])} and X has {n} rows: make them from this y"
+            )
+        for part, rows in (("training", train), ("held-out", test)):
+            if data.weight is not None and not data.weight[rows].sum() > 0:
+                raise InputError(f"the {part} rows of fold {j} have no weight; use fewer folds or leave those rows out")
+
+
+def score_fold(data: FoldData, pair: Pair, paths: Sequence[Path], scorers: Mapping[str, Any]) -> list[Scored]:
+    """Per path: (L,) mean held-out deviance and the (L,) value of each scorer."""
+    train, test = pair
+    X, y = take_rows(data.matrix(train), test), data.y[test]
+    weight = None if data.weight is None else data.weight[test]
+    offset = None if data.offset is None else data.offset[test]
+    scored = list[Scored]()
+    for path in paths:
+        family = get_family(path.family)
+        loss, scores = np.empty(len(path.lambdas)), {name: np.empty(len(path.lambdas)) for name in scorers}
+        for start, eta in _predictors(path, X, offset):
+            unit = 2.0 * (family.loss(y[:, None], eta) - family.saturated(y)[:, None])
+            loss[start : start + eta.shape[1]] = np.average(unit, axis=0, weights=weight)
+            for name, scorer in scorers.items():
+                scores[name][start : start + eta.shape[1]] = scorer(path, X, y, eta, weight)
+        scored.append((loss, scores))
+    return scored
+
+
+def _predictors(path: Path, X: Any, offset: Float | None) -> Iterator[tuple[int, Float]]:
+    """Linear predictors in blocks of lambdas: the first one's index, and (n, block)."""
+    used = np.unique(path.coef_sparse.indices)
+    Z = X if used.size == X.shape[1] else X[:, used]
+    coef, step = path.coef_sparse[:, used].toarray(), max(1, _BLOCK // max(X.shape[0], 1))
+    for start in range(0, len(path.lambdas), step):
+        eta = np.asarray(Z @ coef[start : start + step].T) + path.intercept[start : start + step]
+        yield start, eta if offset is None else eta + offset[:, None]
