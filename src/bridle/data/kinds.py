@@ -243,8 +243,16 @@ def _examples(series: pl.Series) -> tuple[str, ...]:
 
     if series.dtype.is_nested() or series.dtype in (pl.Object, pl.Binary):
         return ()
-    shown = series.drop_nulls().head(100).unique(maintain_order=True).head(3)
-    return tuple(str(v)[:40] for v in as_text(shown).to_list())
+    found = dict.fromkeys(v for v in series.head(100).to_list() if v is not None)
+    if not found:  # a column that starts with missing cells
+        found = dict.fromkeys(series.drop_nulls().head(3).to_list())
+    return tuple(_shown(v)[:40] for v in list(found)[:3])
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(int(value)) if isinstance(value, float) and value.is_integer() and abs(value) < 1e15 else str(value)
 
 
 def _form_note(form: NumberFormat) -> str:

@@ -88,12 +88,10 @@ def _values(
         column = matrix[:, [j]]
         dense = column[rows] if isinstance(column, np.ndarray) else column[rows].toarray()
         return np.asarray(dense[:, 0], dtype=np.float64)
-    series = frame[names[j]][rows]
-    if series.dtype.is_numeric() or str(series.dtype) == "Boolean":
-        import polars as pl
-
-        return np.asarray(series.cast(pl.Float64).fill_null(float("nan")).to_numpy(), dtype=np.float64)
-    labels = as_text(series).fill_null("").to_numpy().astype(str)
+    series = frame[names[j]]
+    if series.dtype.is_numeric() and not series.dtype.is_decimal():
+        return np.asarray(series.to_numpy()[rows], dtype=np.float64)
+    labels = as_text(series[rows]).fill_null("").to_numpy().astype(str)
     codes = np.unique(labels, return_inverse=True)[1]
     sums, counts = np.bincount(codes, target), np.bincount(codes)
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -158,8 +158,7 @@ def as_numbers(series: pl.Series, form: NumberFormat = PLAIN) -> Parsed:
 
     dtype = series.dtype
     if dtype.is_numeric():
-        numbers = series.cast(pl.Float64) if dtype != pl.Float32 else series
-        return Parsed(numbers.fill_nan(None), 0, "")
+        return Parsed(series.cast(pl.Float64).fill_nan(None), 0, "")
     if dtype == pl.Boolean:
         return Parsed(series.cast(pl.Float64), 0, "")
     if dtype == pl.Null:
