@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bridle.diagnosis.verdict import Interval, Verdict
+from bridle.diagnosis.verdict import SampleSize as SampleSize  # noqa: PLC0414 (re-exported)
 
 FORMAT = 1  # version of study.json
 
@@ -165,19 +166,6 @@ class HoldoutPoints:
     residual: tuple[float, ...]  # deviance residuals
     calibration: tuple[CalibrationBin, ...]
     roc: tuple[tuple[float, float], ...] = ()  # binomial: (false positive rate, true positive rate)
-
-
-@dataclass(frozen=True)
-class SampleSize:
-    """Whether the rows suffice for the candidate features."""
-
-    n: int
-    n_events: int  # binomial: rows of the rarer class; poisson: sum of counts; gaussian: n
-    n_candidates: int
-    per_candidate: float  # events per candidate parameter
-    riley_required: int  # rows by Riley et al.'s criteria
-    criteria: dict[str, float]  # criterion -> rows it asks for
-    sentence: str
 
 
 @dataclass(frozen=True)

@@ -6,16 +6,31 @@ import importlib
 from typing import Any
 
 _HOME = {
+    "Check": "verdict",
+    "CheckContext": "checks",
+    "Comparison": "verdict",
     "Contender": "evidence",
+    "Diagnosis": "facade",
+    "EstimatorContender": "contenders",
     "Evidence": "evidence",
+    "FixedContender": "contenders",
+    "FrameDesign": "contenders",
+    "Interval": "verdict",
+    "LearningCurve": "verdict",
+    "LinearContender": "contenders",
+    "NullContender": "contenders",
+    "SampleSize": "verdict",
+    "StandIn": "checks",
+    "Target": "contenders",
+    "Verdict": "verdict",
+    "calibration_slope": "slope",
     "collect_evidence": "evidence",
+    "diagnose": "facade",
     "excess_risk": "intervals",
     "judge": "judgement",
-    "Verdict": "verdict",
-    "Interval": "verdict",
-    "Comparison": "verdict",
-    "Check": "verdict",
-    "LearningCurve": "verdict",
+    "learning_curve": "learning",
+    "make_challengers": "challengers",
+    "run_checks": "checks",
 }
 
 __all__ = [*sorted(_HOME)]  # noqa: PLE0604 (the keys are the names)

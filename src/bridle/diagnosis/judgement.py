@@ -95,7 +95,7 @@ def judge(
     losses = _Losses(floored, evidence.test_weight, correction(evidence.n_train, evidence.n_test), level)
     paired = _compare(losses, at, columns)
     comparisons = tuple(_comparison(evidence, at, paired, k, level) for k in range(len(columns)))
-    signal = _beats_null(losses, null, sorted({at, *columns} - {null}))
+    signal = _beats_null(losses, null, [k for k in range(len(evidence.names)) if k != null])
     label, lean, decisive = _decide(comparisons, paired, margin, signal)
     explained = _explained(losses, at, null)
     optimism = evidence.test_loss[:, at] - evidence.train_loss[:, at]
@@ -151,7 +151,10 @@ def _compare(losses: _Losses, at: int, columns: tuple[int, ...]) -> _Paired:
 
 
 def _beats_null(losses: _Losses, null: int, columns: Sequence[int]) -> bool:
-    """Whether any column's loss is below the null's, simultaneously at the level (one-sided)."""
+    """Whether any column's loss is below the null's, simultaneously at the level (one-sided).
+
+    All evidence counts, whichever model is judged: signal is a property of the data, so one study has one answer.
+    """
     est, se, influence = losses.ratios(null, columns)
     return bool(np.any(est > MaxT.of(influence).critical(1 - losses.level) * se))
 

@@ -58,6 +58,19 @@ class LearningCurve:
 
 
 @dataclass(frozen=True)
+class SampleSize:
+    """Whether the rows suffice for the candidate features."""
+
+    n: int
+    n_events: int  # binomial: rows of the rarer class; poisson: sum of counts; gaussian: n
+    n_candidates: int
+    per_candidate: float  # events per candidate parameter
+    riley_required: int  # rows by Riley et al.'s criteria
+    criteria: dict[str, float]  # criterion -> rows it asks for
+    sentence: str
+
+
+@dataclass(frozen=True)
 class Verdict:
     """Whether a model over- or underfits, with the evidence.
 

@@ -1,0 +1,372 @@
+"""The diagnostics, in the order of their codes. Each has a page in docs/checks."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from bridle.diagnosis.check_context import CheckContext, Finding, Rule
+from bridle.diagnosis.learning import slope_left
+from bridle.diagnosis.slope import calibration_in_the_large
+from bridle.losses import get_family
+
+LEAST_ROWS_FOR_TAILS = 100  # the worst 1 % of fewer rows is no whole row
+SELECTED_OFTEN = 0.8
+EVENTS_PER_FOLD = 10
+
+
+def _status(bad: bool) -> str:
+    return "warn" if bad else "pass"
+
+
+def _optimism(c: CheckContext, threshold: float) -> Finding | None:
+    v = c.verdict
+    if not v.null_loss > 0:
+        return None
+    value, lower, upper = (100 * x / v.null_loss for x in (v.optimism.value, v.optimism.lower, v.optimism.upper))
+    return Finding(
+        _status(lower > threshold),
+        value,
+        f"New rows cost {value:.1f} % of the null's loss more than training rows ({lower:.1f} to {upper:.1f} %).",
+        "Don't quote the training error; the gap alone isn't overfitting, see the verdict.",
+    )
+
+
+def _slope(c: CheckContext, threshold: float) -> Finding | None:
+    s = c.verdict.calibration_slope
+    if not math.isfinite(s.value) or c.verdict.label == "no signal":
+        return None
+    off = abs(s.value - 1) > threshold and not s.lower <= 1 <= s.upper
+    how, less = ("too extreme", "more") if s.value < 1 else ("too timid", "less")
+    return Finding(
+        _status(off),
+        s.value,
+        f"The calibration slope is {s.value:.2f} ({s.lower:.2f} to {s.upper:.2f})"
+        + (f": predictions are {how}." if off else "."),
+        f"Predictions are {how}: penalise {less}, or recalibrate them on held-out rows.",
+    )
+
+
+def _large(c: CheckContext, threshold: float) -> Finding | None:
+    if c.evidence is None:
+        return None
+    found = calibration_in_the_large(c.evidence, c.verdict.model, c.verdict.level)
+    if not math.isfinite(found.value):
+        return None
+    gaussian = c.evidence.family == "gaussian"
+    right = 0.0 if gaussian else 1.0
+    off = abs(found.value - right) > threshold and not found.lower <= right <= found.upper
+    what = (
+        "Held-out residuals have a mean of {:.3f} sd"
+        if gaussian
+        else "Observed over expected on held-out rows is {:.3f}"
+    )
+    return Finding(
+        _status(off),
+        found.value,
+        what.format(found.value) + f" ({found.lower:.3f} to {found.upper:.3f}).",
+        "Predictions are wrong on average: look for a change of the target over time or between groups.",
+    )
+
+
+def _grid_end(c: CheckContext, threshold: float) -> Finding | None:
+    if c.curve is None or c.chosen is None or len(c.curve.values) < 3:
+        return None
+    place = 100 * c.chosen / (len(c.curve.values) - 1)
+    if c.chosen == 0:
+        return Finding(
+            "warn",
+            place,
+            "The strongest penalty of the grid was chosen: no feature helps.",
+            "Check that the features can carry the outcome.",
+        )
+    weakest = c.chosen == len(c.curve.values) - 1
+    end = (
+        "The weakest penalty of the grid was chosen."
+        if weakest
+        else f"The chosen penalty lies {place:.0f} % down the grid."
+    )
+    return Finding(_status(weakest), place, end, "Extend the grid to weaker penalties, or fit without one.")
+
+
+def _lambda_spread(c: CheckContext, threshold: float) -> Finding | None:
+    positive = np.array([v for v in c.lambdas if v > 0])
+    if len(positive) < 10:
+        return None
+    low, high = np.quantile(positive, [0.25, 0.75])
+    value = float(high / low)
+    return Finding(
+        _status(value > threshold),
+        value,
+        f"Half of the resamples choose lambda within a factor of {value:.3g} ({low:.3g} to {high:.3g}).",
+        "The best penalty isn't pinned down: use more folds, repeats, or the one-standard-error rule.",
+    )
+
+
+def _prediction_spread(c: CheckContext, threshold: float) -> Finding | None:
+    value = 100 * c.prediction_stability
+    if not math.isfinite(value):
+        return None
+    return Finding(
+        _status(value > threshold),
+        value,
+        f"Under resampling a row's linear predictor moves by {value:.0f} % of its spread over the rows.",
+        "Single predictions depend on which rows were seen: report them with intervals, or penalise more.",
+    )
+
+
+def _feature_stability(c: CheckContext, threshold: float) -> Finding | None:
+    if not c.selection_frequency:
+        return None
+    often = [f for f, share in c.selection_frequency.items() if share >= SELECTED_OFTEN]
+    value = 100 * len(often) / len(c.selection_frequency)
+    return Finding(
+        _status(value < threshold),
+        value,
+        f"{len(often)} of {len(c.selection_frequency)} selected features return in at least "
+        f"{100 * SELECTED_OFTEN:.0f} % of resamples.",
+        "Don't read meaning into which features were chosen; ridge keeps all of them.",
+    )
+
+
+def _events(c: CheckContext, threshold: float) -> Finding | None:
+    s = c.sample_size
+    if s is None or s.n_candidates == 0:
+        return None
+    return Finding(
+        _status(s.per_candidate < threshold),
+        s.per_candidate,
+        f"There are {s.per_candidate:.3g} events per candidate parameter.",
+        "Reduce the candidates by knowledge of the field, not by their relation to the outcome; or collect more rows.",
+    )
+
+
+def _riley(c: CheckContext, threshold: float) -> Finding | None:
+    s = c.sample_size
+    if s is None or s.n_candidates == 0:
+        return None
+    value = s.n / s.riley_required
+    worst = max(s.criteria, key=lambda k: s.criteria[k])
+    return Finding(
+        _status(value < threshold),
+        value,
+        f"There are {s.n:,} rows; Riley et al.'s criteria ask for {s.riley_required:,} ({worst}).",
+        "Keep the penalty, which stands in for rows that are missing; an unpenalised model needs more rows.",
+    )
+
+
+def _rare(c: CheckContext, threshold: float) -> Finding | None:
+    if c.evidence is None or c.evidence.family != "binomial":
+        return None
+    y, w = c.evidence.y, c.evidence.weight
+    risk = float(np.average(y, weights=w))
+    value, rows = 100 * min(risk, 1 - risk), float(min(y.sum(), len(y) - y.sum()))
+    per_fold = rows * float(np.mean(c.evidence.n_test)) / len(y)
+    return Finding(
+        _status(value < threshold or per_fold < EVENTS_PER_FOLD),
+        value,
+        f"The rarer class has {value:.1f} % of the rows, about {per_fold:.0f} in each held-out fold.",
+        "Judge by deviance or ROC AUC, not accuracy; use fewer folds or more repeats.",
+    )
+
+
+def _tails(c: CheckContext, threshold: float) -> Finding | None:
+    e = c.evidence
+    if e is None or c.verdict.model not in e.predictions or e.n_rows < LEAST_ROWS_FOR_TAILS:
+        return None
+    mean = e.predictions[c.verdict.model]  # (R, n)
+    loss = np.nanmean(
+        np.array([e.weight * get_family(e.family).deviance(e.y, m) for m in mean])[:, _tested(mean)], axis=0
+    )
+    worst = np.sort(loss)[-(len(loss) // 100) :]
+    value = 100 * float(worst.sum() / loss.sum()) if loss.sum() > 0 else 0.0
+    return Finding(
+        _status(value > threshold),
+        value,
+        f"The worst 1 % of rows make up {value:.0f} % of the held-out loss.",
+        "Look at these rows: errors of entry, a skew target (take its logarithm), or a group of their own.",
+    )
+
+
+def _tested(mean: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+    """(n,) rows that were held out in every repeat."""
+    return np.asarray(np.isfinite(mean).all(axis=0))
+
+
+def _falling(c: CheckContext, threshold: float) -> Finding | None:
+    curve = c.verdict.learning_curve
+    if curve is None or len(curve.n_train) < 2 or not curve.test[-2].value > 0:
+        return None
+    fall = slope_left(curve)
+    value = 100 * fall.value
+    rows = f"{curve.n_train[-2]:,} to {curve.n_train[-1]:,}"
+    return Finding(
+        _status(value > threshold),
+        value,
+        f"From {rows} training rows the loss on new rows fell by {value:.1f} % "
+        f"({100 * fall.lower:.1f} to {100 * fall.upper:.1f} %).",
+        "The curve may still be falling: more rows will probably help more than another model.",
+    )
+
+
+def _stand_ins(c: CheckContext, threshold: float) -> Finding | None:
+    if not c.stand_ins:
+        return None
+    free = [s for s in c.stand_ins if abs(s.correlation) >= threshold and s.cost < c.verdict.margin]
+    most = max(c.stand_ins, key=lambda s: abs(s.correlation))
+    if not free:
+        return Finding(
+            "pass",
+            abs(most.correlation),
+            f"The closest stand-in, {most.instead} for {most.chosen}, has r = {most.correlation:.2f}.",
+        )
+    one = max(free, key=lambda s: abs(s.correlation))
+    return Finding(
+        "warn",
+        abs(one.correlation),
+        f"{one.instead} could stand in for {one.chosen} (r = {one.correlation:.2f}) at no material cost.",
+        "Don't claim that the chosen one is the cause; choose by what is cheaper or better understood.",
+    )
+
+
+def _too_good(c: CheckContext, threshold: float) -> Finding | None:
+    value = 100 * c.verdict.explained.value
+    if c.verdict.label == "no signal" or not math.isfinite(value):
+        return None
+    return Finding(
+        _status(value > threshold),
+        value,
+        f"{value:.1f} % of the deviance is explained on new rows.",
+        "Almost nothing is that predictable: look for a feature that is made from the target or known only after it.",
+    )
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "BR101",
+        "Optimism",
+        10.0,
+        "%",
+        "the gap at which other tools cry overfitting; here only a note",
+        "a null loss above 0",
+        _optimism,
+    ),
+    Rule(
+        "BR102",
+        "Calibration slope",
+        0.1,
+        "",
+        "a slope off by 0.1 is what Riley et al. plan a study to avoid",
+        "signal, and predictions that vary",
+        _slope,
+    ),
+    Rule(
+        "BR103",
+        "Calibration in the large",
+        0.1,
+        "",
+        "a tenth of an sd, or of the expected number",
+        "held-out predictions",
+        _large,
+    ),
+    Rule(
+        "BR201",
+        "Penalty at the end of its grid",
+        0.0,
+        "%",
+        "the best value must lie inside to be known as best",
+        "a grid of at least 3 penalties",
+        _grid_end,
+    ),
+    Rule(
+        "BR202",
+        "Stability of lambda",
+        10.0,
+        "",
+        "a factor of ten is a fifth of the usual grid",
+        "lambda chosen on at least 10 resamples",
+        _lambda_spread,
+    ),
+    Rule(
+        "BR203",
+        "Stability of predictions",
+        25.0,
+        "%",
+        "beyond a quarter of the spread, ranks of rows change often",
+        "a bootstrap",
+        _prediction_spread,
+    ),
+    Rule(
+        "BR204",
+        "Stability of selected features",
+        50.0,
+        "%",
+        "below it, most of the selection is chance",
+        "a model that selects, and a bootstrap",
+        _feature_stability,
+    ),
+    Rule(
+        "BR301",
+        "Events per candidate parameter",
+        10.0,
+        "",
+        "Peduzzi et al. (1996); a rule of thumb for models without penalty",
+        "candidate features",
+        _events,
+    ),
+    Rule(
+        "BR302",
+        "Sample size",
+        1.0,
+        "",
+        "the largest of Riley et al.'s (2019, 2020) criteria",
+        "candidate features",
+        _riley,
+    ),
+    Rule(
+        "BR401",
+        "Rare class",
+        5.0,
+        "%",
+        "below it accuracy hides everything; folds also need 10 events each",
+        "two classes",
+        _rare,
+    ),
+    Rule(
+        "BR402",
+        "A few rows dominate",
+        30.0,
+        "%",
+        "normal errors give 8 %; 30 % is what t with 3 degrees of freedom gives",
+        "100 rows with predictions",
+        _tails,
+    ),
+    Rule(
+        "BR501",
+        "Learning curve still falling",
+        2.0,
+        "%",
+        "2 % a step is what a fifth more rows must bring to matter",
+        "a learning curve",
+        _falling,
+    ),
+    Rule(
+        "BR601",
+        "Stand-ins for chosen features",
+        0.8,
+        "",
+        "from r = 0.8 on, which of two is chosen is mostly chance",
+        "correlated features",
+        _stand_ins,
+    ),
+    Rule(
+        "BR602",
+        "Suspiciously perfect",
+        99.0,
+        "%",
+        "tables from life rarely leave 1 % of the deviance",
+        "signal",
+        _too_good,
+    ),
+)

@@ -1,0 +1,362 @@
+"""Contenders: models that can be trained again on any rows, tuning included, and predict others.
+
+All of them take the whole table and two sets of row numbers, so that whatever is learned from data (imputation,
+encoding, lambda, trees) is learned from the training rows only.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bridle.errors import BridleWarning, InputError
+from bridle.losses import get_family
+
+Float = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+Means = tuple[Float, Float]  # of the training rows, of the test rows
+
+INNER_FOLDS = 5
+TUNING_LAMBDAS = 40  # a coarser grid than a final fit's: between its values the loss hardly moves
+CRITERIA = ("aic", "aicc", "bic", "ebic", "gcv")  # rules that need degrees of freedom
+TUNING_TOLERANCE = 1e-4  # duality gap while tuning, far below the noise of a fold's loss
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """What is to be predicted, shared by all contenders of one comparison."""
+
+    y: Float  # (n,)
+    family: str = "gaussian"
+    weight: Float | None = None  # (n,)
+    offset: Float | None = None  # (n,), on the link scale
+    groups: NDArray[Any] | None = None  # (n,), kept together when tuning too
+    time: NDArray[Any] | None = None  # (n,), respected when tuning too
+
+    def part(self, name: str, rows: IntArray) -> Any:
+        """Weights, offset, groups or time of some rows; None where there are none."""
+        values = getattr(self, name)
+        return None if values is None else values[rows]
+
+
+@dataclass(frozen=True, eq=False)
+class FrameDesign:
+    """A table whose encoding is learned from training rows: a scikit-learn transformer as a ``FoldDesign``."""
+
+    frame: Any  # (n, columns) table or array
+    transformer: Any  # unfitted; turns the frame into a matrix
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the table (not of the matrix, which depends on the training rows)."""
+        return (int(self.frame.shape[0]), int(self.frame.shape[1]))
+
+    def for_rows(self, train: IntArray | None) -> Any:
+        """Matrix of all rows, encoded as learned from ``train`` (all rows if None)."""
+        from sklearn.base import clone
+
+        rows = self.frame if train is None else take_rows(self.frame, train)
+        return clone(self.transformer).fit(rows).transform(self.frame)
+
+
+def take_rows(table: Any, rows: IntArray) -> Any:
+    """Rows of an array, sparse matrix, pandas or polars frame, or list."""
+    if hasattr(table, "iloc"):
+        return table.iloc[rows]
+    if isinstance(table, list | tuple):
+        return [table[i] for i in rows]
+    return table[rows]
+
+
+def matrix_for(X: Any, train: IntArray) -> Any:
+    """(n, p) matrix of all rows, with everything learned from the training rows."""
+    return X.for_rows(train) if hasattr(X, "for_rows") else X
+
+
+@dataclass(frozen=True, eq=False)
+class NullContender:
+    """The mean of the training rows: what can be had without any feature."""
+
+    target: Target
+    name: str = "null"
+    label: str = "overall mean"
+
+    def fit_predict(self, train: IntArray, test: IntArray) -> Mapping[str, Means]:
+        """Return the means under variant ""."""
+        t, family = self.target, get_family(self.target.family)
+        weight = np.ones(len(train)) if t.weight is None else t.weight[train]
+        offset = np.zeros(len(t.y)) if t.offset is None else t.offset
+        b0 = family.null_predictor(t.y[train], weight, offset[train])
+        return {"": (family.mean(b0 + offset[train]), family.mean(b0 + offset[test]))}
+
+
+@dataclass(frozen=True, eq=False)
+class LinearContender:
+    """A penalised linear model, its strength chosen again inside every training fold.
+
+    Parameters
+    ----------
+    name, label : str
+        Stable name, and name for people.
+    X : (n, p) matrix or FoldDesign
+        Features.
+    target : Target
+        What to predict.
+    l1_ratio : tuple of float
+        Values to choose from: (0.0,) is ridge, (1.0,) the lasso.
+    rule : str
+        Selection rule, see :func:`bridle.selection.select`.
+    strengths : tuple of float
+        Multiples of the chosen lambda that are tried as variants, e.g. (10.0, 0.1).
+    inner_folds, n_lambdas, seed : int
+        Of the tuning.
+    """
+
+    name: str
+    label: str
+    X: Any
+    target: Target
+    l1_ratio: tuple[float, ...] = (1.0,)
+    rule: str = "min"
+    strengths: tuple[float, ...] = ()
+    inner_folds: int = INNER_FOLDS
+    n_lambdas: int = TUNING_LAMBDAS
+    seed: int = 0
+
+    def fit_predict(self, train: IntArray, test: IntArray) -> Mapping[str, Means]:
+        """Tune on the training rows, then return means under "" and under each other strength."""
+        from bridle.selection import cross_validate, make_folds, select
+
+        t = self.target
+        matrix = matrix_for(self.X, train)
+        at_train, at_test = matrix[train], matrix[test]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", BridleWarning)
+            folds = make_folds(
+                t.y[train],
+                family=t.family,
+                n_splits=self.inner_folds,
+                groups=t.part("groups", train),
+                time=t.part("time", train),
+                seed=self.seed,
+            )
+            found = cross_validate(
+                at_train,
+                t.y[train],
+                folds=folds,
+                family=t.family,
+                l1_ratio=self.l1_ratio,
+                n_lambdas=self.n_lambdas,
+                sample_weight=t.part("weight", train),
+                offset=t.part("offset", train),
+                tol=TUNING_TOLERANCE,
+                effective_df="auto" if self.rule in CRITERIA else False,
+            )
+        chosen = select(found.curves, self.rule)
+        path = found.paths[chosen.curve]
+        lams = {"": chosen.value} | {_strength(s): chosen.value * s for s in self.strengths}
+        inside = {v: lam for v, lam in lams.items() if not v or path.lambdas[-1] <= lam <= path.lambdas[0]}
+        return {
+            variant: (
+                path.predict(at_train, t.part("offset", train), lam=lam),
+                path.predict(at_test, t.part("offset", test), lam=lam),
+            )
+            for variant, lam in inside.items()
+        }
+
+
+def _strength(multiple: float) -> str:
+    return f"penalty x {multiple:g}"
+
+
+@dataclass(frozen=True, eq=False)
+class FixedContender:
+    """A linear model at one given strength: lambda itself, or a share of lambda_max; 0 is unregularised.
+
+    With lambda 0 and features that determine each other (collinear, or more than rows) the fit isn't unique; a
+    gaussian one is then that of least norm on the standardised scale, the limit of ridge.
+    """
+
+    name: str
+    label: str
+    X: Any
+    target: Target
+    lam: float = 0.0
+    relative: bool = False  # whether ``lam`` is a share of lambda_max
+    l1_ratio: float = 1.0
+
+    def fit_predict(self, train: IntArray, test: IntArray) -> Mapping[str, Means]:
+        """Return the means under variant ""."""
+        from bridle.path import fit_path
+
+        t = self.target
+        matrix = matrix_for(self.X, train)
+        at_train, at_test = matrix[train], matrix[test]
+        if self.lam == 0.0 and t.family == "gaussian" and isinstance(at_train, np.ndarray):
+            return {"": _least_norm(at_train, at_test, t, train, test)}
+        options: dict[str, Any] = {
+            "family": t.family,
+            "l1_ratio": self.l1_ratio,
+            "sample_weight": t.part("weight", train),
+            "offset": t.part("offset", train),
+        }
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", BridleWarning)
+            top = fit_path(at_train, t.y[train], n_lambdas=1, **options).lambda_max if self.relative else 1.0
+            path = fit_path(at_train, t.y[train], lambdas=[self.lam * top], **options)
+        lam = float(path.lambdas[0])
+        at = (
+            path.predict(at_train, t.part("offset", train), lam=lam),
+            path.predict(at_test, t.part("offset", test), lam=lam),
+        )
+        return {"": at}
+
+
+def _least_norm(at_train: Float, at_test: Float, t: Target, train: IntArray, test: IntArray) -> Means:
+    """Least squares of least norm on standardised features, through the singular values."""
+    w = np.ones(len(train)) if t.weight is None else t.weight[train]
+    w = w / w.sum()
+    offset = np.zeros(len(t.y)) if t.offset is None else t.offset
+    mean = w @ at_train
+    Z = np.asarray(at_train - mean, dtype=np.float64)  # (m, p)
+    scale = np.sqrt(w @ Z**2)
+    scale[scale <= 1e-12 * np.maximum(np.abs(mean), 1e-300)] = np.inf  # constant columns carry nothing
+    r = t.y[train] - offset[train]
+    centre = float(w @ r)
+    root = np.sqrt(w)
+    b = np.linalg.lstsq(root[:, None] * (Z / scale), root * (r - centre), rcond=1e-10)[0] / scale
+    shift = centre - mean @ b
+    return at_train @ b + shift + offset[train], at_test @ b + shift + offset[test]
+
+
+@dataclass(frozen=True, eq=False)
+class EstimatorContender:
+    """Any scikit-learn estimator or pipeline, cloned for every fold.
+
+    A classifier's probabilities come from ``predict_proba``; else ``decision_function`` through a sigmoid that is
+    fitted by cross-validation inside the training rows (Platt); else each label is given the share of positives
+    that out-of-fold training rows of that label had.
+
+    Parameters
+    ----------
+    name, label : str
+        Stable name, and name for people.
+    estimator : scikit-learn estimator
+        Fitted or not; it's never changed.
+    X : (n, p) array, sparse matrix or data frame
+        Given to the estimator as it is.
+    target : Target
+        What to predict, as numbers.
+    labels : (n,), optional
+        Class labels that a classifier is trained with; the numbers of ``target`` by default.
+    positive : optional
+        The label that ``target`` calls 1.
+    variants : mapping
+        Variant -> parameters to set: more and less regularised versions of the estimator.
+    most_rows : int, optional
+        Train on at most this many of the training rows, drawn at random; losses are still those of all.
+    """
+
+    name: str
+    label: str
+    estimator: Any
+    X: Any
+    target: Target
+    labels: NDArray[Any] | None = None
+    positive: Any = 1
+    variants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    most_rows: int | None = None
+    seed: int = 0
+
+    def fit_predict(self, train: IntArray, test: IntArray) -> Mapping[str, Means]:
+        """Return the means under "" and under each variant."""
+        from sklearn.base import clone
+
+        used = train
+        if self.most_rows is not None and len(train) > self.most_rows:
+            used = np.sort(np.random.default_rng(self.seed).choice(train, self.most_rows, replace=False))
+        X = matrix_for(self.X, used)
+        found = {}
+        for variant, parameters in {"": {}, **self.variants}.items():
+            estimator = clone(self.estimator)
+            found[variant] = self._means(
+                estimator.set_params(**parameters) if parameters else estimator, X, used, train, test
+            )
+        return found
+
+    def _means(self, estimator: Any, X: Any, used: IntArray, train: IntArray, test: IntArray) -> Means:
+        from sklearn.base import is_classifier
+
+        t = self.target
+        if t.family == "binomial" and is_classifier(estimator):
+            labels = t.y if self.labels is None else self.labels
+            positive = 1.0 if self.labels is None else self.positive
+            fitted, function = _fit_classifier(
+                estimator, take_rows(X, used), labels[used], positive, t.part("weight", used)
+            )
+        else:
+            fitted = _fit(estimator, take_rows(X, used), t.y[used], t.part("weight", used))
+            function = fitted.predict
+        means = (np.asarray(function(take_rows(X, rows)), dtype=np.float64) for rows in (train, test))
+        at_train, at_test = (m[:, 0] if m.ndim == 2 and m.shape[1] == 1 else m for m in means)
+        if at_train.shape != train.shape:
+            raise InputError(f"{self.label} predicts an array of shape {at_train.shape}, expected ({len(train)},)")
+        return at_train, at_test
+
+
+def _fit(estimator: Any, X: Any, y: Any, weight: Float | None) -> Any:
+    """Fit with weights where the estimator (or a pipeline's last step) takes them."""
+    if weight is None:
+        return estimator.fit(X, y)
+    from sklearn.pipeline import Pipeline
+    from sklearn.utils.validation import has_fit_parameter
+
+    if isinstance(estimator, Pipeline):
+        name, last = estimator.steps[-1]
+        key, takes = f"{name}__sample_weight", has_fit_parameter(last, "sample_weight")
+    else:
+        key, takes = "sample_weight", has_fit_parameter(estimator, "sample_weight")
+    return estimator.fit(X, y, **{key: weight}) if takes else estimator.fit(X, y)
+
+
+def _fit_classifier(
+    estimator: Any, X: Any, labels: NDArray[Any], positive: Any, weight: Float | None
+) -> tuple[Any, Any]:
+    """Fit, and return the fitted classifier with a function from rows to probabilities of the positive class."""
+    if hasattr(estimator, "predict_proba"):
+        fitted = _fit(estimator, X, labels, weight)
+        return fitted, lambda rows: fitted.predict_proba(rows)[:, _column(fitted.classes_, positive)]
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+
+    inner = StratifiedKFold(
+        min(INNER_FOLDS, int(np.unique(labels, return_counts=True)[1].min())), shuffle=True, random_state=0
+    )
+    if hasattr(estimator, "decision_function"):
+        from sklearn.calibration import CalibratedClassifierCV
+
+        platt = CalibratedClassifierCV(estimator, method="sigmoid", cv=inner, ensemble=False)
+        fitted = _fit(platt, X, labels, weight)
+        return fitted, lambda rows: fitted.predict_proba(rows)[:, _column(fitted.classes_, positive)]
+    guess = cross_val_predict(estimator, X, labels, cv=inner)
+    share = {label: _laplace(labels[guess == label] == positive) for label in np.unique(labels)}
+    fitted = _fit(estimator, X, labels, weight)
+    return fitted, lambda rows: np.array([share[label] for label in fitted.predict(rows)])
+
+
+def _laplace(positive: NDArray[np.bool_]) -> float:
+    return (float(positive.sum()) + 1.0) / (len(positive) + 2.0)
+
+
+def _column(classes: NDArray[Any], positive: Any) -> int:
+    """Column of the positive class; an error where the training rows had none of it."""
+    found = np.flatnonzero(classes == positive)
+    if len(classes) != 2 or len(found) != 1:
+        raise InputError(
+            f"training rows of a fold hold the classes {list(classes)}; expected two, {positive!r} among them"
+        )
+    return int(found[0])
