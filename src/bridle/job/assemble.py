@@ -90,9 +90,7 @@ def _model_result(
     return ModelResult(
         **common,
         n_nonzero=int(np.count_nonzero(fit.coef)),
-        cv_loss=_null_loss(problem, level)
-        if fit.curve is None
-        else summaries.loss_interval(fit.curve, fit.index, level),
+        cv_loss=_cv_loss(fit, problem, level),
         train_loss=_train_loss(fit, problem),
         holdout_loss=loss,
         holdout_scores=scores,
@@ -117,8 +115,10 @@ def _train_loss(fit: Fit, problem: Problem) -> float:
     return float(np.average(problem.family.deviance(problem.y, mu), weights=problem.weights))
 
 
-def _null_loss(problem: Problem, level: float) -> Interval:
-    """Held-out loss of the mean of each fold's training rows."""
+def _cv_loss(fit: Fit, problem: Problem, level: float) -> Interval:
+    """Held-out loss across the folds; for the null model that of the mean of each fold's training rows."""
+    if fit.curve is not None:
+        return summaries.loss_interval(fit.curve, fit.index, level)
     family, losses, sizes = problem.family, [], []
     for train, test in problem.folds.pairs:
         offset = np.zeros_like(problem.y) if problem.offset is None else problem.offset

@@ -1,4 +1,4 @@
-"""Which of the fitted models to recommend: the fewest features among those that unseen rows can't tell from the best."""
+"""Which fitted model to recommend: the one with fewest features among those as good as the best on unseen rows."""
 
 from __future__ import annotations
 

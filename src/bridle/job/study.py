@@ -147,8 +147,8 @@ def study(
     missing : {"indicator", "mean", "median", "drop", "error"}
         What to do with missing values.
     weights, offset, groups, time : str or (n,), optional
-        Columns (or values) with row weights, an offset on the link scale, groups kept together in folds, and the time that
-        orders the folds.
+        Columns (or values) with row weights, an offset on the link scale, groups kept together in folds, and the
+        time that orders the folds.
     exclude : sequence of str
         Columns to leave out.
     positive : optional

@@ -45,7 +45,7 @@ def find_swaps(problem: Problem, fit: Fit, options: Options) -> tuple[Swap, ...]
 
 
 def correlations(X: Float, j: int, weight: Float, mean: Float, scale: Float) -> Float:
-    """(p,) weighted correlation of feature j with every feature; constant features give 0. X is not centred in place."""
+    """(p,) weighted correlation of feature j with every feature; constant features give 0. X isn't copied."""
     w = weight / weight.sum()
     x = np.asarray(X[:, [j]].toarray() if hasattr(X, "toarray") else X[:, [j]], dtype=np.float64)[:, 0]
     x = w * (x - w @ x)  # sums to 0, so the other features need no centring
