@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
+from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, BinaryIO
 
 from bridle.errors import BridleError, FileFormatError, InputError
@@ -12,7 +13,7 @@ from bridle.errors import BridleError, FileFormatError, InputError
 if TYPE_CHECKING:
     import polars as pl
 
-BinarySource = str | os.PathLike[str] | BinaryIO
+BinarySource = FilePath | BinaryIO
 
 
 @contextlib.contextmanager
@@ -94,7 +95,7 @@ def check_binary(source: BinarySource, kind: str, name: str) -> None:
 
 @contextlib.contextmanager
 def _borrowed(source: BinarySource) -> Iterator[BinaryIO]:
-    if isinstance(source, str | os.PathLike):
+    if isinstance(source, FilePath):
         with open(source, "rb") as file:
             yield file
     else:

@@ -245,7 +245,8 @@ def _series_of(table: Table, value: Any, role: str) -> pl.Series:
         values = values[:, 0]
     if values.ndim != 1 or values.shape[0] != table.n_rows:
         raise InputError(
-            f"{role}: expected the name of a column, or one value for each of {table.n_rows} rows, got shape {values.shape}"
+            f"{role}: expected the name of a column, or one value for each of {table.n_rows} rows; "
+            f"got an array of shape {values.shape}"
         )
     if values.dtype.kind in "OUS":
         items = [None if v is None or v != v else v for v in values.tolist()]  # noqa: PLR0124 - NaN is not itself
@@ -300,7 +301,8 @@ def _refuse_infinite_frame(frame: pl.DataFrame, rows: NDArray[np.int64]) -> None
         if infinite:
             row = int(rows[cast(int, frame[name].is_infinite().arg_max())])
             raise InputError(
-                f"column {name!r} is infinite in row {row + 1}; correct such cells, leave them empty, or exclude the column"
+                f"column {name!r} is infinite in row {row + 1}; correct such cells, leave them empty, "
+                "or exclude the column"
             )
 
 

@@ -93,7 +93,7 @@ def _series(name: str, values: Any) -> pl.Series:
         return pl.Series(name, items, strict=True)
     except (TypeError, OverflowError, pl.exceptions.PolarsError):
         pass
-    if all(v is None or isinstance(v, int | float | np.number) and not isinstance(v, bool) for v in items):
+    if all(v is None or (isinstance(v, int | float | np.number) and not isinstance(v, bool)) for v in items):
         return pl.Series(name, [None if v is None else float(v) for v in items], dtype=pl.Float64)
     return pl.Series(name, [None if v is None or v != v else str(v) for v in items], dtype=pl.String)  # noqa: PLR0124
 

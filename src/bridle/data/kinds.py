@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
 
 from bridle.data.values import PLAIN, NumberFormat, as_text, guess_format, parse_numbers, without_missing
 
@@ -154,8 +156,12 @@ def _describe_numbers(series: pl.Series, n_missing: int, n_distinct: int) -> tup
     return _date_number(series)
 
 
+def _range(series: pl.Series) -> tuple[float, float]:
+    return float(cast(float, series.min())), float(cast(float, series.max()))
+
+
 def _runs(series: pl.Series) -> bool:
-    low, high = float(series.min()), float(series.max())  # type: ignore[arg-type]
+    low, high = _range(series)
     if high - low != series.len() - 1:
         return False
     steps = series.diff().drop_nulls()
@@ -164,7 +170,7 @@ def _runs(series: pl.Series) -> bool:
 
 def _date_number(series: pl.Series) -> tuple[str, str]:
     if "date" in series.name.lower():
-        low, high = float(series.min()), float(series.max())  # type: ignore[arg-type]
+        low, high = _range(series)
         if low >= 19000101 and high <= 21001231 and bool((series % 100).is_between(1, 31).all()):
             return "date", _DATE_NOTE
     return "numeric", ""
@@ -181,33 +187,34 @@ def _describe_labels(series: pl.Series, n_distinct: int) -> tuple[str, str]:
         return "date", _DATE_NOTE
     if series.dtype != pl.String:  # the caller's own categories
         return "categorical", ""
+    if n_distinct > 10 and (note := _mixed(labels)):
+        return "text", note
     named = bool(ID_NAME.search(series.name) or ID_PART.search(series.name))
-    words = float(labels.head(1000).str.count_matches(r"\s+").mean() or 0.0) + 1.0  # type: ignore[arg-type]
-    if n_known >= 10 and n_distinct == n_known or named and n_distinct > n_known / 2:
+    words = float(np.mean([len(label.split()) for label in labels.head(1000).to_list()]))
+    unique = n_known >= 10 and n_distinct == n_known
+    if unique or (named and n_distinct > n_known / 2):
         if words >= 4:
             return "text", "left out: free text, different in every row"
-        if _mostly_numbers(labels):
-            return "text", _mixed_note(labels)
-        return "identifier", "left out: a different label in every row"
-    if n_distinct > max(20, n_known / 2):
-        if _mostly_numbers(labels):
-            return "text", _mixed_note(labels)
-        if words >= 4 or n_distinct > 0.8 * n_known:
-            return "text", f"left out: free text ({n_distinct} different values in {n_known} rows)"
+        return "identifier", "left out: a different label in (nearly) every row"
+    if n_distinct > max(20, n_known / 2) and (words >= 4 or n_distinct > 0.8 * n_known):
+        return "text", f"left out: free text ({n_distinct} different values in {n_known} rows)"
     return "categorical", ""
 
 
-def _mostly_numbers(labels: pl.Series) -> bool:
-    return parse_numbers(labels).n_bad < 0.2 * labels.len() or bool(
-        labels.str.contains(r"^[+-]?[\d.,' ]+$").mean() > 0.8
-    )  # type: ignore[operator]
-
-
-def _mixed_note(labels: pl.Series) -> str:
+def _mixed(labels: pl.Series) -> str:
+    """Say what is wrong with a column of numbers in which some cells are none; empty if it is no such column."""
     parsed = parse_numbers(labels)
+    grouped = labels.str.contains(r"^[^\d]{0,2}\d{1,3}([,' ]\d{3})+(\.\d+)?$").sum()
+    if parsed.n_bad == 0 or parsed.n_bad - grouped > 0.2 * labels.len():
+        return ""
+    if grouped == parsed.n_bad:
+        return (
+            f"left out: {grouped} cells such as {parsed.bad!r} hold a separator of thousands, or a decimal mark that "
+            "can't be told from one; write the numbers without it, or name the decimal mark"
+        )
     return (
-        f"left out: {labels.len() - parsed.n_bad} cells are numbers, but {parsed.n_bad} are not, such as {parsed.bad!r}; "
-        "correct them, or leave them empty, to use the column (thousands separators are not guessed)"
+        f"left out: {labels.len() - parsed.n_bad} cells are numbers, but {parsed.n_bad} are not, such as "
+        f"{parsed.bad!r}; correct these, or leave them empty, to use the column"
     )
 
 

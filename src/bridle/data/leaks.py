@@ -6,6 +6,7 @@ matters: in gene expression many columns separate two tumours, and that is signa
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -75,15 +76,15 @@ def _leak(name: str, strength: float, binary: bool) -> Leak:
     return Leak(
         name,
         strength,
-        f"Column {name!r} gives the target away almost perfectly on its own ({how}). If it is made from the target or known "
-        f"only after it, every score here is too good: leave it out (--exclude {name!r}).",
+        f"Column {name!r} gives the target away almost perfectly on its own ({how}). If it is made from the target, "
+        f"or known only after it, every score here is too good: leave it out (--exclude {name!r}).",
     )
 
 
 def _values(
     frame: pl.DataFrame | None, matrix: Any, names: Sequence[str], j: int, rows: NDArray[np.int64], target: Float
 ) -> Float:
-    """Return (m,) numbers that stand for a column; categories become the mean target of the other rows of their level."""
+    """Return (m,) numbers that stand for a column; a category becomes the mean target of its level's other rows."""
     if frame is None:
         column = matrix[:, [j]]
         dense = column[rows] if isinstance(column, np.ndarray) else column[rows].toarray()
@@ -126,7 +127,7 @@ def _level_error(codes: NDArray[np.int64], k: int, y: Float) -> float:
     """Worst share of wrongly ordered pairs among neighbouring levels: 0 if the levels cut the target into slices."""
     order = np.argsort([np.median(y[codes == c]) for c in range(k)], kind="stable")
     worst = 0.0
-    for low, high in zip(order[:-1], order[1:], strict=True):
+    for low, high in itertools.pairwise(order):
         pair = (codes == low) | (codes == high)
         worst = max(worst, 1.0 - _auc(_ranks(y[pair]), codes[pair] == high))
     return worst
@@ -150,11 +151,8 @@ def _ranks(x: Float) -> Float:
 
 
 def find_duplicates(frame: pl.DataFrame | None, matrix: Any, names: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """Find pairs of numeric columns with a correlation above 0.999 (in at most 1,500 columns, on at most 5,000 rows)."""
-    if frame is not None:
-        numeric = [c for c, t in frame.schema.items() if t.is_numeric()]
-    else:
-        numeric = list(names)
+    """Find pairs of numeric columns with a correlation above 0.999, in up to 1,500 columns and on up to 5,000 rows."""
+    numeric = list(names) if frame is None else [c for c, t in frame.schema.items() if t.is_numeric()]
     if not 2 <= len(numeric) <= _PAIR_COLUMNS:
         return ()
     n = frame.height if frame is not None else matrix.shape[0]

@@ -88,6 +88,6 @@ def refuse_infinite_matrix(matrix: Any, names: Sequence[str], rows: NDArray[np.i
         else:
             return
     raise InputError(
-        f"column {names[column]!r} is infinite in row {int(rows[row]) + 1}; correct such cells, leave them empty (NaN), "
-        "or exclude the column"
+        f"column {names[column]!r} is infinite in row {int(rows[row]) + 1}; correct such cells, leave them empty "
+        "(NaN), or exclude the column"
     )

@@ -67,8 +67,8 @@ def read_table(
     Parameters
     ----------
     source : path, "-", data frame, dict of columns, array or sparse matrix
-        CSV with any usual separator, Parquet, Feather (Arrow IPC), text also as ``.gz`` or ``.zst``; ``"-"`` is standard
-        input; pandas, polars and Arrow frames and every other frame that narwhals knows.
+        CSV with any usual separator, Parquet, Feather (Arrow IPC), text also as ``.gz`` or ``.zst``; ``"-"`` is
+        standard input; pandas, polars and Arrow frames and every other frame that narwhals knows.
     format : {"csv", "parquet", "feather"}, optional
         What the file must be; found from its first bytes by default, never from its name.
     separator, decimal, encoding : str, optional
@@ -149,7 +149,7 @@ def iter_batches(
                 yield from _slices(block.select(wanted), batch_rows)
             return
         file.seek(0)
-        origin = source if getattr(file, "name", None) == str(source) else file
+        origin = FilePath(source) if getattr(file, "name", None) == str(source) else file
         with damage_as_error(name, opened.kind):
             check_binary(origin, opened.kind, name)
             lazy = scan_binary(origin, opened.kind)
@@ -205,7 +205,7 @@ class _Opened:
         self.kind = recognise(head, name)
         if self.kind in ("gzip", "zstd"):
             packed = self.kind
-            self.stream = io.BufferedReader(Inflating(self.stream, self.raw, packed, name), 1 << 16)
+            self.stream = io.BufferedReader(cast(Any, Inflating(self.stream, self.raw, packed, name)), 1 << 16)
             self.kind = recognise(self.stream.peek(1 << 12)[: 1 << 12], name)
             if self.kind != "text":
                 raise FileFormatError(f"{name} holds {self.kind} data inside {packed}; decompress it first")
@@ -242,7 +242,11 @@ def _read_path(
             digest = opened.raw.finish()
             file.seek(0)
             return _read_binary(
-                source if getattr(file, "name", None) == str(source) else file, opened.kind, name, digest, columns
+                FilePath(source) if getattr(file, "name", None) == str(source) else file,
+                opened.kind,
+                name,
+                digest,
+                columns,
             )
         as_text: frozenset[str] = frozenset()
         while True:
@@ -303,7 +307,7 @@ def _header_notes(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _read_binary(
-    source: str | os.PathLike[str] | BinaryIO, kind: str, name: str, digest: str, columns: Sequence[str] | None
+    source: FilePath | BinaryIO, kind: str, name: str, digest: str, columns: Sequence[str] | None
 ) -> Table:
     with damage_as_error(name, kind):
         check_binary(source, kind, name)

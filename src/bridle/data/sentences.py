@@ -51,7 +51,8 @@ def data_notes(
     if gaps:
         worst = gaps[0]
         notes.append(
-            f"{len(gaps)} column{'s have' if len(gaps) > 1 else ' has'} missing cells: {listed([c.name for c in gaps])}; "
+            f"{len(gaps)} column{'s have' if len(gaps) > 1 else ' has'} missing cells: "
+            f"{listed([c.name for c in gaps])}; "
             f"the most are in {worst.name!r} ({worst.n_missing} of {n_rows}, {100 * worst.n_missing / n_rows:.2g} %)."
         )
     if duplicates:
@@ -70,9 +71,7 @@ def data_warnings(
     """Say what probably is wrong and what to do."""
     warnings = [leak.sentence for leak in leaks]
     warnings += about_target
-    warnings += [
-        f"Column {c.name!r} was {c.note}." for c in columns if c.kind == "text" and "cells are numbers" in c.note
-    ]
+    warnings += [f"Column {c.name!r} was {c.note}." for c in columns if c.kind == "text" and " cells " in c.note]
     if n_rows < _FEW_ROWS:
         warnings.append(f"Only {n_rows} rows: whatever is found will be very uncertain; collect more if you can.")
     return tuple(warnings)

@@ -80,12 +80,8 @@ def understand_target(
         )
     if numbers is not None:
         _refuse_infinite(numbers, name)
-    if (
-        family is None
-        and distinct == 2
-        and (numbers is None or _whole(numbers))
-        or family == "binomial"
-        and distinct == 2
+    if (family is None and distinct == 2 and (numbers is None or _whole(numbers))) or (
+        family == "binomial" and distinct == 2
     ):
         return _two_classes(name, labels, numbers, positive)
     if numbers is None:
@@ -182,8 +178,8 @@ def _numeric(name: str, y: Float, distinct: int, family: str | None) -> Target:
     if family == "binomial":
         if known.min() < 0 or known.max() > 1:
             raise InputError(
-                f"family 'binomial' needs two classes or shares between 0 and 1, but the target {name!r} has {distinct} "
-                f"different values from {known.min():g} to {known.max():g}"
+                f"family 'binomial' needs two classes or shares between 0 and 1, but the target {name!r} has "
+                f"{distinct} different values from {known.min():g} to {known.max():g}"
             )
         return Target(
             y,
@@ -198,13 +194,13 @@ def _numeric(name: str, y: Float, distinct: int, family: str | None) -> Target:
         why = (
             ""
             if family
-            else " It was taken for counts: small whole numbers with zeros and a long right tail; --family gaussian overrides."
+            else " It was taken for counts (small whole numbers with a long right tail); --family gaussian overrides."
         )
         return Target(y, chosen, (), f"The target {name!r} is a count ({spread}).{why}")
     hint = ""
     if family is None and _whole(known) and known.min() >= 0:
         if distinct <= 10:
-            hint = " It has few whole values: if they are counts, use --family poisson; if they name classes, keep two of them."
+            hint = " It has few whole values: for counts use --family poisson; if they name classes, keep two."
         elif known.max() <= 1000:
             hint = " They are whole numbers: if they count events, use --family poisson."
     return Target(y, chosen, (), f"The target {name!r} is numeric ({spread}).{hint}")

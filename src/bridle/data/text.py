@@ -126,7 +126,7 @@ class TextReader:
 
 
 class _Decoded:
-    """UTF-8 bytes with ``\\n`` line ends from a stream in any usual encoding."""
+    """UTF-8 bytes with newlines as line ends, from a stream in any usual encoding."""
 
     def __init__(self, stream: IO[bytes], name: str, encoding: str | None) -> None:
         self._stream, self._name = stream, name
@@ -192,9 +192,10 @@ class _Decoded:
             elif self._ascii:
                 return self._fall_back(block, last)
             else:
+                before = block[max(0, err.start - 20) : err.start].decode("utf-8", "replace")
                 raise InputError(
-                    f"{self._name} is neither UTF-8 nor one other encoding throughout (byte {block[err.start]:#04x} near "
-                    f"{block[max(0, err.start - 20) : err.start].decode('utf-8', 'replace')!r}); save it again as UTF-8"
+                    f"{self._name} is neither UTF-8 nor one other encoding throughout "
+                    f"(byte {block[err.start]:#04x} after {before!r}); save it again as UTF-8"
                 ) from err
         self._ascii = self._ascii and block.isascii()
         return block
@@ -206,7 +207,8 @@ class _Decoded:
         except UnicodeDecodeError:
             self._encoding = "latin-1"
         self.notes = (
-            f"The file is not UTF-8; it was read as {self._encoding} (Western European). Name its encoding if that is wrong.",
+            f"The file is not UTF-8; it was read as {self._encoding} (Western European). "
+            "Name its encoding if that is wrong.",
         )
         # latin-1 knows every byte, so a later block can't fail
         self._decoder = codecs.getincrementaldecoder(self._encoding)("replace")

@@ -84,12 +84,17 @@ def threshold(n: int) -> float:
     return max(min(5.0, 0.05 * n), 0.005 * n)
 
 
+def is_flagged(n_missing: int, n: int) -> bool:
+    """Whether so many missing cells get a feature of their own: 5 rows, or 5 % of a small table."""
+    return n_missing >= max(1.0, min(5.0, 0.05 * n))
+
+
 def learn(column: Column, series: pl.Series, weights: Float | None, policy: str) -> ColumnCode:
     """Learn from the training rows of a column how to turn it into features."""
     n = series.len()
     how = "median" if policy == "median" else "mean"
     n_missing = series.null_count()
-    flagged = policy == "indicator" and n_missing >= max(1.0, min(5.0, 0.05 * n))
+    flagged = policy == "indicator" and is_flagged(n_missing, n)
     if column.kind == "numeric" and series.dtype.is_numeric():
         values, gone = _numbers(column.name, series, column.form)
         known = np.ones(n, dtype=bool)
@@ -113,8 +118,7 @@ def learn(column: Column, series: pl.Series, weights: Float | None, policy: str)
     rare = len(levels) - len(own)
     if rare == 1:  # pooling one level would only rename it
         own, rare = levels, 0
-    labelled = n_missing >= max(1.0, min(5.0, 0.05 * n))
-    return ColumnCode(column.name, "levels", levels=tuple(own), rare=rare, missing=labelled)
+    return ColumnCode(column.name, "levels", levels=tuple(own), rare=rare, missing=is_flagged(n_missing, n))
 
 
 def encode(code: ColumnCode, series: pl.Series) -> Encoded:
@@ -186,7 +190,8 @@ def _numbers(name: str, series: pl.Series, form: NumberFormat) -> tuple[Float, I
     infinite = np.isinf(values)
     if infinite.any():
         raise InputError(
-            f"column {name!r} is infinite in row {int(np.argmax(infinite)) + 1}; correct such cells, or leave them empty"
+            f"column {name!r} is infinite in row {int(np.argmax(infinite)) + 1}; correct such cells, "
+            "or leave them empty"
         )
     return values, np.flatnonzero(~finite)
 

@@ -14,10 +14,10 @@ from scipy import sparse
 
 from bridle.data.dataset import Dataset
 from bridle.data.frames import frame_from
-from bridle.data.matrices import dense_columns, missing_rows
 from bridle.data.reading import Table, read_table
+from bridle.design.arrays import dense_matrix, learn_columns, missing_cells, places, sparse_matrix
 from bridle.design.columns import COUNTED_KINDS, ColumnCode, Encoded, encode, learn, moments, unit
-from bridle.design.matrix import Design, center
+from bridle.design.matrix import Design
 from bridle.errors import FileFormatError, InputError
 from bridle.frozen import from_json, to_json
 
@@ -85,7 +85,7 @@ class Encoder:
         if weights is not None and not weights.any():
             weights = None
         if dataset.frame is None:
-            return _fit_matrix(cls, dataset, missing, rows, dtype, weights)
+            return cls._fit_matrix(dataset, missing, rows, dtype, weights)
         frame = dataset.frame if rows is None else dataset.frame[rows]
         codes, means, scales = [], [], []
         for column in dataset.features:
@@ -99,7 +99,25 @@ class Encoder:
             codes.append(code)
             means += mean
             scales += scale
+        names = [name for code in codes for name in code.features]
+        if len(set(names)) < len(names):
+            double = next(name for name in names if names.count(name) > 1)
+            raise InputError(f"two features would be called {double!r}; rename the column {double.split(' = ')[0]!r}")
         return cls(tuple(codes), missing, dtype, tuple(means), tuple(scales))
+
+    @classmethod
+    def _fit_matrix(
+        cls, dataset: Dataset, missing: str, rows: Index | None, dtype: str, weights: Float | None
+    ) -> Encoder:
+        matrix = cast(Any, dataset.matrix) if rows is None else cast(Any, dataset.matrix)[rows]
+        names = [c.name for c in dataset.features]
+        gone = missing_cells(matrix)
+        if gone and missing in ("drop", "error"):
+            j = min(gone)
+            _refuse_missing(names[j], gone[j].size, matrix.shape[0], missing)
+        position = {c.name: j for j, c in enumerate(dataset.columns)}
+        codes, means, scales = learn_columns(matrix, names, gone, missing, weights)
+        return cls(codes, missing, dtype, means, scales, tuple(position[c] for c in names), len(dataset.columns))
 
     @cached_property
     def feature_names(self) -> tuple[str, ...]:
@@ -203,7 +221,7 @@ class Encoder:
         for code in self.codes:
             if code.kind not in COUNTED_KINDS or code.rare < 0 or not np.isfinite(code.fill):
                 raise refuse(f"column {code.name!r} has no valid code")
-            if len(set(code.levels)) != len(code.levels) or code.kind == "pair" and len(code.levels) != 2:
+            if len(set(code.levels)) != len(code.levels) or (code.kind == "pair" and len(code.levels) != 2):
                 raise refuse(f"column {code.name!r} has contradicting levels")
             if code.form.decimal not in (".", ","):
                 raise refuse(f"column {code.name!r} has the decimal mark {code.form.decimal!r}")
@@ -257,20 +275,14 @@ class Encoder:
         return matrix if len(self.positions) == self.width else matrix[:, list(self.positions)]
 
     def _transform_matrix(self, matrix: Any, weights: Float | None) -> Design:
-        n = matrix.shape[0]
-        flagged = [j for j, code in enumerate(self.codes) if code.missing]
-        gone = _missing_cells(matrix)
+        gone = missing_cells(matrix)
         if gone and self.missing == "error":
             j = min(gone)
-            _refuse_missing(self.codes[j].name, gone[j].size, n, "error")
-        # features of a flagged column lie side by side, so the matrix is spread out only if there are any
-        place = np.cumsum([0, *(len(code.features) for code in self.codes)])[:-1]
-        if isinstance(matrix, np.ndarray):
-            values = _dense_matrix(matrix, gone, flagged, place, self)
-        else:
-            values = _sparse_matrix(matrix, gone, flagged, place, self)
+            _refuse_missing(self.codes[j].name, gone[j].size, matrix.shape[0], "error")
+        place = places(self.codes)
+        make = dense_matrix if isinstance(matrix, np.ndarray) else sparse_matrix
         return Design(
-            values,
+            make(matrix, gone, self.codes, self.dtype),
             self.feature_names,
             self.source_columns,
             self.indicator,
@@ -352,92 +364,3 @@ def _need(columns: Sequence[str], there: Sequence[str]) -> None:
 def _refuse_missing(name: str, count: int, n: int, policy: str) -> None:
     how = "drop such rows first (Dataset.complete_rows)" if policy == "drop" else "fill them, or choose another policy"
     raise InputError(f"column {name!r} is missing in {count} of {n} rows, and the policy is missing={policy!r}: {how}")
-
-
-def _missing_cells(matrix: Any) -> dict[int, Index]:
-    """Map each column with missing cells to their rows."""
-    if not isinstance(matrix, np.ndarray):
-        at = np.flatnonzero(np.isnan(matrix.data)) if matrix.dtype.kind == "f" else np.empty(0, dtype=np.int64)
-        columns = np.searchsorted(matrix.indptr, at, side="right") - 1
-        return {int(j): np.sort(matrix.indices[at[columns == j]]).astype(np.int64) for j in np.unique(columns)}
-    found: dict[int, Index] = {}
-    if matrix.dtype.kind == "f" and missing_rows(matrix).any():
-        for start, block in dense_columns(matrix):
-            gone = np.isnan(block)
-            found |= {start + int(j): np.flatnonzero(gone[:, j]) for j in np.flatnonzero(gone.any(axis=0))}
-    return found
-
-
-def _dense_matrix(matrix: Any, gone: dict[int, Index], flagged: list[int], place: Index, encoder: Encoder) -> Any:
-    if not gone and not flagged:
-        usable = matrix.dtype == encoder.dtype and (matrix.flags.f_contiguous or matrix.flags.c_contiguous)
-        return matrix if usable else np.asarray(matrix, dtype=encoder.dtype, order="F")
-    values = np.zeros((matrix.shape[0], len(encoder.feature_names)), dtype=encoder.dtype, order="F")
-    values[:, place] = matrix
-    for j, rows in gone.items():
-        values[rows, place[j]] = encoder.codes[j].fill
-    for j in flagged:
-        values[gone.get(j, []), place[j] + 1] = 1.0
-    return values
-
-
-def _sparse_matrix(matrix: Any, gone: dict[int, Index], flagged: list[int], place: Index, encoder: Encoder) -> Any:
-    values = sparse.csc_array(matrix, dtype=encoder.dtype, copy=bool(gone))
-    values.sort_indices()
-    for j, rows in gone.items():
-        start, stop = values.indptr[j], values.indptr[j + 1]
-        values.data[start + np.searchsorted(values.indices[start:stop], rows)] = encoder.codes[j].fill
-    if not flagged:
-        return values
-    parts, done = [], 0
-    for j in flagged:
-        rows = gone.get(j, np.empty(0, dtype=np.int64))
-        flag = sparse.csc_array((np.ones(rows.size), (rows, np.zeros(rows.size, dtype=np.int64))), (matrix.shape[0], 1))
-        parts += [values[:, done : j + 1], flag.astype(encoder.dtype)]
-        done = j + 1
-    stacked = sparse.csc_array(sparse.hstack([*parts, values[:, done:]], format="csc"))
-    stacked.sort_indices()
-    return stacked
-
-
-def _fit_matrix(
-    cls: type[Encoder], dataset: Dataset, missing: str, rows: Index | None, dtype: str, weights: Float | None
-) -> Encoder:
-    matrix = dataset.matrix if rows is None else cast(Any, dataset.matrix)[rows]
-    assert matrix is not None
-    n = matrix.shape[0]
-    names = [c.name for c in dataset.features]
-    gone = _missing_cells(matrix)
-    if gone and missing in ("drop", "error"):
-        j = min(gone)
-        _refuse_missing(names[j], gone[j].size, n, missing)
-    how = "median" if missing == "median" else "mean"
-    codes, means, scales = [], [], []
-    for j, name in enumerate(names):
-        column = matrix[:, j] if isinstance(matrix, np.ndarray) else matrix[:, [j]].toarray()[:, 0]
-        x = np.asarray(column, dtype=np.float64)
-        absent = gone.get(j, np.empty(0, dtype=np.int64))
-        known = np.ones(n, dtype=bool)
-        known[absent] = False
-        fill = 0.0
-        if absent.size:
-            x = x.copy()
-            x[absent] = fill = center(x[known], None if weights is None else weights[known], how, 0.0)
-        flag = missing == "indicator" and absent.size >= max(1.0, min(5.0, 0.05 * n))
-        code = ColumnCode(
-            name, "number", missing=flag, fill=fill if absent.size else float(np.average(x, weights=weights))
-        )
-        mean, scale = moments(code, Encoded(x, None, absent, absent, {}), weights)
-        codes.append(code)
-        means += mean
-        scales += scale
-    position = {c.name: j for j, c in enumerate(c for c in dataset.columns)}
-    return cls(
-        tuple(codes),
-        missing,
-        dtype,
-        tuple(means),
-        tuple(scales),
-        tuple(position[c] for c in names),
-        len(dataset.columns),
-    )

@@ -41,7 +41,7 @@ class Design:
     @property
     def is_sparse(self) -> bool:
         """Whether the matrix is a csc_array."""
-        return sparse.issparse(self.matrix)
+        return not isinstance(self.matrix, np.ndarray)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -93,8 +93,8 @@ class Design:
 
     def take(self, rows: Index | NDArray[np.bool_]) -> Design:
         """Return the design of some rows (numbers, also repeated ones, or a mask)."""
-        index = np.asarray(rows)
-        index = np.flatnonzero(index) if index.dtype == bool else index
+        given = np.asarray(rows)
+        index: Index = np.flatnonzero(given) if given.dtype == bool else given.astype(np.int64)
         if isinstance(self.matrix, np.ndarray):
             matrix: Any = np.empty((index.size, self.shape[1]), dtype=self.matrix.dtype, order="F")
             np.take(self.matrix.T, index, axis=1, out=matrix.T)
