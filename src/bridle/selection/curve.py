@@ -58,11 +58,12 @@ class Curve:
         folds = self.test_loss.shape[0] // self.n_repeats
         if folds < 2:
             return np.full(self.values.shape, np.nan)
-        squares = np.zeros(self.values.shape)
-        for r in range(self.n_repeats):
-            loss, weight = self.test_loss[r * folds : (r + 1) * folds], self.test_weight[r * folds : (r + 1) * folds]
-            squares += np.average((loss - np.average(loss, axis=0, weights=weight)) ** 2, axis=0, weights=weight)
-        return np.asarray(np.sqrt(squares / (self.n_repeats * (folds - 1))), dtype=np.float64)
+        loss = self.test_loss.reshape(self.n_repeats, folds, -1)
+        weight = self.test_weight.reshape(self.n_repeats, folds, 1) * np.ones_like(loss)
+        with np.errstate(invalid="ignore"):  # an infinite loss has no spread
+            spread = loss - np.average(loss, axis=1, weights=weight, keepdims=True)
+            squares = np.average(spread**2, axis=1, weights=weight).mean(axis=0)
+        return np.asarray(np.sqrt(squares / (folds - 1)), dtype=np.float64)
 
     @property
     def train_mean(self) -> Float:

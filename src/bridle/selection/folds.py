@@ -314,7 +314,8 @@ def _from_splitter(splitter: Any, y: NDArray[Any], classes: Int | None, groups: 
     pairs = [_checked(i, pair, n) for i, pair in enumerate(given)]
     _check_classes(pairs, classes)
     words = f"{len(pairs)} folds given" if name == "given" else f"{len(pairs)} folds by {name}"
-    return Folds(tuple(pairs), words, int(repeats) if isinstance(repeats, int | np.integer) else 1, None)
+    known = isinstance(repeats, int | np.integer) and repeats >= 1 and len(pairs) % repeats == 0
+    return Folds(tuple(pairs), words, int(repeats) if known else 1, None)
 
 
 def _checked(i: int, pair: Any, n: int) -> Pair:
