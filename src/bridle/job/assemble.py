@@ -20,7 +20,17 @@ from bridle.job.judging import Judged
 from bridle.job.options import Options
 from bridle.job.stability import Stability
 from bridle.model_io import Meta, Model
-from bridle.results import FORMAT, ColumnNote, DataNotes, HoldoutPoints, ModelResult, Reproduce, StudyResult, Swap
+from bridle.results import (
+    FORMAT,
+    ColumnNote,
+    DataNotes,
+    HoldoutPoints,
+    ModelResult,
+    Reproduce,
+    SampleSize,
+    StudyResult,
+    Swap,
+)
 
 if TYPE_CHECKING:
     from bridle.job.study import Split
@@ -36,6 +46,7 @@ def assemble(
     stability: Mapping[str, Stability],
     swaps: tuple[Swap, ...],
     *,
+    size: SampleSize,
     options: Options,
     best: Fit,
     why: str,
@@ -55,13 +66,13 @@ def assemble(
     return StudyResult(
         format=FORMAT,
         title=f"{data.target_name} from {data.source}",
-        data=_data_notes(data, split),
+        data=_data_notes(data, split, judged),
         best=best.name,
         best_reason=why,
         headline=judged.verdicts[best.name].sentence,
         models=models,
         holdout=points,
-        sample_size=judged.sample_size,
+        sample_size=size,
         swaps=swaps,
         gain=words.gain(models, family.loss_name),
         loss_name=family.loss_name,
@@ -142,7 +153,7 @@ def _held_out(fit: Fit, split: Split, null: Fit, level: float) -> tuple[Interval
     return loss, holdout.scores(family, y, mu, null_mu, w, level)
 
 
-def _data_notes(data: Dataset, split: Split) -> DataNotes:
+def _data_notes(data: Dataset, split: Split, judged: Judged) -> DataNotes:
     return DataNotes(
         source=data.source,
         sha256=data.sha256,
@@ -158,7 +169,7 @@ def _data_notes(data: Dataset, split: Split) -> DataNotes:
         columns=tuple(
             ColumnNote(c.name, c.kind, c.used, c.n_missing, c.n_distinct, c.note, c.examples) for c in data.columns
         ),
-        notes=data.notes,
+        notes=(*data.notes, *judged.notes),
         warnings=data.warnings,
     )
 

@@ -47,7 +47,7 @@ def judge_models(
         contender = next(c for c in contenders if c.name == best.name)
         drawn = learning_curve(
             contender, problem.y, family=problem.family.name, sample_weight=problem.weight, folds=folds,
-            level=options.level, seed=seed, n_jobs=options.n_jobs,
+            level=options.level, seed=seed,
         )  # fmt: skip
         verdicts[best.name] = replace(verdicts[best.name], learning_curve=drawn)
         progress("drawing the learning curve", 1, 1)

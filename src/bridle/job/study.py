@@ -18,6 +18,7 @@ from bridle.data import Dataset, make_dataset
 from bridle.design import Design, Encoder
 from bridle.diagnosis import Verdict
 from bridle.job import assemble
+from bridle.job.checking import rows_and_features, with_checks
 from bridle.job.choice import recommend
 from bridle.job.fitting import Fit, Problem, fit_models
 from bridle.job.judging import judge_models
@@ -233,14 +234,18 @@ def _run(data: Dataset, options: Options, offset_name: str, command: str, progre
     # 4. Refit on bootstrap samples: what would change on other rows?
     stability = _stability(problem, fits, options, seeds[3], progress)
 
-    # 5. What could have been chosen instead?
+    # 5. What could have been chosen instead, and do the checks pass?
     progress("comparing correlated features", 0, 1)
-    swaps = find_swaps(problem, best if best.tuned else next((f for f in fits if f.tuned), best), options)
+    owner = best if best.tuned else next((f for f in fits if f.tuned), best)
+    swaps = find_swaps(problem, owner, options)
     progress("comparing correlated features", 1, 1)
+    size = rows_and_features(problem, judged.verdicts[best.name])
+    verdicts = with_checks(judged, fits, problem, stability, (owner.name, swaps), size)
 
     # 6. Put it all into plain values.
     result = assemble.assemble(
-        data, split, fits, judged, stability, swaps, options=options, best=best, why=why,
+        data, split, fits, replace(judged, verdicts=verdicts), stability, swaps, size=size, options=options,
+        best=best, why=why,
         points_seed=seeds[4], started=start, command=command, created=_now(),
     )  # fmt: skip
     models = {f.name: assemble.model(f, split, data, result) for f in fits if not f.failed}
@@ -302,5 +307,4 @@ def _stability(
 
     if n_samples == 0:
         return {}
-    whole = replace(problem, design=problem.design)
-    return {f.name: bootstrap(whole, f, shown_features(f), n_samples, seed, options.n_jobs, step) for f in tuned}
+    return {f.name: bootstrap(problem, f, shown_features(f), n_samples, seed, options.n_jobs, step) for f in tuned}
