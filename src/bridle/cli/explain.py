@@ -65,14 +65,17 @@ def _reference(text: str) -> polars.DataFrame:
 
 
 def _row(file: str, row: int) -> polars.DataFrame:
-    from bridle.data import read_table
+    """Give one row of a table of any length, reading no further than to it."""
+    from bridle.data import iter_batches
 
-    frame = read_table(file).frame
-    if not 0 <= row < frame.height:
-        raise typer.BadParameter(
-            f"{file} has {frame.height:,} rows, so 0 to {frame.height - 1:,}; got {row}", param_hint="--row"
-        )
-    return frame[row : row + 1]
+    passed = 0
+    if row >= 0:
+        for batch in iter_batches(file):
+            if row < passed + batch.height:
+                return batch[row - passed : row - passed + 1]
+            passed += batch.height
+    limit = f"{file} has {passed:,} rows, so 0 to {passed - 1:,}" if row >= 0 else "rows are counted from 0"
+    raise typer.BadParameter(f"{limit}; got {row}", param_hint="--row")
 
 
 def _show(found: Explanation, file: str, row: int, top: int) -> None:

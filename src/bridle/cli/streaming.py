@@ -46,17 +46,14 @@ class Predictions:
             raise InputError(
                 f"--keep {lacking[0]}: {self.file} has no such column; it has {', '.join(batch.columns[:20])}"
             )
-        found = self.model.predict_frame(batch)
+        found, design = self.model.predict_batch(batch)
         clash = [name for name in self.keep if name in found.columns]
         if clash:
             raise InputError(f"--keep {clash[0]}: the predictions have a column of this name; rename it in {self.file}")
         self.n_rows += batch.height
-        if not self.quiet:
-            self._count(batch)
+        self.missing.update(design.n_missing)
+        self.unseen.update(design.unseen)
         return batch.select(self.keep).hstack(found) if self.keep else found
-
-    def _count(self, batch: polars.DataFrame) -> None:
-        pass
 
     def notes(self) -> list[str]:
         """Say what was missing and which levels never occurred in training, most frequent first."""

@@ -51,7 +51,9 @@ def write_container(target: str | os.PathLike[str], manifest: Mapping[str, Any],
         body = _npy_bytes(values)
         members[f"{name}.npy"] = body
         entries[name] = {"length": len(values), "bytes": len(body), "sha256": hashlib.sha256(body).hexdigest()}
-    text = json.dumps({**manifest, "arrays": entries}, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False)
+    text = json.dumps(
+        {**manifest, "arrays": entries}, separators=(",", ":"), sort_keys=True, allow_nan=False, ensure_ascii=False
+    )
     head = text.encode("utf-8")
     if len(head) > MAX_MANIFEST or len(head) + sum(map(len, members.values())) > MAX_FILE - 2**16:
         raise InputError(

@@ -8,17 +8,19 @@ independent features (Strumbelj & Kononenko 2014).
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bridle.model_io.tables import offset_of, one_row, unseen_levels
+from bridle.model_io.tables import offset_of, one_row
 
 if TYPE_CHECKING:
     import polars
 
+    from bridle.design.columns import ColumnCode
     from bridle.model_io.model import Model
 
 Float = NDArray[np.float64]
@@ -64,20 +66,20 @@ class Explanation:
 
 def explain(model: Model, row: Any, reference: Any = "mean") -> Explanation:
     """Split the prediction of ``row``; see :meth:`bridle.Model.explain`."""
-    frame = one_row(row, model.encoder)
-    design = model.encoder.transform(frame)
-    x = _dense_row(design.matrix)
-    offset = _offset(model, frame)
-    average = isinstance(reference, str) and reference == "mean"
-    if average:
-        other, r, offset_r, against = None, model.reference, model.reference_offset, _AVERAGE
+    encoder, kept = model.needed
+    names = model.encoder.columns
+    frame = one_row(row, names)
+    x, offset = _values(model, frame)
+    if isinstance(reference, str) and reference == "mean":
+        other, r, offset_r, against = None, model.reference[kept], model.reference_offset, _AVERAGE
     else:
-        other = one_row(reference, model.encoder, "reference")
-        r, offset_r, against = _dense_row(model.encoder.transform(other).matrix), _offset(model, other), _OTHER
-    parts = model.coef * (x - r)  # (p,)
-    features = _features(model, tuple(design.source), x, r, parts)
-    columns = _columns(model, _by_column(model, tuple(design.source), parts, offset - offset_r), frame, other, against)
-    baseline_link = float(offset_r + model.intercept + r @ model.coef)
+        other, against = one_row(reference, names, "reference"), _OTHER
+        r, offset_r = _values(model, other)
+    parts = model.coef[kept] * (x - r)  # (q,)
+    columns = _columns(model, _by_column(encoder.source_columns, parts), frame, other, against)
+    if model.offset:
+        columns = _ranked([*columns, _offset_part(model, offset, offset_r, against)])
+    baseline_link = float(offset_r + model.intercept + r @ model.coef[kept])
     link = baseline_link + math.fsum(c.contribution for c in columns)
     means = model.loss.mean(np.array([baseline_link, link]))
     return Explanation(
@@ -90,26 +92,25 @@ def explain(model: Model, row: Any, reference: Any = "mean") -> Explanation:
         link=link,
         prediction=float(means[1]),
         columns=columns,
-        features=features,
+        features=_features(model, x, r, parts),
         notes=_notes(model, frame),
     )
 
 
-def _features(model: Model, source: tuple[str, ...], x: Float, r: Float, parts: Float) -> tuple[Contribution, ...]:
-    found = [
-        Contribution(model.feature_names[j], source[j], number(x[j]), number(r[j]), float(parts[j]))
-        for j in np.flatnonzero(model.coef)
-    ]
-    return tuple(sorted(found, key=_rank))
+def _features(model: Model, x: Float, r: Float, parts: Float) -> tuple[Contribution, ...]:
+    encoder, kept = model.needed
+    return _ranked(
+        Contribution(name, column, number(x[k]), number(r[k]), float(parts[k]))
+        for k, (name, column) in enumerate(zip(encoder.feature_names, encoder.source_columns, strict=True))
+        if model.coef[kept[k]] != 0.0
+    )
 
 
-def _by_column(model: Model, source: tuple[str, ...], parts: Float, offset_part: float) -> dict[str, float]:
+def _by_column(source: tuple[str, ...], parts: Float) -> dict[str, float]:
     """Add the features' parts up, table column by table column."""
     found: dict[str, list[float]] = {}
-    for j in np.flatnonzero(model.coef):
-        found.setdefault(source[j], []).append(float(parts[j]))
-    if model.offset:
-        found.setdefault(model.offset, []).append(offset_part)
+    for column, part in zip(source, parts, strict=True):
+        found.setdefault(column, []).append(float(part))
     return {column: math.fsum(values) for column, values in found.items()}
 
 
@@ -120,7 +121,7 @@ def _columns(
     other: polars.DataFrame | None,
     against: str,
 ) -> tuple[Contribution, ...]:
-    unseen = unseen_levels(model.encoder, frame)
+    unseen = model.needed[0].unseen(frame)
     found = []
     for column, part in parts.items():
         shown, before = _shown(frame, column), "" if other is None else _shown(other, column)
@@ -129,7 +130,13 @@ def _columns(
             subject += " (never seen in training)"
         sentence = f"{subject} {_effect(model, part)} against {against}" if part != 0.0 else ""
         found.append(Contribution(column, column, shown, before, part, sentence))
-    return tuple(sorted(found, key=_rank))
+    return _ranked(found)
+
+
+def _offset_part(model: Model, offset: float, offset_r: float, against: str) -> Contribution:
+    part = offset - offset_r
+    sentence = f"{model.offset} = {number(offset)} {_effect(model, part)} against {against}" if part != 0.0 else ""
+    return Contribution(model.offset, model.offset, number(offset), number(offset_r), part, sentence)
 
 
 def _effect(model: Model, part: float) -> str:
@@ -144,16 +151,21 @@ def _effect(model: Model, part: float) -> str:
 
 
 def _notes(model: Model, frame: polars.DataFrame) -> tuple[str, ...]:
-    used = set(model.columns)
+    encoder = model.needed[0]
     notes = [
         f"{column} has the level {level!r}, which never occurred in training: {what}"
-        for column, (level, what) in unseen_levels(model.encoder, frame).items()
-        if column in used
+        for column, (level, what) in encoder.unseen(frame).items()
     ]
-    missing = [c for c in frame.columns if c in used and _shown(frame, c) == MISSING]
-    if missing:
-        notes.append(f"missing in this row and filled in as in training: {', '.join(missing)}")
-    return tuple(notes)
+    missing = encoder.transform(frame).n_missing
+    return (*notes, *(f"{c.name} is missing: {_instead(c)}" for c in encoder.codes if c.name in missing))
+
+
+def _instead(code: ColumnCode) -> str:
+    """Say what a model does about a missing cell of a column."""
+    if code.kind == "number":
+        also = ", and being missing counts by itself" if code.missing else ""
+        return f"{number(code.fill)}, as in training, stands for it{also}"
+    return "it counts as a level of its own" if code.missing else code.stands_for_unseen
 
 
 def number(x: float) -> str:
@@ -165,8 +177,8 @@ def number(x: float) -> str:
     return f"{x:.3g}"
 
 
-def _rank(contribution: Contribution) -> tuple[float, str]:
-    return (-abs(contribution.contribution), contribution.name)
+def _ranked(contributions: Iterable[Contribution]) -> tuple[Contribution, ...]:
+    return tuple(sorted(contributions, key=lambda c: (-abs(c.contribution), c.name)))
 
 
 def _exp(x: float) -> float:
@@ -174,15 +186,17 @@ def _exp(x: float) -> float:
 
 
 def _shown(frame: polars.DataFrame, column: str) -> str:
-    value = frame[column][0]
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return MISSING
-    return f"{value:,.6g}" if isinstance(value, float) else str(value)
+    from bridle.data.values import as_text
+
+    cell = frame[column]
+    if cell.dtype.is_float() and cell[0] is not None and math.isfinite(cell[0]):
+        return f"{cell[0]:,.6g}"
+    text = as_text(cell)[0]
+    return MISSING if text is None else str(text)
 
 
-def _offset(model: Model, frame: polars.DataFrame) -> float:
-    return float(offset_of(frame, model.offset)[0]) if model.offset else 0.0
-
-
-def _dense_row(matrix: Any) -> Float:
-    return np.asarray(matrix.toarray() if hasattr(matrix, "toarray") else matrix, dtype=np.float64).ravel()
+def _values(model: Model, frame: polars.DataFrame) -> tuple[Float, float]:
+    """Give the needed features of one row, (q,), and its offset."""
+    matrix: Any = model.needed[0].transform(frame).matrix
+    x = np.asarray(matrix.toarray() if hasattr(matrix, "toarray") else matrix, dtype=np.float64).ravel()
+    return x, float(offset_of(frame, model.offset)[0]) if model.offset else 0.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from bridle.errors import InputError
 from bridle.losses import Family, get_family
-from bridle.model_io.tables import offset_of, to_frame
+from bridle.model_io.tables import offset_of, to_table
 
 if TYPE_CHECKING:
     import polars
 
-    from bridle.design import Encoder
+    from bridle.data import Table
+    from bridle.design import Design, Encoder
     from bridle.model_io.explain import Explanation
 
 Float = NDArray[np.float64]
@@ -113,12 +114,29 @@ class Model:
         return get_family(self.family)
 
     @cached_property
+    def needed(self) -> tuple[Encoder, NDArray[np.int64]]:
+        """Encoder of the columns that can change a prediction, and which features it makes: (q,) positions.
+
+        Only these columns are asked of a table; a lasso that kept 12 of 7,000 columns needs 12.
+        """
+        source = np.asarray(self.encoder.source_columns, dtype=object)
+        used = set(source[self.coef != 0.0])
+        kept = np.flatnonzero([column in used for column in source])
+        chosen = [k for k, code in enumerate(self.encoder.codes) if code.name in used]
+        at = self.encoder.positions
+        encoder = replace(
+            self.encoder,
+            codes=tuple(self.encoder.codes[k] for k in chosen),
+            mean=tuple(self.encoder.mean[j] for j in kept),
+            scale=tuple(self.encoder.scale[j] for j in kept),
+            positions=None if at is None else tuple(at[k] for k in chosen),
+        )
+        return encoder, kept
+
+    @cached_property
     def columns(self) -> tuple[str, ...]:
-        """Table columns that can change a prediction: those with a nonzero coefficient, and the offset."""
-        used = {c for c, b in zip(self.encoder.source_columns, self.coef, strict=True) if b != 0.0}
-        if self.offset:
-            used.add(self.offset)
-        return tuple(dict.fromkeys(c for c in (*self.encoder.source_columns, self.offset) if c in used))
+        """Table columns that a prediction needs: those with a nonzero coefficient, and the offset."""
+        return (*self.needed[0].columns, *([self.offset] if self.offset else []))
 
     def linear_predictor(self, table: Any) -> Float:
         """(n,) offset + b0 + x'b for each row of ``table``.
@@ -133,11 +151,7 @@ class Model:
         InputError
             A column is missing or holds something else than in training.
         """
-        frame = to_frame(table, self.encoder)
-        eta = self.encoder.transform(frame).matrix @ self.coef + self.intercept
-        if self.offset:
-            eta = eta + offset_of(frame, self.offset)
-        return np.asarray(eta, dtype=np.float64)
+        return self._link(to_table(table))[0]
 
     def predict_mean(self, table: Any) -> Float:
         """(n,) expected value of the target: a probability, a count or a number."""
@@ -162,12 +176,18 @@ class Model:
 
     def predict_frame(self, table: Any) -> polars.DataFrame:
         """Predictions as a table: ``prediction``, and for a binomial model ``probability_<positive class>``."""
+        return self.predict_batch(table)[0]
+
+    def predict_batch(self, table: Any) -> tuple[polars.DataFrame, Design]:
+        """Give :meth:`predict_frame` and the design that it came from, which counts missing cells and unseen levels."""
         import polars
 
-        mean = self.predict_mean(table)
+        eta, design = self._link(to_table(table))
+        mean = self.loss.mean(eta)
         if not self.classes:
-            return polars.DataFrame({"prediction": mean})
-        return polars.DataFrame({"prediction": self._labels(mean), f"probability_{self.classes[1]}": mean})
+            return polars.DataFrame({"prediction": mean}), design
+        frame = polars.DataFrame({"prediction": self._labels(mean), f"probability_{self.classes[1]}": mean})
+        return frame, design
 
     def explain(self, row: Any, reference: Any = "mean") -> Explanation:
         """Split one prediction into what each column contributes against a reference.
@@ -200,6 +220,14 @@ class Model:
         from bridle.model_io.format import load
 
         return load(path)
+
+    def _link(self, table: polars.DataFrame | Table) -> tuple[Float, Design]:
+        encoder, kept = self.needed
+        design = encoder.transform(table)
+        eta = design.matrix @ self.coef[kept] + self.intercept
+        if self.offset:
+            eta = eta + offset_of(table, self.offset)
+        return np.asarray(eta, dtype=np.float64), design
 
     def _labels(self, mean: Float) -> NDArray[Any]:
         if not self.classes:
