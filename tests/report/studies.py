@@ -36,8 +36,9 @@ RATIO = {"ridge": 0.0, "lasso": 1.0, "elastic net": 0.5}
 
 
 def mean_of(eta: Float, family: str) -> Float:
-    eta = np.clip(eta, -30, 30)
-    return {"gaussian": eta, "binomial": 1 / (1 + np.exp(-eta)), "poisson": np.exp(np.minimum(eta, 4))}[family]
+    if family == "gaussian":
+        return eta
+    return 1 / (1 + np.exp(-np.clip(eta, -30, 30))) if family == "binomial" else np.exp(np.clip(eta, -30, 4))
 
 
 def deviance(y: Float, mu: Float, family: str) -> Float:

@@ -105,7 +105,7 @@ def forest_caption(verdict: Verdict) -> str:
     if worse:
         said.append(f"Clearly worse: {listing(worse)}.")
     if close:
-        said.append(f"{plural(len(close), 'alternative')} shown to be no better by more than the margin.")
+        said.append(f"Shown not to be better by more than the margin: {listing([c.label for c in close])}.")
     return " ".join(said)
 
 

@@ -32,7 +32,7 @@
   const system = window.matchMedia('(prefers-color-scheme: dark)');
   const isDark = () => (root.dataset.theme ? root.dataset.theme === 'dark' : system.matches);
   const showTheme = () => {
-    theme.setAttribute('aria-pressed', String(isDark()));
+    theme.textContent = isDark() ? 'Light mode' : 'Dark mode';
   };
   const stored = (value) => {
     try {
@@ -114,9 +114,11 @@
       out('train').textContent = num(curve.train[i]);
       out('nonzero').textContent = grouped(String(curve.n_nonzero[i]));
       all('[data-score]', panel).forEach((node) => { node.textContent = num(curve.scores[node.dataset.score][i]); });
-      rows.forEach((row) => {
-        const value = path.coefficients[Number(row.dataset.f)][i];
-        const half = 50 * Math.min(Math.abs(value) / reach, 1);
+      const values = rows.map((row) => path.coefficients[Number(row.dataset.f)][i]);
+      const full = Math.max(reach, ...values.map(Math.abs)); /* shared by all bars, so that they stay comparable */
+      rows.forEach((row, k) => {
+        const value = values[k];
+        const half = 50 * Math.abs(value) / full;
         const bar = row.querySelector('rect');
         bar.setAttribute('x', `${value >= 0 ? 50 : 50 - half}%`);
         bar.setAttribute('width', `${half}%`);

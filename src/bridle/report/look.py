@@ -37,6 +37,7 @@ class Outcome:
     icon: str
     word: str
     css: str
+    lean: str = ""  # the direction an undetermined verdict leans to
 
 
 _LABELS = {
@@ -60,7 +61,7 @@ def outcome(verdict: Verdict | None) -> Outcome:
         return Outcome("–", "No verdict", "v-open")
     known = _LABELS.get(verdict.label, Outcome("?", verdict.label.capitalize(), "v-open"))
     if verdict.label == "undetermined" and verdict.lean:
-        return Outcome(known.icon, f"Undetermined, leaning {verdict.lean}", known.css)
+        return Outcome(known.icon, known.word, known.css, f"leaning {verdict.lean}")
     return known
 
 

@@ -60,14 +60,22 @@ def interval(it: Interval, digits: int = 3) -> str:
     """Write "0.12 (0.10 to 0.15)", or the number alone where there is no interval."""
     if not _has_ends(it):
         return num(it.value, digits)
-    return f"{num(it.value, digits)} ({num(it.lower, digits)} to {num(it.upper, digits)})"
+    # The same decimals for all three: enough for the value, no more than the width deserves.
+    size = max(abs(it.value), abs(it.upper - it.lower) / 2)
+    if not 1e-4 <= size < 1e7:
+        return f"{num(it.value, digits)} ({num(it.lower, digits)} to {num(it.upper, digits)})"
+    decimals = max(digits - 1 - math.floor(math.log10(size)), 0)
+    value, lower, upper = (_fixed(v, decimals) for v in (it.value, it.lower, it.upper))
+    return f"{value} ({lower} to {upper})"
 
 
 def percent_interval(it: Interval, signed: bool = True) -> str:
-    """Write "+17 % (+8 % to +27 %)", or the number alone where there is no interval."""
+    """Write "+17 % (+8 to +27 %)", or the number alone where there is no interval."""
     if not _has_ends(it):
         return percent(it.value, signed)
-    return f"{percent(it.value, signed)} ({percent(it.lower, signed)} to {percent(it.upper, signed)})"
+    decimals = 1 if abs(it.upper - it.lower) < 0.05 else 0
+    value, lower, upper = (_fixed(100 * v, decimals, signed) for v in (it.value, it.lower, it.upper))
+    return f"{value}{THIN}% ({lower} to {upper}{THIN}%)"
 
 
 def _has_ends(it: Interval) -> bool:
@@ -117,7 +125,7 @@ def linear_ticks(low: float, high: float, about: int = 5) -> list[float]:
         return [low] if math.isfinite(low) else []
     raw = (high - low) / max(about, 1)
     base = 10.0 ** math.floor(math.log10(raw))
-    step = next(m * base for m in (1, 2, 5, 10) if m * base >= raw * 0.999)
+    step = next(m * base for m in (1, 2, 5, 10) if m * base >= raw * 0.8)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     return [round(k * step, 12 - math.floor(math.log10(step))) for k in range(first, last + 1)]
 
@@ -144,8 +152,11 @@ def tick_labels(ticks: Sequence[float], as_percent: bool = False) -> list[str]:
     steps = [abs(b - a) for a, b in zip(ticks, ticks[1:], strict=False) if b != a]
     step = min(steps) if steps else max((abs(t) for t in ticks), default=1.0) or 1.0
     largest = max((abs(t) for t in ticks), default=0.0)
-    if largest >= 1e7 or 0 < largest < 1e-4:
+    if 0 < largest < 1e-4 or largest >= 1e12:
         labels = [num(t, 2) for t in ticks]
+    elif largest >= 1e5:
+        unit, sign = next((u, s) for u, s in ((1e9, "G"), (1e6, "M"), (1e3, "k")) if largest >= u)
+        labels = [text + sign if text != "0" else text for text in tick_labels([t / unit for t in ticks])]
     else:
         decimals = max(0, -math.floor(math.log10(step) + 1e-9))
         if decimals and any(abs(t * 10**decimals - round(t * 10**decimals)) > 1e-6 for t in ticks):
@@ -154,6 +165,8 @@ def tick_labels(ticks: Sequence[float], as_percent: bool = False) -> list[str]:
     return [f"{text}{THIN}%" for text in labels] if as_percent else labels
 
 
-def _fixed(value: float, decimals: int) -> str:
+def _fixed(value: float, decimals: int, signed: bool = False) -> str:
     text = f"{abs(value):,.{decimals}f}".replace(",", THIN)
-    return MINUS + text if value < 0 and float(text.replace(THIN, "")) else text
+    if not float(text.replace(THIN, "")):
+        return text
+    return f"{MINUS if value < 0 else '+' if signed else ''}{text}"

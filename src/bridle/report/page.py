@@ -6,16 +6,17 @@ import base64
 import functools
 import hashlib
 import math
+import re
 from importlib import resources
 
 import jinja2
 from markupsafe import Markup
 
-from bridle.diagnosis.verdict import Verdict
 from bridle.report import captions, numbers, views
 from bridle.report.charts import curve, fit, gauge, paths
 from bridle.report.look import look, outcome, parameter_phrase, parameter_symbol, status
-from bridle.report.payload import COLUMNS, embedded
+from bridle.report.payload import COLUMNS, DIGITS, embedded
+from bridle.report.svg import mark, shapes
 from bridle.results import StudyResult
 
 
@@ -61,10 +62,15 @@ def _asset(name: str) -> str:
     return resources.files("bridle.report").joinpath(name).read_text(encoding="utf-8").replace("\r\n", "\n").strip()
 
 
+def _template(name: str) -> str:
+    """Read a template without its indentation, which would be a tenth of the tables' size."""
+    return re.sub(r"(?m)^[ \t]+", "", _asset(f"templates/{name}"))
+
+
 @functools.cache
 def _environment() -> jinja2.Environment:
     env = jinja2.Environment(
-        loader=jinja2.FunctionLoader(lambda name: _asset(f"templates/{name}")),
+        loader=jinja2.FunctionLoader(_template),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -93,19 +99,16 @@ def _environment() -> jinja2.Environment:
         roc_chart=fit.roc,
         gauge=gauge.gauge,
         look=look,
+        mark=mark,
+        shapes=shapes,
         outcome=outcome,
         status=status,
         plural=numbers.plural,
         isfinite=math.isfinite,
-        weigh=_weigh,
     )
     return env
 
 
 def _raw(value: float) -> str:
-    """Write a number in full, for sorting and for checking."""
-    return repr(float(value)) if math.isfinite(value) else ""
-
-
-def _weigh(verdict: Verdict) -> gauge.Balance:
-    return gauge.balance(verdict)
+    """Write a number as in the embedded JSON, for sorting and for checking."""
+    return f"{value:.{DIGITS}g}" if math.isfinite(value) else ""

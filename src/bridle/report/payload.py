@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from typing import Any
 
 from markupsafe import Markup
@@ -12,8 +13,9 @@ from bridle.frozen import to_json
 from bridle.results import ModelResult, StudyResult
 
 DIGITS = 6
+PATH_DIGITS = 4  # of the largest coefficient on a path
 COLUMNS = 150  # more columns than this are summed up; study.json beside the report has all
-BOOTSTRAP_NOTE = "bootstrap paths are drawn in the chart and stored in study.json"
+BOOTSTRAP_NOTE = "path coefficients have 4; bootstrap paths are drawn in the chart and stored in study.json"
 
 
 def embedded(result: StudyResult) -> Markup:
@@ -33,7 +35,18 @@ def embedded(result: StudyResult) -> Markup:
 def _slim(model: ModelResult) -> ModelResult:
     if model.path is None:
         return model
-    return dataclasses.replace(model, path=dataclasses.replace(model.path, bootstrap=(), bootstrap_values=()))
+    path = model.path
+    largest = max((abs(v) for row in path.coefficients for v in row if math.isfinite(v)), default=0.0)
+    decimals = PATH_DIGITS - 1 - math.floor(math.log10(largest)) if largest > 0 else 0
+    drawn = tuple(tuple(_kept(v, decimals) for v in row) for row in path.coefficients)
+    return dataclasses.replace(
+        model, path=dataclasses.replace(path, coefficients=drawn, bootstrap=(), bootstrap_values=())
+    )
+
+
+def _kept(value: float, decimals: int) -> float:
+    """Round to ``decimals``, but never to zero: a zero says that the feature is out of the model."""
+    return (round(value, decimals) or float(f"{value:.1g}")) if math.isfinite(value) else value
 
 
 def _rounded(value: Any) -> Any:

@@ -28,6 +28,8 @@ def el(name: str, *children: str, **attributes: object) -> Markup:
             continue
         text = f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
         parts.append(f'{key.rstrip("_").replace("_", "-")}="{escape(text)}"')
+    if not children:
+        return Markup("<{}/>").format(Markup(" ".join(parts)))
     inner = Markup("").join(escape(c) for c in children)
     return Markup("<{}>{}</{}>").format(Markup(" ".join(parts)), inner, Markup(name))
 
@@ -171,18 +173,28 @@ _SHAPES = {
     "diamond": "M0,-5.5l5.5,5.5l-5.5,5.5l-5.5,-5.5z",
     "triangle": "M0,-5.2l5,9h-10z",
     "cross": "M-4,-4L4,4M-4,4L4,-4",
-    "bar": "M0,-7V7",
+    "left": "M9,-6L0,0L9,6z",
+    "right": "M-9,-6L0,0L-9,6z",
+    "cut-left": "M6,-4L0,0L6,4",
+    "cut-right": "M-6,-4L0,0L-6,4",
 }
 
 
-def mark(shape: str, x: str, y: float, title: str = "", **attributes: object) -> Markup:
+def shapes() -> Markup:
+    """Return the marks' shapes, defined once in the page; :func:`mark` refers to them."""
+    return el("svg", *(el("path", d=d, id=f"s-{name}") for name, d in _SHAPES.items()), class_="defs", aria_hidden="true")
+
+
+def mark(shape: str, x: str | float, y: float, title: str = "", css: str = "") -> Markup:
     """Return a mark of fixed size at a position in per cent."""
-    shown = el("path", *([el("title", title)] if title else []), d=_SHAPES[shape], class_=f"mark {shape}")
-    return el("svg", shown, x=x, y=y, class_=attributes.pop("class_", "at"), **attributes)
+    told = [el("title", title)] if title else []
+    return el("use", *told, href=f"#s-{shape}", x=x, y=y, class_=f"mark {shape} {css}".strip())
 
 
-def x_axis(plot: Plot, label: str, about: int = 6, as_percent: bool = False) -> Markup:
-    """Return ticks, grid and title of the horizontal axis."""
+def x_axis(
+    plot: Plot, label: str, about: int = 6, as_percent: bool = False, ends: tuple[str, str] | None = None
+) -> Markup:
+    """Return ticks, grid and title of the horizontal axis; ``ends`` says what its two directions mean."""
     ticks = plot.x.ticks(about)
     labels = [num(t, 2) for t in ticks] if plot.x.log else tick_labels(ticks, as_percent)
     if plot.x.log:
@@ -194,6 +206,9 @@ def x_axis(plot: Plot, label: str, about: int = 6, as_percent: bool = False) -> 
         parts.append(text(at, plot.height + 18, shown, class_="tick mid"))
     parts.append(el("line", x1=0, x2="100%", y1=plot.height, y2=plot.height, class_="axis"))
     parts.append(text("50%", plot.height + 40, label, class_="axis-title mid"))
+    if ends:
+        parts.append(text(0, plot.height + 40, f"← {ends[0]}", class_="tick side"))
+        parts.append(text("100%", plot.height + 40, f"{ends[1]} →", class_="tick end side"))
     return group(*parts, aria_hidden="true")
 
 
@@ -202,28 +217,32 @@ def _log_label(value: float) -> str:
     return f"{value:.{max(0, -exponent)}f}" if -3 <= exponent <= 3 else num(value, 1)
 
 
-def y_axis(plot: Plot, label: str, about: int = 5, as_percent: bool = False) -> Markup:
-    """Return ticks, grid and title (above the axis, level, so that nobody tilts the head) of the vertical axis."""
+def y_axis(plot: Plot, label: str, about: int = 6, as_percent: bool = False, above: int = 0) -> Markup:
+    """Return ticks, grid and title (above the axis, level, so that nobody tilts the head) of the vertical axis.
+
+    ``above`` is the room that the chart keeps over its plane for labels.
+    """
     ticks = plot.y.ticks(about)
     parts = []
     for t, shown in zip(ticks, tick_labels(ticks, as_percent), strict=True):
         y = plot.down(t)
         parts.append(el("line", x1=0, x2="100%", y1=y, y2=y, class_="grid"))
         parts.append(text(-8, y + 4, shown, class_="tick end"))
-    parts.append(text(-44, -18, label, class_="axis-title"))
+    parts.append(text(-44, -18 - above, label, class_="axis-title"))
     return group(*parts, aria_hidden="true")
 
 
-def chart(plot: Plot, *children: str, label: str, margin: str = "", **attributes: object) -> Markup:
+def chart(plot: Plot, *children: str, label: str, margin: str = "", above: int = 0, **attributes: object) -> Markup:
     """Return the ``<svg>`` of a chart; ``label`` is what a screen reader says of it."""
+    inner = el("svg", *children, y=above, class_="at", height=plot.height) if above else Markup("").join(children)
     return el(
         "svg",
-        *children,
+        inner,
         class_=f"chart {margin}".strip(),
         role="img",
         aria_label=label,
         width="100%",
-        height=plot.height + TOP + BOTTOM,
+        height=plot.height + TOP + BOTTOM + above,
         **attributes,
     )
 

@@ -143,8 +143,9 @@ def forest(model: ModelResult, verdict: Verdict) -> Forest:
     """Lay out the comparisons of one verdict, the most telling first."""
     ordered = sorted(verdict.comparisons, key=lambda c: -c.rho.value if math.isfinite(c.rho.value) else math.inf)
     margin = verdict.margin
-    scale = interval_scale([c.rho for c in ordered], [-2 * margin, 2 * margin], widest=0.8)
-    scale = Scale(max(scale.start, -1.0), min(scale.stop, 2.0))
+    # The null model is usually far worse: an arrow says so, and the close calls keep the room.
+    scale = interval_scale([c.rho for c in ordered if c.side != "null"], [-3 * margin, 3 * margin], widest=0.8)
+    scale = Scale(max(scale.start, -0.6), min(scale.stop, 1.0))
     rows = tuple(
         ForestRow(
             c,
@@ -234,7 +235,7 @@ class Features:
     axis: Markup
 
 
-def features(result: StudyResult, most_of_best: int = 100, most_of_others: int = 25) -> list[Features]:
+def features(result: StudyResult, most_of_best: int = 100, most_of_others: int = 15) -> list[Features]:
     """Return the feature table of every model that has one, the recommended model first."""
     made = []
     for m in best_first(result, result.models):

@@ -54,20 +54,20 @@ def validation_curve(curve: CurveSummary, label: str, loss_name: str) -> Markup:
         plot.line(x, mean, class_="held"),
     )
     parts = [
-        x_axis(plot, f"← simpler      {parameter_phrase(curve.parameter)}      more flexible →"),
-        y_axis(plot, loss_name),
+        x_axis(plot, parameter_phrase(curve.parameter), ends=("simpler", "more flexible")),
+        y_axis(plot, loss_name, above=16),
         lines,
     ]
     if math.isfinite(limit) and plot.y.start < limit < plot.y.stop:
         y = plot.down(limit)
         parts.insert(2, el("line", x1=0, x2="100%", y1=y, y2=y, class_="limit"))
-        parts.append(text(4, y - 5, "one standard error above the best", class_="note"))
     parts += [*_marks(plot, curve), _ends(plot, curve), _cursor(plot, curve)]
     return chart(
         plot,
         *parts,
         label=f"Validation curve of {label}: {spoken(curve, loss_name)}",
         margin="wide-right",
+        above=16,
         data_chart="curve",
         data_x0=num_attr(plot.x.start),
         data_x1=num_attr(plot.x.stop),
@@ -99,23 +99,25 @@ def _marks(plot: Plot, curve: CurveSummary) -> list[Markup]:
     by_index: dict[int, list[str]] = {}
     for name, index in named:
         by_index.setdefault(index, []).append(name)
-    parts, taken = [], -1.0
-    for row, (index, names) in enumerate(sorted(by_index.items())):
+    parts: list[Markup] = []
+    taken, raised = -1.0, True
+    for index, names in sorted(by_index.items()):
         x = plot.x(curve.values[index])
-        near = taken >= 0 and x - taken < 0.24
-        y = -4 if not near else -4 - 12 * (row % 2)
-        taken = x
+        raised = not raised and x - taken < 0.3
+        y, taken = (-19 if raised else -5), x
         side = "start" if x < 0.12 else "end" if x > 0.88 else "mid"
         at = plot.across(curve.values[index])
         chosen = index == curve.index_chosen
         parts.append(el("line", x1=at, x2=at, y1=0, y2=plot.height, class_="pin chosen" if chosen else "pin"))
         parts.append(text(at, y, " = ".join(names), class_=f"pin-label {side}{' strong' if chosen else ''}"))
-        parts.append(mark("circle", at, plot.down(curve.mean[index]), class_="at pin-dot"))
+        parts.append(mark("circle", at, plot.down(curve.mean[index]), css="pin-dot"))
     return parts
 
 
 def _ends(plot: Plot, curve: CurveSummary) -> Markup:
+    limit = curve.mean[curve.index_min] + curve.standard_error[curve.index_min]
     named = [("held-out", curve.mean[-1], "held-label"), ("training", curve.train[-1], "train-label")]
+    named.append(("1-SE limit", limit, "limit-label"))
     there = [(n, min(max(plot.down(v), 4.0), plot.height - 2.0), css) for n, v, css in named if math.isfinite(v)]
     ys = spread([y for _, y, _ in there], 15, 6, plot.height)
     return group(
@@ -129,7 +131,7 @@ def _cursor(plot: Plot, curve: CurveSummary) -> Markup:
     at = plot.across(curve.values[i])
 
     def dot(value: float, css: str) -> Markup:
-        return mark("circle", at, plot.down(value) if math.isfinite(value) else -99.0, class_=f"at {css}")
+        return mark("circle", at, plot.down(value) if math.isfinite(value) else -99.0, css=css)
 
     return group(
         el("line", x1=at, x2=at, y1=0, y2=plot.height, class_="cursor"),

@@ -31,7 +31,7 @@ def learning_curve(curve: LearningCurve, label: str, loss_name: str) -> Markup:
         layers.append(plot.band(sizes, [it.lower for it in series], [it.upper for it in series], class_=f"band {css}-band"))
         layers.append(plot.line(sizes, ys, class_=css))
     dots = [
-        mark(shape, plot.across(n), plot.down(it.value), class_=f"at {css}-dot")
+        mark(shape, plot.across(n), plot.down(it.value), css=f"{css}-dot")
         for series, css, shape in ((curve.train, "train", "square"), (curve.test, "held", "circle"))
         for n, it in zip(sizes, series, strict=True)
         if math.isfinite(it.value)

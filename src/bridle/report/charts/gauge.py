@@ -101,8 +101,8 @@ def _ticks(plot: Plot) -> list[Markup]:
         at = plot.across(t)
         parts.append(el("line", x1=at, x2=at, y1=58, y2=63, class_="axis"))
         parts.append(text(at, 77, percent(abs(t)), class_="tick mid"))
-    parts.append(text("0", 98, "← a richer model would cut the error", class_="tick"))
-    parts.append(text("100%", 98, "a simpler model would cut it →", class_="tick end"))
+    parts.append(text("0", 98, "← a richer model is better", class_="tick"))
+    parts.append(text("100%", 98, "a simpler model is better →", class_="tick end"))
     return parts
 
 

@@ -47,7 +47,7 @@ def coefficient_paths(path: PathSummary, curve: CurveSummary, label: str) -> Mar
     plot = Plot(complexity_scale(curve), Scale(*coefficient_range(path, curve)), HEIGHT)
     zero = plot.down(0.0)
     parts = [
-        x_axis(plot, f"← simpler      {parameter_phrase(curve.parameter)}      more flexible →"),
+        x_axis(plot, parameter_phrase(curve.parameter), ends=("simpler", "more flexible")),
         y_axis(plot, "effect of one standard deviation"),
         el("line", x1=0, x2="100%", y1=zero, y2=zero, class_="zero"),
         plot.layer(_bootstrap(plot, path), _lines(plot, path, curve)),
@@ -74,7 +74,7 @@ def _bootstrap(plot: Plot, path: PathSummary) -> Markup:
     n_features = max((len(sample) for sample in path.bootstrap), default=0)
     for f in range(n_features):
         d = "".join(
-            path_data(simplify(plot.points(path.bootstrap_values, sample[f]), 1.5), decimals=0)
+            path_data(simplify(plot.points(path.bootstrap_values, sample[f]), 2.0), decimals=0)
             for sample in path.bootstrap
             if f < len(sample)
         )
@@ -116,9 +116,9 @@ def bar_share(value: float, reach: float) -> tuple[float, float]:
 
 
 def coefficient_reach(path: PathSummary, curve: CurveSummary) -> float:
-    """Return the largest coefficient that the bars show in full."""
-    low, high = coefficient_range(path, curve)
-    return max(abs(low), abs(high))
+    """Return the length of a full bar: the largest coefficient at the chosen or the best value, and some room."""
+    at = (curve.index_chosen, curve.index_min)
+    return 1.3 * max((abs(row[i]) for row in path.coefficients for i in at if math.isfinite(row[i])), default=0.0)
 
 
 def coefficient_bar(value: float, reach: float) -> Markup:

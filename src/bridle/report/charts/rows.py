@@ -54,11 +54,11 @@ def dot_row(
         a, b = plot.across(ends[0]), plot.across(ends[1])
         if ends[0] < ends[1]:
             parts.append(el("line", x1=a, x2=b, y1=mid, y2=mid, class_="whisker"))
-        for value, end, tip in ((it.lower, a, "M6,-4L0,0L6,4"), (it.upper, b, "M-6,-4L0,0L-6,4")):
+        for value, end, tip in ((it.lower, a, "cut-left"), (it.upper, b, "cut-right")):
             if not scale.start <= value <= scale.stop:
-                parts.append(el("svg", el("path", d=tip, class_="whisker"), x=end, y=mid, class_="at"))
+                parts.append(mark(tip, end, mid))
     if second is not None and math.isfinite(second) and 0 <= scale(second) <= 1:
-        parts.append(mark(shape, plot.across(second), mid, class_="at open"))
+        parts.append(mark(shape, plot.across(second), mid, css="open"))
     if math.isfinite(it.value):
         parts.append(_value_mark(plot, it.value, shape))
     return strip(*parts, height=ROW)
@@ -68,8 +68,7 @@ def _value_mark(plot: Plot, value: float, shape: str) -> Markup:
     if plot.x.start <= value <= plot.x.stop:
         return mark(shape, plot.across(value), ROW / 2)
     right = value > plot.x.stop
-    tip = el("path", d="M-9,-6L0,0L-9,6z" if right else "M9,-6L0,0L9,6z", class_="mark")
-    return el("svg", tip, x="100%" if right else "0%", y=ROW / 2, class_="at")
+    return mark("right" if right else "left", "100%" if right else "0%", ROW / 2)
 
 
 def scale_row(scale: Scale, as_percent: bool = False, about: int = 4) -> Markup:
