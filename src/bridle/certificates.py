@@ -195,7 +195,7 @@ def _project(
 def _feasible_scale(z: Float, lam: float, pen: Penalty, features: tuple[Float, Float, Float]) -> float:
     factor, lower, upper = features
     reach = np.where(z >= 0.0, upper, -lower)
-    bound = lam * pen.l1_ratio * np.where(np.isfinite(factor), factor, np.inf)
+    bound = np.where(np.isfinite(factor), lam * pen.l1_ratio * np.where(np.isfinite(factor), factor, 0.0), np.inf)
     tight = np.isinf(reach) & (np.abs(z) > bound) & (bound > 0.0)
     return float(np.min(bound[tight] / np.abs(z[tight]), initial=1.0)) * (1.0 - 1e-15 * bool(tight.any()))
 

@@ -28,7 +28,7 @@ from bridle.selection import Curve, Folds
 
 Float = NDArray[np.float64]
 
-FINE, FINEST = 1e-8, 1e-12
+FINE, FINEST = 1e-8, 1e-14
 """Relative gaps that the solver aims at, in the folds and in the fit that is kept, whatever larger ``tol`` is given.
 
 A gap is quadratic in the error of the coefficients, so the last digits are cheap, and nobody has to know this to get
@@ -178,7 +178,7 @@ def path_options(estimator: Any, family: str = "gaussian", finest: float = FINES
         "penalty_factor": estimator.penalty_factor,
         "lower": lower,
         "upper": upper,
-        "tol": min(max(float(estimator.tol), 1e-14), finest),
+        "tol": min(max(float(estimator.tol), FINEST), finest),
         "max_iter": 100_000 if allowed is None else PATIENCE[family] * max(int(allowed), 1),
     }
 

@@ -172,7 +172,9 @@ class LogisticPrediction(ClassifierMixin, LinearPrediction):  # type: ignore[mis
         second = labels == self.classes_[1]
         if isinstance(given, dict):
             if not set(given) <= set(self.classes_.tolist()):
-                raise refuse(self, "class_weight", given, f"a dict with keys among the classes {self.classes_.tolist()}")
+                raise refuse(
+                    self, "class_weight", given, f"a dict with keys among the classes {self.classes_.tolist()}"
+                )
             low, high = (float(given.get(label, 1.0)) for label in self.classes_.tolist())
         else:
             low, high = (float(w.sum() / (2.0 * w[labels == label].sum())) for label in self.classes_)

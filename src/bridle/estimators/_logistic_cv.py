@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import log_expit
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import check_cv
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
@@ -22,7 +20,6 @@ from bridle.estimators._base import (
     check_grid,
     check_number,
     check_offset,
-    fit_at,
     objective_at,
     path_options,
     refuse,
@@ -30,50 +27,11 @@ from bridle.estimators._base import (
     split_rows,
     warn_unless_converged,
 )
-from bridle.estimators._logistic import (
-    LogisticPrediction,
-    LogisticRegression,
-    lambda_of,
-    separation_advice,
-    weight_of_sum,
-)
-from bridle.losses import BINOMIAL
-from bridle.path import Path
-from bridle.selection import Curve, Folds, select
+from bridle.estimators._logistic import LogisticPrediction, separation_advice, weight_of_sum
+from bridle.estimators._logistic_folds import FoldFits, Rows, Scoring, fit_Cs, fit_fold
+from bridle.selection import select
 
 Float = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class _Data:
-    """Checked training data."""
-
-    X: Any  # (n, p), CSR where sparse: rows are taken
-    y: Float  # (n,) 0 or 1
-    labels: NDArray[Any]  # (n,)
-    weight: Float  # (n,) sample weight times class weight
-    sample_weight: Float | None
-    offset: Float | None
-
-    def rows(self, at: Any) -> _Data:
-        """Take rows."""
-        sw = None if self.sample_weight is None else self.sample_weight[at]
-        o = None if self.offset is None else self.offset[at]
-        return _Data(self.X[at], self.y[at], self.labels[at], self.weight[at], sw, o)
-
-    def loss(self, eta: Float) -> Float:
-        """(L,) mean unit deviance for eta, (n, L)."""
-        return 2.0 * np.average(BINOMIAL.loss(self.y[:, None], eta), axis=0, weights=self.weight)
-
-
-@dataclass(frozen=True)
-class _FoldFit:
-    """One fold and one l1_ratio; L values of C in the order given."""
-
-    path: Path  # in the order of the path: smallest C first
-    scores: Float  # (L,)
-    test: Float  # (L,) mean unit deviance of the held-out rows
-    train: Float  # (L,)
 
 
 class LogisticRegressionCV(LogisticPrediction):
@@ -248,30 +206,36 @@ class LogisticRegressionCV(LogisticPrediction):
         InputError
             A parameter, the data, the weights or the offset can't be used, or y doesn't have two classes.
         """
-        Cs, ratios = self._check()
+        Cs, ratios, axis = self._check()
         given = {"sample_weight": sample_weight, "offset": offset}
         routed = route(self, "fit", params, **{k: v for k, v in given.items() if v is not None})
         X, target, labels = self._encode(X, y, [np.float64, np.float32])
-        n = len(target)
-        sw = weight_of_sum(sample_weight, n)
+        sw = weight_of_sum(sample_weight, len(target))
         X = X.tocsr() if hasattr(X, "tocsr") else X
-        data = _Data(X, target, labels, self._total_weight(labels, sw), sw, check_offset(offset, n))
+        data = Rows(X, target, labels, self._total_weight(labels, sw), check_offset(offset, len(target)))
         folds = split_rows(check_cv(self.cv, labels, classifier=True), X, labels, routed, params)
+        for train, _ in folds.pairs:
+            self._check_both_classes(labels[train], data.weight[train])
         score_params = {} if sw is None else {"sample_weight": sw}
-        if routed is not None:
-            score_params = dict(routed.scorer.score)
-        fits = Parallel(n_jobs=self.n_jobs, prefer="threads")(
-            delayed(self._fit_fold)(data, Cs, ratio, pair, score_params) for pair in folds.pairs for ratio in ratios
-        )
-        grid = [fits[j * len(ratios) : (j + 1) * len(ratios)] for j in range(len(folds.pairs))]  # folds x ratios
-        self._store_folds(grid, Cs, data.X.shape[1])
-        self._choose(grid, Cs, ratios, data, folds)
-        self._shape_attributes(ratios)
+        scoring = Scoring(self._scoring(), self.classes_, score_params if routed is None else routed.scorer.score)
+        options = path_options(self, "binomial", FINE)
+        jobs = [
+            delayed(fit_fold)(data, Cs, pair, options | {"l1_ratio": ratio}, scoring)
+            for pair in folds.pairs
+            for ratio in ratios
+        ]
+        done = Parallel(n_jobs=self.n_jobs, prefer="threads")(jobs)
+        rows = [done[i : i + len(ratios)] for i in range(0, len(done), len(ratios))]
+        self.Cs_ = Cs
+        self._choose(FoldFits(rows, folds, self.fit_intercept), ratios, data, axis)
         return self
 
-    def _check(self) -> tuple[Float, list[float]]:
+    def _check(self) -> tuple[Float, list[float], bool]:
+        """Return Cs, the l1_ratios, and whether the attributes have an axis for these."""
         self._check_controls()
         check_flags(self, "refit")
+        if self.rule != "min" and not self.refit:
+            raise refuse(self, "rule", self.rule, "'min' where refit=False")
         if not isinstance(self.use_legacy_attributes, bool | np.bool_) and self.use_legacy_attributes != "warn":
             raise refuse(self, "use_legacy_attributes", self.use_legacy_attributes, "True or False")
         if isinstance(self.Cs, numbers.Integral):
@@ -280,145 +244,67 @@ class LogisticRegressionCV(LogisticPrediction):
         else:
             Cs = check_grid(self, "Cs", self.Cs, positive=True)
         given = None if isinstance(self.l1_ratios, str) and self.l1_ratios == "warn" else self.l1_ratios
-        self._has_ratio_axis = given is not None and self.penalty in {"deprecated", "elasticnet"}
+        axis = given is not None and self.penalty in {"deprecated", "elasticnet"}
         if self.penalty not in {"deprecated", "l1", "l2", "elasticnet"}:
             raise refuse(self, "penalty", self.penalty, "'l1', 'l2' or 'elasticnet'; for none give Cs=[inf]")
         if self.penalty in {"l1", "l2"}:
-            return Cs, [1.0 if self.penalty == "l1" else 0.0]
+            return Cs, [1.0 if self.penalty == "l1" else 0.0], axis
         if given is None:
             if self.penalty == "elasticnet":
                 raise refuse(self, "l1_ratios", None, "a list of numbers from 0 to 1 where penalty='elasticnet'")
-            return Cs, [0.0]
+            return Cs, [0.0], axis
         ratios = check_grid(self, "l1_ratios", given)
         if np.any(ratios > 1.0):
             raise refuse(self, "l1_ratios", given, "a list of numbers from 0 to 1")
-        return Cs, [float(r) for r in ratios]
+        return Cs, [float(r) for r in ratios], axis
 
-    # One fold ---------------------------------------------------------------------------------------------------
-
-    def _fit_path(self, data: _Data, Cs: Float, ratio: float) -> tuple[Path, NDArray[np.intp]]:
-        """Return the path at the lambdas of ``Cs``, and the place of each C on it."""
-        options = path_options(self, "binomial", FINE) | {
-            "l1_ratio": ratio,
-            "sample_weight": data.weight,
-            "offset": data.offset,
-        }
-        lambdas, place = np.unique(-lambda_of(Cs, float(data.weight.sum())), return_inverse=True)
-        return fit_at(data.X, data.y, -lambdas, options), place.reshape(-1)
-
-    def _fit_fold(
-        self, data: _Data, Cs: Float, ratio: float, pair: tuple[Any, Any], score_params: dict[str, Any]
-    ) -> tuple[_FoldFit, NDArray[np.intp]]:
-        train, test = data.rows(pair[0]), data.rows(pair[1])
-        self._check_both_classes(train.labels, train.weight)
-        path, place = self._fit_path(train, Cs, ratio)
-        etas = [_with_offset(part, path.linear_predictor(part.X)) for part in (train, test)]
-        taken = {k: _take(v, pair[1], len(data.y)) for k, v in score_params.items()}
-        scores = self._score_fold(test, path, etas[1], taken)
-        return _FoldFit(path, scores[place], test.loss(etas[1]), train.loss(etas[0])), place
-
-    def _score_fold(self, test: _Data, path: Path, eta: Float, params: dict[str, Any]) -> Float:
-        """Return the score at each lambda of the path, (L,); the two common scorers need no estimator."""
-        scoring = "accuracy" if self.scoring in {None, "warn"} else self.scoring
-        weight = params.get("sample_weight")
-        if scoring == "accuracy" and set(params) <= {"sample_weight"}:
-            right = (eta > 0.0) == (test.y[:, None] > 0.5)
-            return np.asarray(np.average(right, axis=0, weights=weight))
-        if scoring == "neg_log_loss" and set(params) <= {"sample_weight"}:
-            sign = np.where(test.y > 0.5, 1.0, -1.0)[:, None]
-            return np.asarray(np.average(log_expit(sign * eta), axis=0, weights=weight))
-        scorer = get_scorer(scoring)
-        model = LogisticRegression(fit_intercept=self.fit_intercept)
-        model.classes_, model.n_features_in_ = self.classes_, test.X.shape[1]
-        scores = np.empty(len(path.lambdas))
-        for k in range(len(scores)):
-            model.coef_, model.intercept_ = path.coef[[k]], path.intercept[[k]]
-            scores[k] = scorer(model, test.X, test.labels, **params)
-        return scores
-
-    # All folds --------------------------------------------------------------------------------------------------
-
-    def _store_folds(self, grid: list[list[tuple[_FoldFit, Any]]], Cs: Float, p: int) -> None:
-        """Keep scores (folds, L, R), coefficients (folds, L, R, dof) and iterations of all folds."""
-        self.Cs_ = Cs
-        self._scores = np.stack([np.stack([fit.scores for fit, _ in row], axis=-1) for row in grid])
-        coefs = []
-        for row in grid:
-            parts = []
-            for fit, place in row:
-                columns = [fit.path.coef, fit.path.intercept[:, None]] if self.fit_intercept else [fit.path.coef]
-                parts.append(np.hstack(columns)[place])
-            coefs.append(np.stack(parts, axis=1))
-        self._coefs = np.stack(coefs)
-        iterations = [np.stack([np.maximum(f.path.n_iter, 1)[at] for f, at in row], axis=-1) for row in grid]
-        self._iterations = np.stack(iterations).astype(np.int32)
-
-    def _choose(
-        self, grid: list[list[tuple[_FoldFit, Any]]], Cs: Float, ratios: list[float], data: _Data, folds: Folds
-    ) -> None:
-        total = self._scores.sum(axis=0)  # (L, R)
-        at, r = np.unravel_index(int(np.argmax(total)), total.shape)
-        fulls = {}
+    def _choose(self, folds: FoldFits, ratios: list[float], data: Rows, axis: bool) -> None:
+        """Choose C and l1_ratio, fit all rows, and set the attributes."""
+        options = path_options(self, "binomial", FINE)
+        scores = folds.scores  # (folds, L, R)
+        total = scores.sum(axis=0)
+        at, r = (int(i) for i in np.unravel_index(int(np.argmax(total)), total.shape))
         self.selection_ = None
-        if self.rule != "min":
-            if not self.refit:
-                raise refuse(self, "rule", self.rule, "'min' where refit=False")
-            fulls = {k: self._fit_path(data, Cs, ratio) for k, ratio in enumerate(ratios)}
-            curves = [self._curve(grid, k, fulls[k][0], data, folds) for k in range(len(ratios))]
+        if self.rule == "min":
+            self.path_, _ = fit_Cs(data, self.Cs_, options | {"l1_ratio": ratios[r]})
+        else:
+            full = [fit_Cs(data, self.Cs_, options | {"l1_ratio": ratio}) for ratio in ratios]
+            curves = [folds.curve(k, path, data) for k, (path, _) in enumerate(full)]
             self.selection_ = select(curves, self.rule)
             r = self.selection_.curve
-            at = int(np.argmax(fulls[r][1] == self.selection_.index))
-        path, _ = fulls[r] if r in fulls else self._fit_path(data, Cs, ratios[r])
-        self.path_, self.curve_ = path, self._curve(grid, r, path, data, folds)
-        gaps = [fit.path.relative_gap for row in grid for fit, _ in row] + [path.relative_gap]
-        statuses = tuple(s for row in grid for fit, _ in row for s in fit.path.status) + path.status
-        warn_unless_converged(self, np.concatenate(gaps), separation_advice(statuses))
-        self._refit(int(at), int(r), ratios, data)
-
-    def _refit(self, at: int, r: int, ratios: list[float], data: _Data) -> None:
-        lam = float(lambda_of(self.Cs_[at], float(data.weight.sum())))
-        options = path_options(self, "binomial") | {"sample_weight": data.weight, "offset": data.offset}
-        path = fit_at(data.X, data.y, [lam], options | {"l1_ratio": ratios[r]})
-        self.dual_gap_, self.relative_gap_ = path.gap[0], path.relative_gap[0]
-        self.objective_ = objective_at(path, lam)
-        C, ratio = float(self.Cs_[at]), ratios[r]
-        coef, intercept = path.coef[0], path.intercept[0]
+            self.path_, place = full[r]
+            at = int(np.argmax(place == self.selection_.index))
+        self.curve_ = folds.curve(r, self.path_, data)
+        paths = [*folds.paths, self.path_]
+        advice = separation_advice(tuple(s for path in paths for s in path.status))
+        warn_unless_converged(self, np.concatenate([path.relative_gap for path in paths]), advice)
+        self._fit_all_rows(float(self.Cs_[at]), ratios[r], data)
         if not self.refit:
-            flat = self._scores.reshape(len(self._scores), -1)
-            best = np.stack(np.unravel_index(np.argmax(flat, axis=1), self._scores.shape[1:]))  # (2, folds)
-            mean = np.mean([self._coefs[j, a, b] for j, (a, b) in enumerate(best.T)], axis=0)
-            coef, intercept = (mean[:-1], mean[-1]) if self.fit_intercept else (mean, 0.0)
-            C, ratio = float(np.mean(self.Cs_[best[0]])), float(np.mean(np.array(ratios)[best[1]]))
-        self.coef_, self.intercept_ = np.array(coef)[None, :], np.array([intercept], dtype=np.float64)
-        self.C_, self.l1_ratio_ = np.array([C]), np.array([ratio])
+            self._average_folds(folds, ratios)
+        self._shape_attributes(folds, ratios, axis)
 
-    def _curve(
-        self, grid: list[list[tuple[_FoldFit, Any]]], r: int, full: Path, data: _Data, folds: Folds
-    ) -> Curve:
-        return Curve(
-            model={0.0: "ridge", 1.0: "lasso"}.get(full.l1_ratio, "elastic net"),
-            family="binomial",
-            parameter="lambda",
-            values=full.lambdas,
-            test_loss=np.stack([row[r][0].test for row in grid]),
-            train_loss=np.stack([row[r][0].train for row in grid]),
-            test_weight=np.ones(len(grid)),
-            n_train=np.array([len(a) for a, _ in folds.pairs], dtype=np.int64),
-            n_test=np.array([len(b) for _, b in folds.pairs], dtype=np.int64),
-            l1_ratio=full.l1_ratio,
-            full_loss=full.deviance,
-            null_loss=full.null_deviance,
-            n_nonzero=full.n_nonzero,
-            n_features=data.X.shape[1],
-            sum_weight=float(data.weight.sum()),
-        )
+    def _fit_all_rows(self, C: float, ratio: float, data: Rows) -> None:
+        options = path_options(self, "binomial") | {"l1_ratio": ratio}
+        path, _ = fit_Cs(data, np.array([C]), options)
+        self.coef_, self.intercept_ = path.coef, path.intercept
+        self.dual_gap_, self.relative_gap_ = path.gap[0], path.relative_gap[0]
+        self.objective_ = objective_at(path, float(path.lambdas[0]))
+        self.C_: Any = np.array([C])
+        self.l1_ratio_: Any = np.array([ratio])
 
-    def _shape_attributes(self, ratios: list[float]) -> None:
+    def _average_folds(self, folds: FoldFits, ratios: list[float]) -> None:
+        """Average the folds' best fits, each by its own score."""
+        scores, coefs = folds.scores, folds.coefficients
+        best = np.stack(np.unravel_index(np.argmax(scores.reshape(len(scores), -1), axis=1), scores.shape[1:]))
+        mean = np.mean([coefs[j, at, r] for j, (at, r) in enumerate(best.T)], axis=0)
+        p = self.coef_.shape[1]
+        self.coef_ = mean[None, :p]
+        self.intercept_ = mean[p:] if self.fit_intercept else np.zeros(1)
+        self.C_, self.l1_ratio_ = np.array([np.mean(self.Cs_[best[0]])]), np.array([np.mean(np.array(ratios)[best[1]])])
+
+    def _shape_attributes(self, folds: FoldFits, ratios: list[float], axis: bool) -> None:
         """Give the attributes the shapes of scikit-learn, older or newer."""
-        scores, coefs, n_iter = self._scores, self._coefs, self._iterations
-        del self._scores, self._coefs, self._iterations
-        axis = self._has_ratio_axis
-        del self._has_ratio_axis
+        scores, coefs, n_iter = folds.scores, folds.coefficients, folds.n_iter
         self.l1_ratios_ = np.asarray(ratios if axis else [None])
         if not self.use_legacy_attributes:
             self.C_, self.l1_ratio_ = float(self.C_[0]), float(self.l1_ratio_[0])
@@ -426,6 +312,8 @@ class LogisticRegressionCV(LogisticPrediction):
             self.coefs_paths_: Any = np.moveaxis(coefs, 1, 2)[:, :, :, None, :]
             self.n_iter_ = np.moveaxis(n_iter, 1, 2)
             return
+        if self.refit and not axis:
+            self.l1_ratio_ = np.array([None])
         label = self.classes_[1]
         self.scores_ = {label: scores if axis else scores[:, :, 0]}
         self.coefs_paths_ = {label: coefs if axis else coefs[:, :, 0]}
@@ -451,14 +339,15 @@ class LogisticRegressionCV(LogisticPrediction):
         -------
         float
         """
-        given = score_params | ({} if sample_weight is None else {"sample_weight": sample_weight})
-        routed = route(self, "score", score_params, **({} if sample_weight is None else {"sample_weight": sample_weight}))
+        weight = {} if sample_weight is None else {"sample_weight": sample_weight}
+        routed = route(self, "score", score_params, **weight)
         if routed is None and score_params:
             raise InputError(f"LogisticRegressionCV.score got {sorted(score_params)}; only sample_weight is taken")
-        return float(self._get_scorer()(self, X, y, **(given if routed is None else routed.scorer.score)))
+        return float(get_scorer(self._scoring())(self, X, y, **(weight if routed is None else routed.scorer.score)))
 
-    def _get_scorer(self) -> Any:
-        return get_scorer("accuracy" if self.scoring in {None, "warn"} else self.scoring)
+    def _scoring(self) -> Any:
+        default = self.scoring is None or (isinstance(self.scoring, str) and self.scoring == "warn")
+        return "accuracy" if default else self.scoring
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Return what fit asks for itself, and what goes to the splitter and the scorer."""
@@ -468,14 +357,5 @@ class LogisticRegressionCV(LogisticPrediction):
             MetadataRouter(owner=self)
             .add_self_request(self)
             .add(splitter=check_cv(self.cv, classifier=True), method_mapping=splitting)
-            .add(scorer=self._get_scorer(), method_mapping=scoring)
+            .add(scorer=get_scorer(self._scoring()), method_mapping=scoring)
         )
-
-
-def _with_offset(part: _Data, eta: Float) -> Float:
-    return eta if part.offset is None else eta + part.offset[:, None]
-
-
-def _take(value: Any, rows: Any, n: int) -> Any:
-    """Take the rows of what is given row by row."""
-    return np.asarray(value)[rows] if np.ndim(value) == 1 and len(value) == n else value

@@ -6,6 +6,7 @@ import numbers
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from joblib import effective_n_jobs
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import RegressorMixin
 from sklearn.model_selection import check_cv
@@ -34,7 +35,8 @@ from bridle.estimators._base import (
     warn_unless_converged,
 )
 from bridle.path import Path, lambda_grid
-from bridle.selection import Curve, cross_validate, select
+from bridle.selection import Curve, Folds, cross_validate, select
+from bridle.selection.rules import CROSS_VALIDATED
 
 Float = NDArray[np.float64]
 
@@ -90,38 +92,57 @@ class PathCV(RegressorMixin, LinearPrediction):  # type: ignore[misc]
         folds = split_rows(check_cv(self.cv), X, y, routed, params)
         fixed = {"sample_weight": w, "offset": o, "mode": mode}
         options = path_options(self, self._family, FINE) | fixed
-        ratios = self._l1_ratios()
-        grids = [self._grid(X, y, options | {"l1_ratio": ratio}) for ratio in ratios]
-        with quiet_about_gaps():
-            results = [
-                cross_validate(X, y, folds=folds, l1_ratio=r, lambdas=g, n_jobs=self.n_jobs or 1, **options)
-                for r, g in zip(ratios, grids, strict=True)
-            ]
-        curves = [count_folds_equally(result.curves[0]) for result in results]
+        if self.rule in CROSS_VALIDATED:
+            options["effective_df"] = False  # no information criterion is asked for
+        curves, paths = self._cross_validate(X, y, folds, options)
         self.selection_ = select(curves, self.rule)
         k = self.selection_.curve
-        self.curve_, self.path_ = curves[k], results[k].paths[0]
-        self._store_grid(curves, grids, ratios)
-        chosen = path_options(self, self._family) | fixed | {"l1_ratio": ratios[k]}
+        self.curve_, self.path_ = curves[k], paths[k]
+        self._store_grid(curves, paths)
+        chosen = path_options(self, self._family) | fixed | {"l1_ratio": self.path_.l1_ratio}
         self._store_fit(fit_at(X, y, [self.alpha_], chosen), X.dtype)
         return self
 
-    def _grid(self, X: Any, y: Float, options: dict[str, Any]) -> Float:
-        """(L,) alphas, largest first."""
+    def _cross_validate(
+        self, X: Any, y: Float, folds: Folds, options: dict[str, Any]
+    ) -> tuple[list[Curve], list[Path]]:
+        """Return a curve and the path of all rows for each l1_ratio."""
+        ratios = self._l1_ratios()
         if not isinstance(self.alphas, numbers.Integral):
-            return np.sort(check_grid(self, "alphas", self.alphas))[::-1]
-        start = fit_at(X, y, [np.finfo(float).max], options).lambda_max
-        if start == 0.0:  # nothing is related to y: any penalty gives the same model
-            return np.full(int(self.alphas), np.finfo(float).resolution)
-        return np.asarray(lambda_grid(start, *X.shape, int(self.alphas), self.eps))
+            runs: list[tuple[Any, dict[str, Any]]] = [(ratios, {"lambdas": check_grid(self, "alphas", self.alphas)})]
+        elif getattr(self, "positive", False):
+            runs = [(r, {"lambdas": self._positive_grid(X, y, r, options["sample_weight"])}) for r in ratios]
+        else:
+            runs = [(ratios, {"n_lambdas": int(self.alphas), "lambda_min_ratio": float(self.eps)})]
+        curves: list[Curve] = []
+        paths: list[Path] = []
+        with quiet_about_gaps():
+            for ratio, grid in runs:
+                found = cross_validate(
+                    X, y, folds=folds, l1_ratio=ratio, n_jobs=effective_n_jobs(self.n_jobs), **grid, **options
+                )
+                curves += [count_folds_equally(curve) for curve in found.curves]
+                paths += found.paths
+        return curves, paths
 
-    def _store_grid(self, curves: list[Curve], grids: list[Float], ratios: list[float]) -> None:
-        k = self.selection_.curve
-        self.alpha_ = float(grids[k][self.selection_.index])
+    def _positive_grid(self, X: Any, y: Float, ratio: float, weight: Float | None) -> Float:
+        """Grid from the alpha at which coefficients that must be >= 0 vanish: only slopes above 0 count.
+
+        Penalty factors and standardisation play no part in it, so with them it may start a little high or low.
+        """
+        w = np.full(len(y), 1.0 / len(y)) if weight is None else weight / weight.sum()
+        residual = w * (y - (w @ y if self.fit_intercept else 0.0))
+        slope = X.T @ residual - (X.T @ w * residual.sum() if self.fit_intercept else 0.0)
+        start = max(float(np.max(slope)), 0.0) / ratio
+        tiny = float(np.finfo(float).resolution)
+        return np.asarray(lambda_grid(max(start, tiny), *X.shape, int(self.alphas), float(self.eps)))
+
+    def _store_grid(self, curves: list[Curve], paths: list[Path]) -> None:
+        self.alpha_ = float(self.path_.lambdas[self.selection_.index])
         if hasattr(self, "l1_ratio"):
-            self.l1_ratio_ = ratios[k]
+            self.l1_ratio_ = self.path_.l1_ratio
         given = not isinstance(self.alphas, numbers.Integral)
-        self.alphas_ = grids[0] if given or len(grids) == 1 else np.asarray(grids)
+        self.alphas_ = paths[0].lambdas if given or len(paths) == 1 else np.stack([path.lambdas for path in paths])
         self._loss_path(np.squeeze(np.stack([curve.test_loss.T for curve in curves])))
 
     def _store_fit(self, path: Path, dtype: Any) -> None:

@@ -29,7 +29,7 @@ from bridle.losses import POISSON
 Float = NDArray[np.float64]
 
 
-class _PoissonPrediction(LinearPrediction):
+class _PoissonPrediction(RegressorMixin, LinearPrediction):  # type: ignore[misc]
     """Prediction and score of a log-linear model of counts."""
 
     def predict(self, X: Any, offset: ArrayLike | None = None) -> Any:
@@ -87,7 +87,7 @@ class _PoissonPrediction(LinearPrediction):
         return tags
 
 
-class PoissonRegressor(RegressorMixin, _PoissonPrediction):  # type: ignore[misc]
+class PoissonRegressor(_PoissonPrediction):
     r"""Log-linear regression of counts with an L2 (or L1, or mixed) penalty, to a certificate.
 
     .. math:: \min_{b_0, b} \; \frac{1}{n} \sum_i \left[ e^{\eta_i} - y_i \eta_i \right]

@@ -41,7 +41,7 @@ LARGEST_GRAM = 6000
 def ridge_penalty(X: Any, weight: Float | None, factor: ArrayLike | None, standardize: bool) -> Float:
     """Return q_j, (p,): the weight of b_j^2 on the original scale, factor times variance where standardised."""
     n, p = X.shape
-    q = Penalty(0.0, None if factor is None else np.asarray(factor, dtype=np.float64)).factors(p).copy()
+    q = Penalty(0.0, _optional(factor)).factors(p).copy()
     if standardize:
         w = np.full(n, 1.0 / n) if weight is None else weight / weight.sum()
         mean = np.asarray(X.T @ w, dtype=np.float64).reshape(p)
@@ -221,25 +221,22 @@ class Ridge(MultiOutputMixin, RegressorMixin, LinearPrediction):  # type: ignore
         if self.positive and self.solver not in {"auto", "lbfgs"}:
             raise refuse(self, "solver", self.solver, "'auto' or 'lbfgs' where positive=True")
 
-    def _certify(
-        self, X: Any, Y: Float, coef: Float, intercept: Float, lambdas: Float, weight: Float | None
-    ) -> None:
-        factor = None if self.penalty_factor is None else np.asarray(self.penalty_factor, dtype=np.float64)
+    def _certify(self, X: Any, Y: Float, coef: Float, intercept: Float, lambdas: Float, weight: Float | None) -> None:
+        factor = Penalty(0.0, _optional(self.penalty_factor)).factors(X.shape[1])
         found = [
             certify(
                 X,
                 Y[:, k],
                 float(intercept[k]),
                 coef[k],
-                float(lambdas[k]),
+                float(lam),
                 family="gaussian",
-                penalty=Penalty(0.0, factor),
+                penalty=Penalty(0.0, factor if lam > 0.0 else np.where(np.isfinite(factor), 0.0, np.inf)),
                 sample_weight=weight,
-                offset=None,
                 fit_intercept=self.fit_intercept,
                 standardize=self.standardize,
             )
-            for k in range(Y.shape[1])
+            for k, lam in enumerate(lambdas)
         ]
         self.dual_gap_ = drop_axis([c.gap for c in found])
         self.relative_gap_ = drop_axis([c.relative_gap for c in found])
@@ -252,6 +249,10 @@ class Ridge(MultiOutputMixin, RegressorMixin, LinearPrediction):  # type: ignore
         self.relative_gap_ = drop_axis([path.relative_gap[0] for path in paths])
         warn_unless_converged(self, self.relative_gap_)
         return np.vstack([path.coef for path in paths]), np.array([path.intercept[0] for path in paths])
+
+
+def _optional(values: ArrayLike | None) -> Float | None:
+    return None if values is None else np.asarray(values, dtype=np.float64)
 
 
 def ridge_objective(alphas: Float, standardize: bool) -> str:

@@ -102,7 +102,9 @@ class CentredDesign:
         total *= self.shrink[:, None] * self.shrink
         if self.extra.size:
             raw = np.asarray((self.X.T @ (self.root[:, None] * self.basis)).T, dtype=np.float64)
-            lost = (raw - np.outer(self.basis.T @ self.root, self.mean)) * self.shrink  # (k, p) = basis' Z before projection
+            lost = (
+                raw - np.outer(self.basis.T @ self.root, self.mean)
+            ) * self.shrink  # (k, p) = basis' Z before projection
             total -= lost.T @ lost
         return total
 

@@ -138,7 +138,7 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, LinearPrediction):  # type: igno
         y : (n,) or (n, t)
             Target or targets.
         sample_weight : float or (n,), optional
-            Weights of the rows. As in scikit-learn, leave-one-out weighs its errors with them, and K folds don't.
+            Weights of the rows, in the fits and in the scores.
         **params
             ``groups`` for the splitter, and whatever metadata routing sends to splitter and scorer.
 
@@ -168,7 +168,7 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, LinearPrediction):  # type: igno
             scores = self._leave_one_out(X, y, grid, order, weight, score_params)
         else:
             folds = split_rows(check_cv(self.cv), X, y, routed, params)
-            scores = self._folds(X, y, grid, order, weight, folds, score_params if routed is not None else {})
+            scores = self._folds(X, y, grid, order, weight, folds, score_params)
         self._choose(grid, order, scores)
         self._refit(X, y, weight)
         return self
@@ -226,7 +226,9 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, LinearPrediction):  # type: igno
         w = root**2
         ones = np.ones(n, dtype=np.int64)
         live = w > 0.0
-        self.curve_ = self._curve(X, grid[order], w, test[live], train[order].T[live], w[live], (n - 1) * ones, ones, df)
+        self.curve_ = self._curve(
+            X, grid[order], w, test[live], train[order].T[live], w[live], (n - 1) * ones, ones, df
+        )
         return scores
 
     def _score_predictions(

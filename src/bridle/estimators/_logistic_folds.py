@@ -1,0 +1,188 @@
+"""The folds of LogisticRegressionCV: each has the lambdas that C means for the weight of its own training rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import log_expit
+from sklearn.metrics import get_scorer
+
+from bridle.estimators._base import fit_at
+from bridle.estimators._logistic import LogisticRegression, lambda_of
+from bridle.losses import BINOMIAL
+from bridle.path import Path
+from bridle.selection import Curve, Folds
+
+Float = NDArray[np.float64]
+Int = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Checked data of some rows."""
+
+    X: Any  # (n, p), CSR where sparse: rows are taken
+    y: Float  # (n,) 0 or 1
+    labels: NDArray[Any]  # (n,)
+    weight: Float  # (n,) sample weight times class weight
+    offset: Float | None  # (n,)
+
+    def take(self, at: Any) -> Rows:
+        """Take rows."""
+        offset = None if self.offset is None else self.offset[at]
+        return Rows(self.X[at], self.y[at], self.labels[at], self.weight[at], offset)
+
+    def eta(self, path: Path) -> Float:
+        """(n, L) linear predictors, the offset in them."""
+        return path.linear_predictor(self.X, offset=self.offset)
+
+    def loss(self, eta: Float) -> Float:
+        """(L,) mean unit deviance for eta, (n, L)."""
+        return np.asarray(2.0 * np.average(BINOMIAL.loss(self.y[:, None], eta), axis=0, weights=self.weight))
+
+
+@dataclass(frozen=True)
+class FoldFit:
+    """One fold and one l1_ratio. The path and its losses are in the path's order, the rest in the order of Cs."""
+
+    path: Path
+    test: Float  # (L,) mean unit deviance of the held-out rows
+    train: Float  # (L,)
+    scores: Float  # (n_Cs,)
+    place: Int  # (n_Cs,) where each C is on the path
+
+    def coefficients(self, fit_intercept: bool) -> Float:
+        """(n_Cs, p) coefficients, or (n_Cs, p + 1) with the intercept last."""
+        parts = [self.path.coef, self.path.intercept[:, None]] if fit_intercept else [self.path.coef]
+        return np.hstack(parts)[self.place]
+
+
+@dataclass(frozen=True)
+class FoldFits:
+    """All folds and l1_ratios."""
+
+    fits: Sequence[Sequence[FoldFit]]  # folds x ratios
+    folds: Folds
+    fit_intercept: bool
+
+    @property
+    def scores(self) -> Float:
+        """(folds, n_Cs, ratios)."""
+        return np.stack([np.stack([fit.scores for fit in row], axis=-1) for row in self.fits])
+
+    @property
+    def coefficients(self) -> Float:
+        """(folds, n_Cs, ratios, p or p + 1)."""
+        rows = [np.stack([fit.coefficients(self.fit_intercept) for fit in row], axis=1) for row in self.fits]
+        return np.stack(rows)
+
+    @property
+    def n_iter(self) -> NDArray[np.int32]:
+        """(folds, n_Cs, ratios)."""
+        rows = [np.stack([np.maximum(f.path.n_iter, 1)[f.place] for f in row], axis=-1) for row in self.fits]
+        return np.stack(rows).astype(np.int32)
+
+    @property
+    def paths(self) -> list[Path]:
+        """Every path."""
+        return [fit.path for row in self.fits for fit in row]
+
+    def curve(self, r: int, full: Path, data: Rows) -> Curve:
+        """Validation curve of the deviance at l1_ratio number ``r``, folds counted equally as in scikit-learn."""
+        return Curve(
+            model={0.0: "ridge", 1.0: "lasso"}.get(full.l1_ratio, "elastic net"),
+            family="binomial",
+            parameter="lambda",
+            values=full.lambdas,
+            test_loss=np.stack([row[r].test for row in self.fits]),
+            train_loss=np.stack([row[r].train for row in self.fits]),
+            test_weight=np.ones(len(self.fits)),
+            n_train=np.array([len(a) for a, _ in self.folds.pairs], dtype=np.int64),
+            n_test=np.array([len(b) for _, b in self.folds.pairs], dtype=np.int64),
+            l1_ratio=full.l1_ratio,
+            full_loss=full.deviance,
+            null_loss=full.null_deviance,
+            n_nonzero=full.n_nonzero,
+            n_features=int(data.X.shape[1]),
+            sum_weight=float(data.weight.sum()),
+        )
+
+
+def fit_Cs(data: Rows, Cs: Float, options: Mapping[str, Any]) -> tuple[Path, Int]:
+    """Return the path at the lambdas of ``Cs``, (n_Cs,), and the place of each C on it."""
+    lambdas, place = np.unique(-lambda_of(Cs, float(data.weight.sum())), return_inverse=True)
+    path = fit_at(data.X, data.y, -lambdas, {**options, "sample_weight": data.weight, "offset": data.offset})
+    return path, place.reshape(-1)
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """How held-out rows are scored; accuracy and log loss need no estimator."""
+
+    scoring: Any
+    classes: NDArray[Any]  # (2,)
+    params: Mapping[str, Any]  # what the scorer gets beside the data, all rows
+
+    def fold(self, test: Rows, rows: Any, n: int, path: Path, eta: Float) -> Float:
+        """Return the score of each fit on the path, (L,).
+
+        Parameters
+        ----------
+        test : Rows
+            The held-out rows.
+        rows : (n_test,)
+            Their numbers among all ``n``.
+        n : int
+            Number of all rows.
+        path : Path
+            The fits.
+        eta : (n_test, L)
+            Their linear predictors.
+        """
+        params = {k: take_rows(v, rows, n) for k, v in self.params.items()}
+        weight = params.get("sample_weight")
+        plain = set(params) <= {"sample_weight"}
+        if plain and self.scoring == "accuracy":
+            return np.asarray(np.average((eta > 0.0) == (test.y[:, None] > 0.5), axis=0, weights=weight))
+        if plain and self.scoring == "neg_log_loss":
+            sign = np.where(test.y > 0.5, 1.0, -1.0)[:, None]
+            return np.asarray(np.average(log_expit(sign * eta), axis=0, weights=weight))
+        scorer, model = get_scorer(self.scoring), LogisticRegression()
+        model.classes_, model.n_features_in_ = self.classes, test.X.shape[1]
+        scores = np.empty(len(path.lambdas))
+        for k in range(len(scores)):
+            model.coef_, model.intercept_ = path.coef[[k]], path.intercept[[k]]
+            scores[k] = scorer(model, test.X, test.labels, **params)
+        return scores
+
+
+def fit_fold(data: Rows, Cs: Float, pair: tuple[Any, Any], options: Mapping[str, Any], scoring: Scoring) -> FoldFit:
+    """Fit the training rows of one fold at every C, and judge the held-out ones.
+
+    Parameters
+    ----------
+    data : Rows
+        All rows.
+    Cs : (n_Cs,)
+        In any order.
+    pair : tuple of row numbers
+        Training and held-out rows.
+    options : mapping
+        Arguments of ``fit_path``.
+    scoring : Scoring
+        The score.
+    """
+    train, test = data.take(pair[0]), data.take(pair[1])
+    path, place = fit_Cs(train, Cs, options)
+    eta = test.eta(path)
+    scores = scoring.fold(test, pair[1], len(data.y), path, eta)
+    return FoldFit(path, test.loss(eta), train.loss(train.eta(path)), scores[place], place)
+
+
+def take_rows(value: Any, rows: Any, n: int) -> Any:
+    """Take the rows of what is given row by row."""
+    return np.asarray(value)[rows] if np.ndim(value) == 1 and len(value) == n else value
