@@ -21,7 +21,7 @@ def damage_as_error(name: str, kind: str) -> Iterator[None]:
     """Turn every way in which a damaged file can fail inside polars into one clear error."""
     import polars as pl
 
-    advice = f"{name} is a damaged or incomplete {kind} file"
+    advice = f"{name} is damaged or incomplete {kind} data"
     try:
         yield
     except BridleError:
@@ -39,6 +39,8 @@ def scan_binary(source: BinarySource, kind: str) -> pl.LazyFrame:
     """Open a file lazily; nothing but its description is read."""
     import polars as pl
 
+    if not isinstance(source, FilePath):
+        source.seek(0)
     if kind == "parquet":
         return pl.scan_parquet(source, glob=False)
     if kind == "arrow":
@@ -72,9 +74,7 @@ def check_binary(source: BinarySource, kind: str, name: str) -> None:
         tail = file.read(length)
         claimed = int.from_bytes(tail[:4], "little")
         if not tail.endswith(magic):
-            raise FileFormatError(
-                f"{name} is cut short: a {kind} file ends in {magic.decode()}; copy or write it again"
-            )
+            raise FileFormatError(f"{name} is cut short: {kind} files end in {magic.decode()}; copy or write it again")
         if claimed + length > size:
             raise FileFormatError(
                 f"{name} is damaged: its footer claims {claimed:,} bytes in a file of {size:,}; copy or write it again"

@@ -14,7 +14,7 @@ from typing import IO, Any, BinaryIO, cast
 
 from bridle.errors import FileFormatError, InputError, MissingExtraError
 
-MAX_INFLATED = 1 << 28  # bytes; a compressed file may always grow to this size
+MAX_INFLATED = 1 << 26  # bytes; a compressed file may always grow to this size
 MAX_RATIO = 200  # beyond MAX_INFLATED it may grow by this factor; tables compress by 3 to 50
 
 _FOREIGN = (
@@ -155,16 +155,22 @@ def _decompressor(stream: IO[bytes], kind: str) -> IO[bytes]:
 def open_file(path: str | os.PathLike[str]) -> BinaryIO:
     """Open a file for reading; every way in which that can fail is said with what to do."""
     file = FilePath(path)
+    shown = str(path) if len(str(path)) <= 300 else f"{str(path)[:300]}..."
     try:
-        if file.is_dir():
-            raise InputError(f"{file} is a folder, expected a file: name one of the files in it")
         return open(file, "rb")
+    except IsADirectoryError as err:
+        raise InputError(f"{shown} is a folder, expected a file: name one of the files in it") from err
     except FileNotFoundError as err:
-        raise InputError(f"no file {str(path)!r}{_near(file)}") from err
+        raise InputError(f"no file {shown!r}{_near(file)}") from err
     except PermissionError as err:
-        raise InputError(f"{file} may not be read by this user: change its permissions, or copy it") from err
+        if file.is_dir():  # Windows says no to opening a folder
+            raise InputError(f"{shown} is a folder, expected a file: name one of the files in it") from err
+        raise InputError(f"{shown} may not be read by this user: change its permissions, or copy it") from err
     except (OSError, ValueError) as err:
-        raise InputError(f"{str(path)!r} can't be opened: {err}") from err
+        reason = getattr(err, "strerror", None) or err
+        raise InputError(
+            f"{shown!r} can't be opened: {reason}; give the path of a CSV, Parquet or Feather file"
+        ) from err
 
 
 def _near(file: FilePath) -> str:

@@ -121,6 +121,13 @@ class TextReader:
         except csv.Error as err:
             at = self._line + reader.line_num - 1
             return InputError(f"{self._name}, line {at}: {err}; is a quotation mark left open, or put inside a cell?")
+        stray = re.search(rb'(?m)[^%b"\n]"[^%b"\r\n]' % (re.escape(sep.encode()), re.escape(sep.encode())), block)
+        if stray:
+            at = self._line + block.count(b"\n", 0, stray.end())
+            return InputError(
+                f"{self._name}, line {at}: a quotation mark inside a cell; put such cells in quotation marks, and "
+                "double those inside, or remove them"
+            )
         first = reason.splitlines()[0] if reason else "unknown"
         return InputError(f"{self._name}: the text after line {self._line} can't be read as a table ({first})")
 
@@ -130,6 +137,7 @@ class _Decoded:
 
     def __init__(self, stream: IO[bytes], name: str, encoding: str | None) -> None:
         self._stream, self._name = stream, name
+        self._given = encoding is not None
         self._encoding = _known(encoding) if encoding else None
         self._decoder: codecs.IncrementalDecoder | None = None
         self._tail = b""
@@ -189,13 +197,13 @@ class _Decoded:
         except UnicodeDecodeError as err:
             if err.start >= len(block) - 3 and not last:  # a character cut in two by the block's end
                 block, self._tail = block[: err.start], block[err.start :]
-            elif self._ascii:
+            elif self._ascii and block[: err.start].isascii() and not self._given:
                 return self._fall_back(block, last)
             else:
                 before = block[max(0, err.start - 20) : err.start].decode("utf-8", "replace")
                 raise InputError(
-                    f"{self._name} is neither UTF-8 nor one other encoding throughout "
-                    f"(byte {block[err.start]:#04x} after {before!r}); save it again as UTF-8"
+                    f"{self._name} is UTF-8 in some places and not in others (byte {block[err.start]:#04x} after "
+                    f"{before!r}); save it again as UTF-8, or name its encoding"
                 ) from err
         self._ascii = self._ascii and block.isascii()
         return block

@@ -69,7 +69,7 @@ class Encoder:
             fill; ``drop`` needs a dataset without missing cells (``dataset.complete_rows()``) and fills with the mean
             when it predicts; ``error`` refuses missing cells at any time.
         rows : (m,) int array, optional
-            The training rows; all by default.
+            The training rows; all by default. Cheaper than ``dataset.take(rows)``, which copies them.
         dtype : {"float64", "float32"}
             Of the matrices that :meth:`transform` makes.
 
@@ -86,12 +86,12 @@ class Encoder:
             weights = None
         if dataset.frame is None:
             return cls._fit_matrix(dataset, missing, rows, dtype, weights)
-        frame = dataset.frame if rows is None else dataset.frame[rows]
+        frame = dataset.frame
         codes, means, scales = [], [], []
         for column in dataset.features:
-            series = frame[column.name]
+            series = _part(frame[column.name], rows)
             if missing in ("drop", "error") and series.null_count():
-                _refuse_missing(column.name, series.null_count(), frame.height, missing)
+                _refuse_missing(column.name, series.null_count(), series.len(), missing)
             code = learn(column, series, weights, missing)
             if code.kind == "levels" and len(code.features) < 2:
                 continue  # one level in the training rows says nothing
@@ -177,7 +177,7 @@ class Encoder:
             if matrix is not None and self.positions is not None:
                 matrix = self._right_columns(matrix)
         if frame is not None:
-            return self._transform_frame(frame if rows is None else frame[rows], weights)
+            return self._transform_frame(frame, rows, weights)
         if self.positions is None:
             raise InputError(
                 "the encoder was fitted on a table with named columns, got a plain array; give a data frame or a dict "
@@ -230,9 +230,9 @@ class Encoder:
         ):
             raise refuse("the columns' positions don't fit")
 
-    def _transform_frame(self, frame: pl.DataFrame, weights: Float | None) -> Design:
+    def _transform_frame(self, frame: pl.DataFrame, rows: Index | None, weights: Float | None) -> Design:
         _need(self.columns, frame.columns)
-        n, p = frame.height, len(self.feature_names)
+        n, p = frame.height if rows is None else rows.size, len(self.feature_names)
         cells = n * sum(1 if code.kind == "levels" else len(code.features) for code in self.codes)
         builder = (
             _Sparse(n, p) if n * p >= SPARSE_CELLS and cells < SPARSE_DENSITY * n * p else _Dense(n, p, self.dtype)
@@ -242,7 +242,7 @@ class Encoder:
         unseen: dict[tuple[str, str], int] = {}
         j = 0
         for code in self.codes:
-            part = encode(code, frame[code.name])
+            part = encode(code, _part(frame[code.name], rows))
             if part.missing.size:
                 if self.missing == "error":
                     _refuse_missing(code.name, part.missing.size, n, "error")
@@ -341,6 +341,11 @@ class _Sparse:
         matrix = sparse.csc_array(sparse.coo_array(entries, shape=self.shape))
         matrix.sort_indices()
         return matrix
+
+
+def _part(series: pl.Series, rows: Index | None) -> pl.Series:
+    """Take rows of one column at a time, so that the table is never copied whole."""
+    return series if rows is None else series[rows]
 
 
 def _plain(source: Any) -> bool:
