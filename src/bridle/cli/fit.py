@@ -56,7 +56,7 @@ def fit(
         typer.Option(
             help="How lambda is chosen: 1se, min, within, aic, aicc, bic, ebic, gcv.", rich_help_panel="Models"
         ),
-    ] = "1se",
+    ] = "min",
     family: Annotated[
         str | None,
         typer.Option(help="gaussian, binomial or poisson.", rich_help_panel="Data", show_default="by the target"),
@@ -94,6 +94,13 @@ def fit(
     level: Annotated[
         float, typer.Option(help="Confidence level of the intervals.", rich_help_panel="Validation")
     ] = 0.95,
+    bootstrap: Annotated[
+        int, typer.Option(help="Bootstrap samples for intervals and stability.", rich_help_panel="Validation")
+    ] = 50,
+    challengers: Annotated[
+        bool, typer.Option(help="Challenge the models with splines and boosting.", rich_help_panel="Validation")
+    ] = True,
+    learning_curve: Annotated[bool, typer.Option(help="Draw the learning curve.", rich_help_panel="Validation")] = True,
     seed: Annotated[int, typer.Option(help="Seed of everything random.", rich_help_panel="Validation")] = 0,
     n_jobs: Annotated[int | None, typer.Option(help="Threads.", show_default="all cores")] = None,
     fail_on: Annotated[
@@ -142,6 +149,9 @@ def fit(
                 time=time,
                 exclude=tuple(_listed(exclude) or ()),
                 positive=positive,
+                bootstrap=bootstrap,
+                challengers=challengers,
+                learning_curve=learning_curve,
                 seed=seed,
                 n_jobs=n_jobs,
                 command=_command(),

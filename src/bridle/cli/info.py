@@ -88,7 +88,8 @@ def _model(model: Model) -> dict[str, Any]:
 
     meta = model.meta
     used = np.flatnonzero(model.coef)
-    order = used[np.argsort(-np.abs(model.coef[used]), kind="stable")]
+    effect = np.abs(model.coef * np.array(model.encoder.scale))  # of one standard deviation
+    order = used[np.argsort(-effect[used], kind="stable")]
     return {
         "model": f"{meta.label or meta.name} ({model.kind}, {model.family})",
         "target": model.target,

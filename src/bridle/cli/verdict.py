@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bridle.results import ModelResult, StudyResult
 
 MAIN_SCORE = {"gaussian": "R2", "binomial": "ROC AUC"}  # other families: share of the deviance explained
+SHORT_SCORE = {"deviance explained": "explained"}
 
 
 def print_study(result: StudyResult, folder: FilePath | None, *, quiet: bool = False) -> None:
@@ -33,6 +34,8 @@ def print_study(result: StudyResult, folder: FilePath | None, *, quiet: bool = F
     console.print(headline(best.verdict, result.headline))
     console.print()
     console.print(models_table(result))
+    for note in footnotes(result):
+        console.print(Text(note, style="dim"))
     console.print()
     if result.gain:
         console.print(Text(result.gain))
@@ -48,13 +51,14 @@ def print_study(result: StudyResult, folder: FilePath | None, *, quiet: bool = F
 
 
 def headline(verdict: Verdict | None, sentence: str) -> Any:
-    """Give the verdict's sentence with its label in front, coloured by what it means."""
+    """Give the verdict's sentence, with what comes before the colon coloured by what it means."""
     from rich.text import Text
 
-    if verdict is None:
-        return Text(sentence, style="bold")
-    style = VERDICT_STYLE.get(verdict.label, "")
-    return Text.assemble((verdict.label.upper(), f"bold {style}"), "  ", (sentence, "bold"))
+    text = Text(sentence, style="bold")
+    if verdict is not None:
+        end = sentence.find(":")
+        text.stylize(VERDICT_STYLE.get(verdict.label, ""), 0, end if end > 0 else len(sentence))
+    return text
 
 
 def models_table(result: StudyResult) -> Table:
@@ -65,33 +69,39 @@ def models_table(result: StudyResult) -> Table:
 
     score = score_name(result)
     level = round(100 * result.model(result.best).holdout_loss.level)
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    table.add_column("Model", no_wrap=True, vertical="top")
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+    table.add_column("Model", no_wrap=True)
     table.add_column(f"CV\n{short_loss(result)}", justify="right", no_wrap=True)
     table.add_column(f"Held-out {score or 'loss'}\n[{level} % CI]", justify="right", no_wrap=True)
     table.add_column(f"Features\nof {result.data.n_features:,}", justify="right", no_wrap=True)
-    table.add_column("Verdict", min_width=12)
+    table.add_column("Verdict", min_width=13)
     for model in result.models:
         chosen = model.name == result.best
         name = Text(("> " if chosen else "  ") + model.label, style="bold" if chosen else "")
         if model.failed:
-            table.add_row(name, "-", "-", "-", Text(model.failed, style="dim"))
+            table.add_row(name, "-", "-", "-", Text("not fitted", style="dim"))
             continue
         held = model.holdout_scores.get(score, model.holdout_loss) if score else model.holdout_loss
         table.add_row(name, short(model.cv_loss.value), interval(held), f"{model.n_nonzero:,}", verdict_text(model))
     return table
 
 
+def footnotes(result: StudyResult) -> list[str]:
+    """Explain what the table's marks mean, where it has any, and why a model is missing."""
+    notes = [f"{m.label}: {m.failed}" for m in result.models if m.failed]
+    if any(m.verdict is not None and m.verdict.lean for m in result.models):
+        notes.append("?  undetermined, leaning this way")
+    return notes
+
+
 def verdict_text(model: ModelResult) -> Any:
-    """Give a model's verdict in a word or two, coloured."""
+    """Give a model's verdict in a word, coloured; "underfitting?" is undetermined, leaning to underfitting."""
     from rich.text import Text
 
     if model.verdict is None:
         return Text("")
-    text = model.verdict.label
-    if model.verdict.lean:
-        text += f", leaning {model.verdict.lean}"
-    return Text(text, style=VERDICT_STYLE.get(model.verdict.label, ""))
+    lean = model.verdict.lean
+    return Text(f"{lean}?" if lean else model.verdict.label, style=VERDICT_STYLE.get(model.verdict.label, ""))
 
 
 def score_name(result: StudyResult) -> str:
@@ -112,7 +122,11 @@ def interval(value: Interval) -> str:
         return "-"
     if not (math.isfinite(value.lower) and math.isfinite(value.upper)):
         return short(value.value)
-    return f"{short(value.value)} [{short(value.lower)}, {short(value.upper)}]"
+    numbers = (value.value, value.lower, value.upper)
+    largest = max(map(abs, numbers))
+    plain = largest == 0.0 or 0.01 <= largest < 10.0  # shares and scores line up with three decimals
+    first, lower, upper = (f"{x:.3f}" if plain else short(x) for x in numbers)
+    return f"{first} [{lower}, {upper}]"
 
 
 def short(x: float) -> str:
