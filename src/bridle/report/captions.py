@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from bridle.diagnosis.verdict import LearningCurve, Verdict
-from bridle.report.look import parameter_phrase, parameter_symbol
+from bridle.report.look import parameter_symbol
 from bridle.report.numbers import count, listing, num, percent, plural
 from bridle.report.svg import finite
 from bridle.results import (
@@ -19,6 +19,27 @@ from bridle.results import (
     StudyResult,
     Swap,
 )
+
+
+def gauge_caption(verdict: Verdict) -> str:
+    """Say what the needle shows, and tie it to the words of the verdict."""
+    if verdict.label == "no signal":
+        return (
+            "No needle: neither this model nor any alternative beats guessing the average, so neither direction can be "
+            "claimed."
+        )
+    if not any(math.isfinite(c.rho.value) for c in verdict.comparisons if c.side != "null"):
+        return "No needle: there was no alternative to weigh the model against."
+    said = (
+        f"The needle shows the model's excess error over the best alternative on either side; the bar is what the data "
+        f"leave possible ({100 * verdict.level:g} % interval)."
+    )
+    rho = verdict.effect.value
+    if verdict.label in ("overfitting", "underfitting") and math.isfinite(rho) and rho > 0:
+        said += (
+            f" An excess of {percent(rho)} is the same as {percent(rho / (1 + rho))} lower error for the alternative."
+        )
+    return said
 
 
 def curve_caption(curve: CurveSummary) -> str:
@@ -95,8 +116,8 @@ def forest_caption(verdict: Verdict) -> str:
     worse = [c.label for c in known if c.rho.upper < 0]
     close = [c for c in known if c.rho.upper < verdict.margin and c.label not in worse]
     said = [
-        f"Right of zero, the alternative has the lower error. The shaded band is the margin of ±{percent(verdict.margin)} "
-        f"within which a difference does not matter in practice."
+        f"Right of zero, the alternative has the lower error. Within the shaded margin of ±{percent(verdict.margin)} "
+        f"a difference does not matter in practice."
     ]
     if better:
         said.append(f"Clearly better than this model: {listing(better)}.")
@@ -152,7 +173,9 @@ def learning_caption(curve: LearningCurve) -> str:
             f"More rows would help."
         )
     else:
-        said.append(f"The held-out error has levelled off by {count(n1)} rows: more rows like these would change little.")
+        said.append(
+            f"The held-out error has levelled off by {count(n1)} rows: more rows like these would change little."
+        )
     gap = after - train
     if math.isfinite(gap) and after > 0:
         said.append(f"The distance between the lines, {num(gap)}, is how much the training error flatters the model.")
@@ -164,8 +187,8 @@ def calibration_caption(points: HoldoutPoints, verdict: Verdict | None) -> str:
     slope = verdict.calibration_slope if verdict else None
     inside = [b for b in points.calibration if b.lower <= b.predicted <= b.upper]
     said = [
-        f"On the diagonal, what is predicted is what happens. {len(inside)} of {plural(len(points.calibration), 'group')} "
-        f"agree with it within the interval."
+        f"On the diagonal, what is predicted is what happens. {len(inside)} of "
+        f"{plural(len(points.calibration), 'group')} agree with it within the interval."
     ]
     if slope is not None and math.isfinite(slope.value):
         low, high = slope.lower, slope.upper
@@ -187,7 +210,9 @@ def residual_caption(points: HoldoutPoints, family: str) -> str:
     far = sum(1 for r in there if abs(r) > 3 * spread)
     said = "A shapeless cloud around zero is good; a bend or a funnel is structure that the model missed."
     if family == "binomial":
-        said = "With two classes there are two bands, one a class; rows far from zero are those the model got badly wrong."
+        said = (
+            "With two classes there are two bands, one a class; rows far from zero are those the model got badly wrong."
+        )
     tail = "none is" if far == 0 else "1 row is" if far == 1 else f"{far} rows are"
     return f"{said} Of {len(there)} rows drawn, {tail} more than three typical residuals from zero."
 
@@ -208,19 +233,21 @@ def swap_caption(swaps: Sequence[Swap]) -> str:
     """Say how many swaps are all but free."""
     free = [s for s in swaps if math.isfinite(s.cost.lower) and s.cost.lower <= 0]
     if not free:
-        return "Each of these swaps would cost accuracy; the features chosen are not interchangeable with their neighbours."
+        return "Each of these swaps would cost accuracy: the features chosen are not interchangeable."
     return (
-        f"{len(free)} of {plural(len(swaps), 'swap')} can't be told from free: which of the two features is in the model "
-        f"is close to a coin toss, so do not read a cause into it."
+        f"{len(free)} of {plural(len(swaps), 'swap')} can't be told from free: which of the two features is in the "
+        f"model is close to a coin toss, so do not read a cause into it."
     )
 
 
 def gain_caption(result: StudyResult) -> str:
     """Say what the marks of the first comparison are."""
     held = any(math.isfinite(m.holdout_loss.value) for m in result.models)
+    free = any(m.name == "unregularised" and not m.failed for m in result.models)
+    line = " The upright line is the unregularised model." if free else ""
     if held:
         return (
-            f"Filled marks: error on {plural(result.data.n_holdout, 'row')} that no model saw while it was fitted, with "
-            f"its interval. Open marks: error by {result.folds}. Further left is better."
+            f"Filled marks: error on {plural(result.data.n_holdout, 'row')} that no model saw while it was fitted, "
+            f"with its interval. Open marks: error by {result.folds}. Further left is better.{line}"
         )
-    return f"No rows were held out: marks are the error by {result.folds}. Further left is better."
+    return f"No rows were held out: marks are the error by {result.folds}. Further left is better.{line}"

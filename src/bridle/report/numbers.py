@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 from bridle.diagnosis.verdict import Interval
 
@@ -113,7 +114,7 @@ def short(text: str, limit: int = 20) -> str:
 
 def listing(names: Sequence[str], most: int = 4) -> str:
     """Join names as English does: "a, b and c", or "a, b, c, d and 7 more"."""
-    shown = list(names[:most])
+    shown = [short(name, 40) for name in names[:most]]
     if len(names) > most:
         return f"{', '.join(shown)} and {len(names) - most} more"
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}" if shown else "none"
@@ -149,7 +150,7 @@ def tick_labels(ticks: Sequence[float], as_percent: bool = False) -> list[str]:
     """Label the ticks of one axis with the same number of decimals."""
     if as_percent:
         ticks = [100 * t for t in ticks]
-    steps = [abs(b - a) for a, b in zip(ticks, ticks[1:], strict=False) if b != a]
+    steps = [abs(b - a) for a, b in pairwise(ticks) if b != a]
     step = min(steps) if steps else max((abs(t) for t in ticks), default=1.0) or 1.0
     largest = max((abs(t) for t in ticks), default=0.0)
     if 0 < largest < 1e-4 or largest >= 1e12:

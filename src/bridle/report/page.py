@@ -17,31 +17,37 @@ from bridle.report.charts import curve, fit, gauge, paths
 from bridle.report.look import look, outcome, parameter_phrase, parameter_symbol, status
 from bridle.report.payload import COLUMNS, DIGITS, embedded
 from bridle.report.svg import mark, shapes
+from bridle.report.tidy import tidied
 from bridle.results import StudyResult
 
 
 def page(result: StudyResult) -> str:
     """Return the whole document."""
+    result = tidied(result)
     style, script = _asset("style.css").replace("@dark", _asset("dark.css")), _asset("enhance.js")
     best = views.best_model(result)
-    return _environment().get_template("report.html.j2").render(
-        result=result,
-        best=best,
-        verdict=best.verdict,
-        look_of_verdict=outcome(best.verdict),
-        gain=views.gain(result),
-        panels=views.panels(result),
-        forests=views.forests(result),
-        needs=views.needs(result.sample_size),
-        lambda_rows=views.lambda_rows(result),
-        features=views.features(result),
-        swaps=views.swaps(result.swaps),
-        judged=[m for m in views.best_first(result, result.models) if m.verdict is not None],
-        data_json=embedded(result),
-        max_columns=COLUMNS,
-        style=Markup(style),  # noqa: S704 - our own packaged file
-        script=Markup(script),  # noqa: S704 - our own packaged file
-        policy=_policy(style, script),
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            result=result,
+            best=best,
+            verdict=best.verdict,
+            look_of_verdict=outcome(best.verdict),
+            gain=views.gain(result),
+            panels=views.panels(result),
+            forests=views.forests(result),
+            needs=views.needs(result.sample_size),
+            lambda_rows=views.lambda_rows(result),
+            features=views.features(result),
+            swaps=views.swaps(result.swaps),
+            judged=[m for m in views.best_first(result, result.models) if m.verdict is not None],
+            data_json=embedded(result),
+            max_columns=COLUMNS,
+            style=Markup(style),
+            script=Markup(script),
+            policy=_policy(style, script),
+        )
     )
 
 

@@ -129,8 +129,8 @@ def path_data(points: Sequence[tuple[float, float]], decimals: int = 1) -> str:
     if not points:
         return ""
     out, (px, py) = [], (0.0, 0.0)
-    for k, (x, y) in enumerate(points):
-        x, y = round(x, decimals), round(y, decimals)
+    for k, point in enumerate(points):
+        x, y = (round(v, decimals) for v in point)
         out.append(f"M{x:g},{y:g}" if k == 0 else f"l{round(x - px, 1):g},{round(y - py, 1):g}")
         px, py = x, y
     return "".join(out)
@@ -182,7 +182,9 @@ _SHAPES = {
 
 def shapes() -> Markup:
     """Return the marks' shapes, defined once in the page; :func:`mark` refers to them."""
-    return el("svg", *(el("path", d=d, id=f"s-{name}") for name, d in _SHAPES.items()), class_="defs", aria_hidden="true")
+    return el(
+        "svg", *(el("path", d=d, id=f"s-{name}") for name, d in _SHAPES.items()), class_="defs", aria_hidden="true"
+    )
 
 
 def mark(shape: str, x: str | float, y: float, title: str = "", css: str = "") -> Markup:
@@ -248,7 +250,7 @@ def chart(plot: Plot, *children: str, label: str, margin: str = "", above: int =
 
 
 def strip(*children: str, height: int = 26) -> Markup:
-    """Return the ``<svg>`` of one row of a chart that is a table; the row's cells say its numbers to a screen reader."""
+    """Return the ``<svg>`` of one row of a chart that is a table, whose cells say its numbers to a screen reader."""
     return el("svg", *children, class_="strip", aria_hidden="true", width="100%", height=height)
 
 

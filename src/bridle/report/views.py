@@ -13,7 +13,7 @@ from bridle.diagnosis.verdict import Comparison, Interval, Verdict
 from bridle.report.charts.paths import BARS, coefficient_bar, coefficient_reach, lambda_histogram
 from bridle.report.charts.rows import amount_bar, dot_row, interval_scale, scale_row, share_bar
 from bridle.report.look import Look, Outcome, look, outcome
-from bridle.report.numbers import interval, num, percent_interval
+from bridle.report.numbers import interval, percent_interval
 from bridle.report.svg import Scale, finite
 from bridle.results import Coefficient, ModelResult, SampleSize, StudyResult, Swap
 
@@ -71,7 +71,15 @@ def gain(result: StudyResult) -> Gain:
             second=m.cv_loss.value if held else None,
         )
         rows.append(
-            ModelRow(m, its, outcome(m.verdict), loss, chart, m.name == result.best, loss.value / free - 1 if free else math.nan)
+            ModelRow(
+                m,
+                its,
+                outcome(m.verdict),
+                loss,
+                chart,
+                m.name == result.best,
+                loss.value / free - 1 if free else math.nan,
+            )
         )
     return Gain(tuple(rows), scale_row(scale), held)
 
@@ -207,7 +215,9 @@ def lambda_rows(result: StudyResult) -> list[LambdaRow]:
         LambdaRow(
             m,
             look(m.name),
-            lambda_histogram(m.lambda_bootstrap, m.curve, f"{m.label}: values chosen on resampled rows; line: the value chosen"),
+            lambda_histogram(
+                m.lambda_bootstrap, m.curve, f"{m.label}: values chosen on resampled rows; line: the value chosen"
+            ),
         )
         for m in result.models
         if m.curve is not None and m.curve.values and finite(m.lambda_bootstrap)

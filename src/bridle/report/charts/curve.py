@@ -121,7 +121,10 @@ def _ends(plot: Plot, curve: CurveSummary) -> Markup:
     there = [(n, min(max(plot.down(v), 4.0), plot.height - 2.0), css) for n, v, css in named if math.isfinite(v)]
     ys = spread([y for _, y, _ in there], 15, 6, plot.height)
     return group(
-        *(text("100%", y + 4, name, dx=8, class_=f"end-label {css}") for (name, _, css), y in zip(there, ys, strict=True)),
+        *(
+            text("100%", y + 4, name, dx=8, class_=f"end-label {css}")
+            for (name, _, css), y in zip(there, ys, strict=True)
+        ),
         aria_hidden="true",
     )
 

@@ -28,7 +28,9 @@ def learning_curve(curve: LearningCurve, label: str, loss_name: str) -> Markup:
     layers: list[Markup] = []
     for series, css in ((curve.train, "train"), (curve.test, "held")):
         ys = [it.value for it in series]
-        layers.append(plot.band(sizes, [it.lower for it in series], [it.upper for it in series], class_=f"band {css}-band"))
+        layers.append(
+            plot.band(sizes, [it.lower for it in series], [it.upper for it in series], class_=f"band {css}-band")
+        )
         layers.append(plot.line(sizes, ys, class_=css))
     dots = [
         mark(shape, plot.across(n), plot.down(it.value), css=f"{css}-dot")
@@ -49,7 +51,11 @@ def learning_curve(curve: LearningCurve, label: str, loss_name: str) -> Markup:
 
 
 def _end_labels(plot: Plot, test: Sequence[Interval], train: Sequence[Interval]) -> list[Markup]:
-    ends = [(name, s[-1].value, css) for name, s, css in (("held-out", test, "held-label"), ("training", train, "train-label")) if s]
+    ends = [
+        (name, s[-1].value, css)
+        for name, s, css in (("held-out", test, "held-label"), ("training", train, "train-label"))
+        if s
+    ]
     ends = [e for e in ends if math.isfinite(e[1])]
     ys = spread([plot.down(v) for _, v, _ in ends], 15, 6, plot.height)
     return [text("100%", y + 4, n, dx=4, class_=f"end-label {css}") for (n, _, css), y in zip(ends, ys, strict=True)]
@@ -94,7 +100,7 @@ def calibration(points: HoldoutPoints, family: str) -> Markup:
         y_axis(plot, "observed share" if as_percent else "observed mean", 5, as_percent),
         diagonal,
         *parts,
-        label=f"Calibration of the held-out predictions in {len(bins)} groups; on the diagonal, predictions are right on average.",
+        label=f"Calibration of held-out predictions in {len(bins)} groups; on the diagonal they are right on average.",
     )
 
 
@@ -106,7 +112,9 @@ def _cloud(plot: Plot, xs: Sequence[float], ys: Sequence[float]) -> Markup:
 
 def residuals(points: HoldoutPoints) -> Markup:
     """Draw deviance residuals against predictions."""
-    pairs = [(p, r) for p, r in zip(points.predicted, points.residual, strict=True) if math.isfinite(p) and math.isfinite(r)]
+    pairs = [
+        (p, r) for p, r in zip(points.predicted, points.residual, strict=True) if math.isfinite(p) and math.isfinite(r)
+    ]
     xs, ys = [p for p, _ in pairs], [r for _, r in pairs]
     reach = max((abs(r) for r in ys), default=1.0) or 1.0
     plot = Plot(Scale(*padded(min(xs, default=0.0), max(xs, default=1.0))), Scale(-1.08 * reach, 1.08 * reach), HEIGHT)

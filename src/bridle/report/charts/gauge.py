@@ -1,4 +1,4 @@
-"""The verdict as a balance: what a richer model would gain on the left, what a simpler one would gain on the right."""
+"""The verdict as a balance: excess error over richer alternatives to the left, over simpler ones to the right."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from bridle.diagnosis.verdict import Comparison, Interval, Verdict
-from bridle.report.numbers import percent, percent_interval
-from bridle.report.svg import Plot, Scale, el, finite, group, linear_ticks, text
+from bridle.diagnosis.verdict import Comparison, Verdict
+from bridle.report.numbers import linear_ticks, percent, percent_interval
+from bridle.report.svg import Plot, Scale, el, finite, group, text
 
 HEIGHT = 84
 WIDEST = 0.6  # beyond this excess risk the gauge points off the scale rather than shrink the rest
@@ -29,23 +29,23 @@ class Balance:
 def balance(verdict: Verdict) -> Balance:
     """Place a verdict between underfitting (negative) and overfitting (positive).
 
-    An alternative that is worse than the model proves nothing about its own side, so its excess risk counts as zero.
+    An alternative that is worse than the model proves nothing about its own side, so its excess error counts as zero.
     """
-    simpler = _strongest(verdict, "simpler")
-    richer = _strongest(verdict, "richer")
-    right, left = _gain(simpler), _gain(richer)
-    effect = verdict.effect
-    if verdict.label == "overfitting" and math.isfinite(effect.value):
-        right = effect
-    if verdict.label == "underfitting" and math.isfinite(effect.value):
-        left = effect
-    a, b = max(right.value, 0.0), max(left.value, 0.0)
-    if verdict.label == "overfitting":
-        return Balance(a, max(right.lower, 0.0), max(right.upper, 0.0), simpler, richer)
-    if verdict.label == "underfitting":
-        return Balance(-b, min(-left.upper, 0.0), min(-left.lower, 0.0), simpler, richer)
-    ends = finite((-max(left.upper, 0.0), max(right.upper, 0.0), a - b))
-    return Balance(a if a >= b else -b, min(ends, default=0.0), max(ends, default=0.0), simpler, richer)
+    decided = next((c for c in verdict.comparisons if c.alternative == verdict.alternative), None)
+    simpler, richer = _strongest(verdict, "simpler"), _strongest(verdict, "richer")
+    if decided is not None:
+        simpler, richer = (simpler, decided) if decided.side == "richer" else (decided, richer)
+    right, left = (max(c.rho.value, 0.0) if c else 0.0 for c in (simpler, richer))
+    if verdict.label in ("overfitting", "underfitting") and math.isfinite(verdict.effect.value):
+        e, sign = verdict.effect, 1.0 if verdict.label == "overfitting" else -1.0
+        low, high = sorted((sign * max(e.lower, 0.0), sign * max(e.upper, 0.0)))
+        return Balance(sign * max(e.value, 0.0), low, high, simpler, richer)
+    if simpler is None and richer is None:
+        return Balance(math.nan, math.nan, math.nan, None, None)
+    towards_simple = richer is not None and (left > right or decided is richer)
+    return Balance(
+        -left if towards_simple else right, -_reach(verdict, "richer"), _reach(verdict, "simpler"), simpler, richer
+    )
 
 
 def _strongest(verdict: Verdict, side: str) -> Comparison | None:
@@ -53,8 +53,9 @@ def _strongest(verdict: Verdict, side: str) -> Comparison | None:
     return max(there, key=lambda c: c.rho.value, default=None)
 
 
-def _gain(comparison: Comparison | None) -> Interval:
-    return comparison.rho if comparison else Interval(0.0, 0.0, 0.0)
+def _reach(verdict: Verdict, side: str) -> float:
+    """Return the excess error over any alternative on one side that can't be ruled out."""
+    return max([0.0, *finite(c.rho.upper for c in verdict.comparisons if c.side == side)])
 
 
 def gauge(verdict: Verdict) -> Markup:
@@ -63,7 +64,7 @@ def gauge(verdict: Verdict) -> Markup:
     margin = verdict.margin if math.isfinite(verdict.margin) and verdict.margin > 0 else 0.05
     reach = min(max([4 * margin, *(1.15 * abs(v) for v in finite((at.needle, at.low, at.high)))]), WIDEST)
     plot = Plot(Scale(-reach, reach), Scale(0, 1), HEIGHT)
-    silent = verdict.label == "no signal"
+    silent = verdict.label == "no signal" or not math.isfinite(at.needle)
     parts = [*_zones(plot, margin), *_ticks(plot)]
     if not silent:
         parts.append(_needle(plot, at, reach))
@@ -122,8 +123,12 @@ def _needle(plot: Plot, at: Balance, reach: float) -> Markup:
 def _spoken(verdict: Verdict, at: Balance) -> str:
     if verdict.label == "no signal":
         return "Balance gauge without a needle: no model beats guessing, so there is nothing to balance."
+    if not math.isfinite(at.needle):
+        return "Balance gauge without a needle: there was no alternative to weigh the model against."
     side = "too flexible" if at.needle > 0 else "too simple" if at.needle < 0 else "neither side"
-    said = [f"Balance gauge: needle at {percent(abs(at.needle))} towards {side}; balanced within {percent(verdict.margin)}."]
+    said = [
+        f"Balance gauge: needle at {percent(abs(at.needle))} towards {side}; balanced within {percent(verdict.margin)}."
+    ]
     for name, c in (("simpler", at.simpler), ("richer", at.richer)):
         if c:
             said.append(f"Against the best {name} alternative, {c.label}: {percent_interval(c.rho)}.")

@@ -86,7 +86,11 @@ def _lines(plot: Plot, path: PathSummary, curve: CurveSummary) -> Markup:
     drawn = []
     for f, (name, row) in enumerate(zip(path.features, path.coefficients, strict=True)):
         value = row[curve.index_chosen]
-        said = f"{name}: {num(value, signed=True)} at the chosen value" if value else f"{name}: left out at the chosen value"
+        said = (
+            f"{name}: {num(value, signed=True)} at the chosen value"
+            if value
+            else f"{name}: left out at the chosen value"
+        )
         d = path_data(simplify(plot.points(curve.values, row), 0.4))
         css = "path kept" if value else "path"
         drawn.append(group(el("title", said), el("path", d=d, class_=css), data_f=f))
@@ -102,7 +106,12 @@ def _names(plot: Plot, path: PathSummary, curve: CurveSummary) -> Markup:
     parts = []
     for (f, _), y, line in zip(ends, ys, wanted, strict=True):
         leader = el(
-            "svg", el("path", d=f"M0,{line:g}L16,{y:g}", class_="leader"), x="100%", y=0, class_="at", aria_hidden="true"
+            "svg",
+            el("path", d=f"M0,{line:g}L16,{y:g}", class_="leader"),
+            x="100%",
+            y=0,
+            class_="at",
+            aria_hidden="true",
         )
         css = "path-name kept" if f in kept else "path-name"
         parts.append(group(leader, text("100%", y + 4, short(path.features[f], 19), dx=19, class_=css), data_f=f))
@@ -145,13 +154,9 @@ def lambda_histogram(values: tuple[float, ...], curve: CurveSummary, label: str,
             h = 36.0 * n / tallest
             where = f"{100 * k / bins:.2f}%"
             said = el("title", f"{n} of {len(inside)} ({percent(n / len(inside))})")
-            parts.append(
-                el("rect", said, x=where, width=f"{90 / bins:.2f}%", y=44 - h, height=h, class_="bar")
-            )
+            parts.append(el("rect", said, x=where, width=f"{90 / bins:.2f}%", y=44 - h, height=h, class_="bar"))
     at = f"{100 * scale(curve.values[curve.index_chosen]):.2f}%"
     parts.append(el("line", x1=at, x2=at, y1=0, y2=48, class_="pin chosen"))
     for x, v, css in (("0", scale.start, "tick"), ("100%", scale.stop, "tick end")):
         parts.append(text(x, 60, num(v, 2), class_=css))
     return el("svg", *parts, class_="strip", role="img", aria_label=label, width="100%", height=64)
-
-

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from bridle.diagnosis.verdict import Interval
-from bridle.report.numbers import tick_labels
-from bridle.report.svg import Plot, Scale, el, finite, linear_ticks, mark, padded, strip, text
+from bridle.report.numbers import linear_ticks, tick_labels
+from bridle.report.svg import Plot, Scale, el, finite, mark, padded, strip, text
 
 ROW = 26
 
@@ -20,8 +20,9 @@ def interval_scale(items: Sequence[Interval], anchors: Sequence[float] = (), wid
     ends = [v for i in items for v in finite((i.lower, i.upper))]
     if not values:
         return Scale(0.0, 1.0)
-    low = min(min(values), max(min([*ends, min(values)]), -widest))
-    high = max(max(values), min(max([*ends, max(values)]), widest))
+    every = [*ends, *values]
+    low = min([*values, max(min(every), -widest)])
+    high = max([*values, min(max(every), widest)])
     return Scale(*padded(low, high))
 
 
@@ -42,26 +43,32 @@ def dot_row(
     plot, mid = _row(scale), ROW / 2
     parts: list[Markup] = []
     if zone is not None:
-        a, b = (min(max(scale(v), 0.0), 1.0) for v in zone)
-        parts.append(
-            el("rect", x=f"{100 * a:.2f}%", width=f"{100 * (b - a):.2f}%", y=0, height=ROW, class_="zone-balanced")
-        )
+        low, high = (100 * min(max(scale(v), 0.0), 1.0) for v in zone)
+        wide = f"{high - low:.2f}%"
+        parts.append(el("rect", x=f"{low:.2f}%", width=wide, y=0, height=ROW, class_="zone-balanced"))
     if reference is not None and 0 <= scale(reference) <= 1:
         at = plot.across(reference)
         parts.append(el("line", x1=at, x2=at, y1=0, y2=ROW, class_="zero"))
-    if math.isfinite(it.lower) and math.isfinite(it.upper):
-        ends = (max(it.lower, scale.start), min(it.upper, scale.stop))
-        a, b = plot.across(ends[0]), plot.across(ends[1])
-        if ends[0] < ends[1]:
-            parts.append(el("line", x1=a, x2=b, y1=mid, y2=mid, class_="whisker"))
-        for value, end, tip in ((it.lower, a, "cut-left"), (it.upper, b, "cut-right")):
-            if not scale.start <= value <= scale.stop:
-                parts.append(mark(tip, end, mid))
+    parts += _whisker(plot, it)
     if second is not None and math.isfinite(second) and 0 <= scale(second) <= 1:
         parts.append(mark(shape, plot.across(second), mid, css="open"))
-    if math.isfinite(it.value):
+    if not math.isnan(it.value):
         parts.append(_value_mark(plot, it.value, shape))
     return strip(*parts, height=ROW)
+
+
+def _whisker(plot: Plot, it: Interval) -> list[Markup]:
+    """Draw the part of an interval that is in sight, with an arrow head where it goes on."""
+    start, stop = plot.x.start, plot.x.stop
+    if math.isnan(it.lower) or math.isnan(it.upper) or it.upper < start or it.lower > stop:
+        return []
+    low, high = (plot.across(min(max(v, start), stop)) for v in (it.lower, it.upper))
+    parts = [el("line", x1=low, x2=high, y1=ROW / 2, y2=ROW / 2, class_="whisker")] if low != high else []
+    if it.lower < start:
+        parts.append(mark("cut-left", low, ROW / 2))
+    if it.upper > stop:
+        parts.append(mark("cut-right", high, ROW / 2))
+    return parts
 
 
 def _value_mark(plot: Plot, value: float, shape: str) -> Markup:
