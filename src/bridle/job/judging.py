@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bridle.diagnosis import Evidence, Verdict, collect_evidence, judge, learning_curve
-from bridle.diagnosis.challengers import make_challengers
+from bridle.diagnosis.challengers import MOST_PAIR_FEATURES, make_challengers
 from bridle.diagnosis.contenders import FixedContender, LinearContender, Target
 from bridle.diagnosis.evidence import Contender
-from bridle.job.fitting import LABELS, Fit, Problem
-from bridle.job.options import L1_RATIOS, Options, Progress
+from bridle.job.fitting import LABELS, Fit, Problem, l1_ratios
+from bridle.job.options import Options, Progress
 from bridle.selection import Folds, make_folds
 
 FOLDS = 5  # of the comparison: a fifth held out keeps the training parts near full size
@@ -51,7 +51,7 @@ def judge_models(
         )  # fmt: skip
         verdicts[best.name] = replace(verdicts[best.name], learning_curve=drawn)
         progress("drawing the learning curve", 1, 1)
-    return Judged(verdicts, evidence, notes + more)
+    return Judged(verdicts, evidence, notes + tuple(f"{note[0].upper()}{note[1:]}." for note in more))
 
 
 def _affordable(problem: Problem, seed: int) -> tuple[Problem, tuple[str, ...]]:
@@ -78,7 +78,9 @@ def _contenders(
 ) -> tuple[tuple[Contender, ...], tuple[str, ...]]:
     X = problem.design
     target = Target(problem.y, problem.family.name, problem.weight, problem.offset, problem.groups, problem.time)
-    richer = ("splines", "pairs", "boosting") if options.challengers else ()
+    richer = (
+        ("splines", "boosting", "pairs")[: 3 if X.shape[1] <= MOST_PAIR_FEATURES else 2] if options.challengers else ()
+    )
     others, notes = make_challengers(X, target, richer, seed=seed)
     own: list[Contender] = []
     for fit in fits:
@@ -89,7 +91,20 @@ def _contenders(
         else:
             own.append(
                 LinearContender(
-                    fit.name, LABELS[fit.name], X, target, L1_RATIOS[fit.name], options.rule, STRENGTHS, seed=seed
+                    fit.name,
+                    LABELS[fit.name],
+                    X,
+                    target,
+                    l1_ratios(fit.name, problem),
+                    options.rule,
+                    STRENGTHS,
+                    seed=seed,
                 )
             )
     return (*others, *own), notes
+
+
+def _richer(p: int, options: Options) -> tuple[str, ...]:
+    if not options.challengers:
+        return ()
+    return ("splines", "boosting", "pairs") if p <= MOST_PAIR_FEATURES else ("splines", "boosting")
