@@ -56,6 +56,11 @@ class TextReader:
         self._name = name
         self._decoded = _Decoded(stream, name, options.encoding)
         self._pending = self._decoded.read()
+        while len(self._pending) < MAX_RECORD and not _last_record_end(self._pending):
+            more = self._decoded.read()  # the header goes on
+            self._pending += more
+            if not more:
+                break
         if not self._pending.strip():
             raise InputError(f"{name} is empty: expected a header line with column names, then rows")
         self._line = 1
