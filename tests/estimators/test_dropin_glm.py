@@ -103,10 +103,11 @@ def same_cv(mine, theirs, X, y, legacy=True, rtol=1e-4):
     assert type(mine.C_) is type(theirs.C_) and np.shape(mine.C_) == np.shape(theirs.C_)
     assert np.shape(mine.n_iter_) == np.shape(theirs.n_iter_)
     pairs = [(mine.scores_, theirs.scores_, 1e-6), (mine.coefs_paths_, theirs.coefs_paths_, rtol)]
-    for a, b, tol in pairs:
+    for found, expected, tol in pairs:
+        a, b = found, expected
         if legacy:
-            assert list(a) == list(b)
-            a, b = a[mine.classes_[1]], b[mine.classes_[1]]
+            assert list(found) == list(expected)
+            a, b = found[mine.classes_[1]], expected[mine.classes_[1]]
         assert a.shape == b.shape
         np.testing.assert_allclose(a, b, rtol=tol, atol=tol * np.abs(b).max())
     same_fit(mine, theirs, X, y, rtol=rtol)

@@ -204,8 +204,9 @@ def warn_unless_converged(estimator: Any, relative_gap: ArrayLike, advice: str =
     if missed.any():
         worst = float(np.nanmax(gap)) if np.isfinite(gap).any() else np.nan
         warnings.warn(
-            f"{type(estimator).__name__} did not converge for {int(missed.sum())} of {gap.size} penalties: the relative "
-            f"duality gap is {worst:.3g}, above tol={estimator.tol:g}. {advice or 'Increase max_iter, or scale X.'}",
+            f"{type(estimator).__name__} did not converge for {int(missed.sum())} of {gap.size} penalties: the "
+            f"relative duality gap is {worst:.3g}, above tol={estimator.tol:g}. "
+            f"{advice or 'Increase max_iter, or scale X.'}",
             ConvergenceWarning,
             stacklevel=3,
         )
@@ -224,8 +225,8 @@ def route(estimator: Any, method: str, params: Mapping[str, Any], **always: Any)
     unknown = sorted(set(params) - {"groups"})
     if unknown:
         raise InputError(
-            f"{type(estimator).__name__}.{method} got {', '.join(unknown)}: only sample_weight and groups are passed on "
-            "as they are; for others enable metadata routing with sklearn.set_config(enable_metadata_routing=True)"
+            f"{type(estimator).__name__}.{method} got {', '.join(unknown)}: only sample_weight and groups are passed "
+            "on as they are; for others enable metadata routing with sklearn.set_config(enable_metadata_routing=True)"
         )
     return None
 
@@ -289,6 +290,6 @@ def objective_at(path: Path, lam: float) -> str:
     return f"{path.objective},  lam = {lam:.6g}"
 
 
-def drop_axis(values: Sequence[Any]) -> Any:
+def drop_axis(values: Sequence[Any] | NDArray[Any]) -> Any:
     """Return the only element of a sequence of length one, or the sequence as an array."""
     return values[0] if len(values) == 1 else np.asarray(values)

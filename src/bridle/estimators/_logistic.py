@@ -153,7 +153,7 @@ class LogisticPrediction(ClassifierMixin, LinearPrediction):  # type: ignore[mis
         self.classes_ = np.unique(labels)
         if len(self.classes_) < 2:
             raise InputError(
-                f"a classifier needs samples of at least 2 classes; the data contain only one class: {self.classes_[0]!r}"
+                f"a classifier needs samples of at least 2 classes; the data have only one class: {self.classes_[0]!r}"
             )
         if len(self.classes_) > 2:
             raise InputError(

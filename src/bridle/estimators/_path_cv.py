@@ -135,7 +135,7 @@ class PathCV(RegressorMixin, LinearPrediction):  # type: ignore[misc]
         slope = X.T @ residual - (X.T @ w * residual.sum() if self.fit_intercept else 0.0)
         start = max(float(np.max(slope)), 0.0) / ratio
         tiny = float(np.finfo(float).resolution)
-        return np.asarray(lambda_grid(max(start, tiny), *X.shape, int(self.alphas), float(self.eps)))
+        return np.asarray(lambda_grid(max(start, tiny), 1, 1, int(self.alphas), float(self.eps)))
 
     def _store_grid(self, curves: list[Curve], paths: list[Path]) -> None:
         self.alpha_ = float(self.path_.lambdas[self.selection_.index])

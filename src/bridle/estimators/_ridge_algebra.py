@@ -226,7 +226,7 @@ class Spectrum:
 
     def degrees_of_freedom(self, alpha: float) -> float:
         """Trace of the hat matrix, the intercept left out."""
-        return float(self.values @ self._inverse(alpha)) + self.design.basis.shape[1] - int(self.fit_intercept)
+        return float(self.values @ self._inverse(alpha) + self.design.basis.shape[1] - int(self.fit_intercept))
 
 
 def solve_ridge(design: CentredDesign, y: Float, alphas: Float, fit_intercept: bool) -> tuple[Float, Float]:

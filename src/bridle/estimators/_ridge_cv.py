@@ -214,7 +214,7 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, LinearPrediction):  # type: igno
         per_unit = np.divide(errors, root[:, None], out=np.zeros_like(errors), where=root[:, None] > 0.0)
         if scorer is None:
             results = errors**2
-            scores = -results.mean(axis=1) if self.alpha_per_target else -results.mean(axis=(1, 2))
+            scores = np.asarray(-results.mean(axis=1 if self.alpha_per_target else (1, 2)))
         else:
             results = columns - per_unit
             scores = self._score_predictions(scorer, results, columns, y.ndim, score_params)
@@ -224,12 +224,19 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, LinearPrediction):  # type: igno
         test = (per_unit[order] ** 2).mean(axis=2).T  # (n, L)
         df = np.array([spectrum.degrees_of_freedom(float(a)) for a in grid[order]])
         w = root**2
-        ones = np.ones(n, dtype=np.int64)
-        live = w > 0.0
+        live = w > 0.0  # a row without weight is no fold
         self.curve_ = self._curve(
-            X, grid[order], w, test[live], train[order].T[live], w[live], (n - 1) * ones, ones, df
+            X,
+            grid[order],
+            w,
+            test_loss=test[live],
+            train_loss=train[order].T[live],
+            test_weight=w[live],
+            n_train=np.full(int(live.sum()), n - 1, dtype=np.int64),
+            n_test=np.ones(int(live.sum()), dtype=np.int64),
+            df=df,
         )
-        return scores
+        return np.asarray(scores)
 
     def _score_predictions(
         self, scorer: Any, predictions: Float, columns: Float, ndim: int, score_params: dict[str, Any]
@@ -262,9 +269,16 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, LinearPrediction):  # type: igno
                 else:
                     flat = predicted[:, 0] if y.ndim == 1 else predicted
                     scores[j, k] = scorer(_Echo(), flat, y[b], **_rows(score_params, b, len(y)))
-        sizes = [np.array([len(pair[i]) for pair in folds.pairs], dtype=np.int64) for i in (0, 1)]
-        ones = np.ones(len(folds.pairs))
-        self.curve_ = self._curve(X, grid[order], w, test[:, order], train[:, order], ones, *sizes, None)
+        self.curve_ = self._curve(
+            X,
+            grid[order],
+            w,
+            test_loss=test[:, order],
+            train_loss=train[:, order],
+            test_weight=np.ones(len(folds)),
+            n_train=np.array([len(a) for a, _ in folds.pairs], dtype=np.int64),
+            n_test=np.array([len(b) for _, b in folds.pairs], dtype=np.int64),
+        )
         return np.asarray(scores.mean(axis=0))
 
     def _fold_fits(self, X: Any, Y: Float, grid: Float, weight: Float | None, rows: Any) -> list[tuple[Float, Float]]:
@@ -277,34 +291,20 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, LinearPrediction):  # type: igno
         spectrum = Spectrum.make(CentredDesign.make(X, w, self.fit_intercept, q), Y, self.fit_intercept)
         return [spectrum.solve(float(a)) for a in grid]
 
-    def _curve(
-        self,
-        X: Any,
-        grid: Float,
-        w: Float,
-        test: Float,
-        train: Float,
-        fold_weight: Float,
-        n_train: Any,
-        n_test: Any,
-        df: Float | None,
-    ) -> Curve:
+    def _curve(self, X: Any, grid: Float, w: Float, **folds: Any) -> Curve:
+        """Return the curve of the squared error, largest alpha first, from what the folds gave."""
         p = int(X.shape[1])
         return Curve(
             model="ridge",
             family="gaussian",
             parameter="lambda",
             values=grid / w.sum(),
-            test_loss=test,
-            train_loss=train,
-            test_weight=fold_weight,
-            n_train=n_train[: len(test)],
-            n_test=n_test[: len(test)],
             l1_ratio=0.0,
-            df=df,
             n_nonzero=np.full(len(grid), p, dtype=np.int64),
             n_features=p,
             sum_weight=float(w.sum()),
+            fit_intercept=bool(self.fit_intercept),
+            **folds,
         )
 
     def _choose(self, grid: Float, order: Any, scores: Float) -> None:
