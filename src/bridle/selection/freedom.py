@@ -24,8 +24,8 @@ from bridle.path import Path
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 
-WORK_LIMIT = 2e11  # floating-point operations, some seconds on one core: beyond that the caller has to ask
-_BLOCK = 1 << 22  # entries of a block of X that is centred at a time (32 MB)
+WORK_LIMIT = 5e10  # floating-point operations, a few seconds on one core: beyond that the caller has to ask
+_BLOCK = 1 << 18  # entries of a block of X that is centred at a time (2 MB, so that it stays in the cache)
 _COLLINEAR = 1e-10  # share of a column's variance left after the others, under which it adds no rank
 
 
@@ -147,18 +147,17 @@ def _within(G: Float, union: Int, columns: Int) -> Float:
 
 @dataclass(frozen=True)
 class _Columns:
-    """A design's columns, shifted by their means before any product so that no digits cancel, over their scales."""
+    """A design's columns over their scales; dense ones are shifted by their means first, so that no digits cancel."""
 
     X: Any  # (n, p)
     mean: Float  # (p,)
     scale: Float  # (p,), > 0
     intercept: bool
 
-    def rows(self, rows: slice, columns: Int) -> Float:
+    def shifted(self, rows: slice, columns: Int) -> Float:
         X = self.X
         block = X[:, columns][rows].toarray() if sparse.issparse(X) else X[rows][:, columns]
-        shift = self.mean[columns] if self.intercept else 0.0
-        return np.asarray((block - shift) / self.scale[columns], dtype=np.float64)
+        return np.asarray(block - (self.mean[columns] if self.intercept else 0.0), dtype=np.float64)
 
     def gram(self, w: Float, columns: Int) -> Float:
         """Gram of ``columns``, (q, q): weighted, and centred if there is an intercept."""
@@ -167,18 +166,18 @@ class _Columns:
             Z = self.X[:, columns]
             G = np.asarray((Z.T @ Z.multiply(w[:, None]).tocsc()).toarray(), dtype=np.float64)
             m = np.asarray(Z.T @ w)
-            G, m = G / np.outer(self.scale[columns], self.scale[columns]), m / self.scale[columns]
         else:
-            G, m = np.zeros((q, q)), np.zeros(q)
+            G, m, root = np.zeros((q, q)), np.zeros(q), np.sqrt(w)
             step = max(1, _BLOCK // max(q, 1))
             for start in range(0, n, step):
-                Z = self.rows(slice(start, start + step), columns)
-                weighted = w[start : start + step, None] * Z
-                G += Z.T @ weighted
-                m += weighted.sum(axis=0)
+                part = slice(start, start + step)
+                Z = self.shifted(part, columns)
+                Z *= root[part, None]
+                G += Z.T @ Z
+                m += Z.T @ root[part]
         if self.intercept:
             G -= np.outer(m, m) / w.sum()
-        return G
+        return np.asarray(G / np.outer(self.scale[columns], self.scale[columns]))
 
     def kernel(self, w: Float, columns: Int, penalty: Float, *, centre: bool = True) -> Float:
         """(n, n) W^1/2 Z diag(1/penalty) Z' W^1/2 of ``columns``, the Gram seen from the rows."""
@@ -187,7 +186,7 @@ class _Columns:
         step = max(1, _BLOCK // n)
         for start in range(0, columns.size, step):
             part = columns[start : start + step]
-            Z = self.rows(slice(None), part)
+            Z = self.shifted(slice(None), part) / self.scale[part]
             K += (Z / penalty[part]) @ Z.T
         return _reweigh(K, w, self.intercept and centre)
 
