@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 Float = NDArray[np.float64]
 
 SIZES = (30, 100, 300, 1000)
-TUNING_SEEDS = range(0, 4)
-VALIDATION_SEEDS = range(1000, 1012)
+TUNING_SEEDS = range(0, 2)
+VALIDATION_SEEDS = range(1000, 1006)
 TEST_ROWS = 4000  # rows on which the true risk of a fit is measured
 
 

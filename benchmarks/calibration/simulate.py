@@ -6,11 +6,12 @@ import warnings
 from typing import Any
 
 import numpy as np
+from benchmarks.calibration.grid import Scenario, draw
 from numpy.typing import NDArray
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+from threadpoolctl import threadpool_limits
 
-from benchmarks.calibration.grid import Scenario, draw
 from bridle.diagnosis.challengers import make_challengers
 from bridle.diagnosis.contenders import EstimatorContender, FixedContender, Target
 from bridle.diagnosis.evidence import Contender, collect_evidence, supported_means
@@ -50,7 +51,7 @@ def simulate(s: Scenario, seed: int, *, scale: float = 1.0, margin: float = 0.05
     y = y * scale
     rows = np.arange(s.n)
     folds = make_folds(y[: s.n], family=s.family, n_splits=5, n_repeats=default_repeats(s.n), seed=seed)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), threadpool_limits(1):  # for small tables threads only wait
         warnings.simplefilter("ignore")  # a table of 30 rows makes scikit-learn talk
         known = contenders(s, X[: s.n], y[: s.n], seed)
         evidence = collect_evidence(known, y[: s.n], family=s.family, folds=folds)

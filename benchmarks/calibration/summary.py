@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import betaincinv
-
 from benchmarks.calibration.simulate import GAP
+from scipy.special import betaincinv
 
 MARGIN = 0.05
 WORTHWHILE = 0.01  # a procedure has found signal if its true risk is 1 % below the null's
@@ -152,6 +151,7 @@ def _block(found: list[Case], tables: int) -> dict[str, Any]:
         "false_alarms": rate([c.false_alarm for c in found], tables),
         "strict_alarms": rate([c.strict_alarm for c in found], tables),
         "gap_false_alarms": rate([c.gap_alarm for c in found], tables),
+        "gap_strict_alarms": rate([c.gap and c.truth != "overfitting" for c in found], tables),
         "power_overfitting": rate([c.said == "overfitting" for c in found if c.truth == "overfitting"], tables),
         "power_underfitting": rate([c.said == "underfitting" for c in found if c.truth == "underfitting"], tables),
         "power_gap_overfitting": rate([c.gap for c in found if c.truth == "overfitting"], tables),
@@ -162,3 +162,54 @@ def _block(found: list[Case], tables: int) -> dict[str, Any]:
         "no_signal_found": rate([c.said == "no signal" for c in found if c.truth == "no signal"], tables),
         "undetermined": rate([c.said == "undetermined" for c in found], tables),
     }
+
+
+def markdown(summary: dict[str, Any]) -> str:
+    """Render the tables for the documentation."""
+    everything, matrix, gap = summary["all"], summary["confusion"], summary["fixed_gap"]
+    lines = [
+        "# Calibration of the verdict: results on the validation seeds",
+        "",
+        f"{summary['tables']} tables, {everything['false_alarms']['verdicts']} verdicts. "
+        "Made by `python -m benchmarks.calibration`.",
+        "",
+        "## Confusion matrix (rows: truth; columns: verdict)",
+        "",
+        "| truth | " + " | ".join(SAID) + " | fixed gap: overfitting | fixed gap: not |",
+        "|---|" + "---:|" * (len(SAID) + 2),
+    ]
+    for t in TRUE_LABELS:
+        counts = " | ".join(str(matrix[t][s]) for s in SAID)
+        lines.append(f"| {t} | {counts} | {gap[t]['overfitting']} | {gap[t]['not']} |")
+    lines += ["", "## Rates, with 95 % binomial intervals", "", "| what | bridle | fixed gap |", "|---|---|---|"]
+    pairs = (
+        ("false alarms (stated level: 5 %)", "false_alarms", "gap_false_alarms"),
+        ("claims of a direction that isn't the true label, margin included", "strict_alarms", "gap_strict_alarms"),
+        ("`balanced` said of a truly over- or underfitting model", "false_balanced", None),
+        ("power: overfitting", "power_overfitting", "power_gap_overfitting"),
+        ("power: underfitting", "power_underfitting", None),
+        ("`balanced` found", "balanced_found", None),
+        ("`no signal` found", "no_signal_found", None),
+        ("`undetermined`", "undetermined", None),
+    )
+    lines += [f"| {text} | {_cell(everything[a])} | {_cell(everything[b]) if b else ''} |" for text, a, b in pairs]
+    for title, key in (("case", "by_case"), ("rows", "by_n"), ("model", "by_model")):
+        lines += [
+            "",
+            f"## By {title}",
+            "",
+            f"| {title} | false alarms | fixed gap | power over | power under | undetermined |",
+        ]
+        lines.append("|---|---|---|---|---|---|")
+        values = sorted(summary[key], key=lambda v: (len(v), v)) if key == "by_n" else summary[key]
+        columns = ("false_alarms", "gap_false_alarms", "power_overfitting", "power_underfitting", "undetermined")
+        lines += [f"| {v} | " + " | ".join(_cell(summary[key][v][c]) for c in columns) + " |" for v in values]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(r: dict[str, float]) -> str:
+    if r["verdicts"] == 0:
+        return ""
+    return (
+        f"{100 * r['rate']:.1f} % ({100 * r['lower']:.1f} to {100 * r['upper']:.1f}), {r['count']} of {r['verdicts']}"
+    )

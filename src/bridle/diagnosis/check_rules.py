@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from bridle.diagnosis.check_context import CheckContext, Finding, Rule
+from bridle.diagnosis.evidence import supported_means
 from bridle.diagnosis.learning import slope_left
 from bridle.diagnosis.slope import calibration_in_the_large
 from bridle.losses import get_family
@@ -175,11 +176,12 @@ def _tails(c: CheckContext, threshold: float) -> Finding | None:
     e = c.evidence
     if e is None or c.verdict.model not in e.predictions or e.n_rows < LEAST_ROWS_FOR_TAILS:
         return None
-    mean = e.predictions[c.verdict.model]  # (R, n)
-    loss = np.nanmean(
-        np.array([e.weight * get_family(e.family).deviance(e.y, m) for m in mean])[:, _tested(mean)], axis=0
-    )
-    worst = np.sort(loss)[-(len(loss) // 100) :]
+    family, mean = get_family(e.family), e.predictions[c.verdict.model]  # (R, n)
+    tested = np.isfinite(mean).all(axis=0)
+    y, weight = e.y[tested], e.weight[tested]
+    losses = [weight * family.deviance(y, supported_means(m[tested], y, e.family)) for m in mean]
+    loss = np.mean(losses, axis=0)
+    worst = np.sort(loss)[-max(len(loss) // 100, 1) :]
     value = 100 * float(worst.sum() / loss.sum()) if loss.sum() > 0 else 0.0
     return Finding(
         _status(value > threshold),
@@ -187,11 +189,6 @@ def _tails(c: CheckContext, threshold: float) -> Finding | None:
         f"The worst 1 % of rows make up {value:.0f} % of the held-out loss.",
         "Look at these rows: errors of entry, a skew target (take its logarithm), or a group of their own.",
     )
-
-
-def _tested(mean: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
-    """(n,) rows that were held out in every repeat."""
-    return np.asarray(np.isfinite(mean).all(axis=0))
 
 
 def _falling(c: CheckContext, threshold: float) -> Finding | None:

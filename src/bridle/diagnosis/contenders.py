@@ -22,7 +22,7 @@ IntArray = NDArray[np.int64]
 Means = tuple[Float, Float]  # of the training rows, of the test rows
 
 INNER_FOLDS = 5
-TUNING_LAMBDAS = 40  # a coarser grid than a final fit's: between its values the loss hardly moves
+TUNING_LAMBDAS = 25  # a coarser grid than a final fit's: between its values the loss hardly moves
 CRITERIA = ("aic", "aicc", "bic", "ebic", "gcv")  # rules that need degrees of freedom
 TUNING_TOLERANCE = 1e-4  # duality gap while tuning, far below the noise of a fold's loss
 
@@ -115,6 +115,8 @@ class LinearContender:
         Multiples of the chosen lambda that are tried as variants, e.g. (10.0, 0.1).
     inner_folds, n_lambdas, seed : int
         Of the tuning.
+    lambda_min_ratio : float, optional
+        End of the grid over its start; :func:`tuning_ratio` by default.
     """
 
     name: str
@@ -127,6 +129,7 @@ class LinearContender:
     inner_folds: int = INNER_FOLDS
     n_lambdas: int = TUNING_LAMBDAS
     seed: int = 0
+    lambda_min_ratio: float | None = None
 
     def fit_predict(self, train: IntArray, test: IntArray) -> Mapping[str, Means]:
         """Tune on the training rows, then return means under "" and under each other strength."""
@@ -152,6 +155,7 @@ class LinearContender:
                 family=t.family,
                 l1_ratio=self.l1_ratio,
                 n_lambdas=self.n_lambdas,
+                lambda_min_ratio=self.lambda_min_ratio or tuning_ratio(t.family, at_train.shape, self.l1_ratio),
                 sample_weight=t.part("weight", train),
                 offset=t.part("offset", train),
                 tol=TUNING_TOLERANCE,
@@ -168,6 +172,17 @@ class LinearContender:
             )
             for variant, lam in inside.items()
         }
+
+
+def tuning_ratio(family: str, shape: tuple[int, int], l1_ratio: tuple[float, ...]) -> float:
+    """End of the tuning grid over its start.
+
+    A grid for ridge starts a thousand times above the lasso's, so it must also go on a thousand times further: at the
+    usual 1e-4 the best ridge model of a strong signal lies beyond the end.
+    """
+    n, p = shape
+    end = 1e-2 if n <= p else 1e-4 if family == "gaussian" else 1e-3
+    return end * max(min(l1_ratio), 1e-3)
 
 
 def _strength(multiple: float) -> str:
@@ -260,6 +275,10 @@ class EstimatorContender:
         Variant -> parameters to set: more and less regularised versions of the estimator.
     most_rows : int, optional
         Train on at most this many of the training rows, drawn at random; losses are still those of all.
+    seed : int
+        Of that draw.
+    one_thread : bool
+        Keep OpenMP to one thread, which is quicker for small models.
     """
 
     name: str
@@ -272,21 +291,22 @@ class EstimatorContender:
     variants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     most_rows: int | None = None
     seed: int = 0
+    one_thread: bool = False
 
     def fit_predict(self, train: IntArray, test: IntArray) -> Mapping[str, Means]:
         """Return the means under "" and under each variant."""
         from sklearn.base import clone
+        from threadpoolctl import threadpool_limits
 
         used = train
         if self.most_rows is not None and len(train) > self.most_rows:
             used = np.sort(np.random.default_rng(self.seed).choice(train, self.most_rows, replace=False))
         X = matrix_for(self.X, used)
         found = {}
-        for variant, parameters in {"": {}, **self.variants}.items():
-            estimator = clone(self.estimator)
-            found[variant] = self._means(
-                estimator.set_params(**parameters) if parameters else estimator, X, used, train, test
-            )
+        with threadpool_limits(1 if self.one_thread else None, user_api="openmp"):
+            for variant, parameters in {"": {}, **self.variants}.items():
+                estimator = clone(self.estimator).set_params(**parameters)
+                found[variant] = self._means(estimator, X, used, train, test)
         return found
 
     def _means(self, estimator: Any, X: Any, used: IntArray, train: IntArray, test: IntArray) -> Means:

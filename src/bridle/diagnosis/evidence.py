@@ -75,7 +75,9 @@ class Evidence:
     y: Float  # (n,)
     weight: Float  # (n,)
     offset: Float | None  # (n,)
-    predictions: Mapping[str, Float]  # contender -> (n_repeats, n) held-out means, NaN where never held out
+    predictions: Mapping[
+        str, Float
+    ]  # contender -> (n_repeats, n) held-out means as they came, NaN where never held out
     fold_of: IntArray  # (n_repeats, n) fold in which a row was held out, -1 for never
     scheme: str  # the folds in words
     failed: Mapping[str, str] = field(default_factory=dict)  # contender -> why it has no numbers
@@ -167,7 +169,7 @@ def _run(contender: Contender, train: IntArray, test: IntArray, rows: _Rows) -> 
     return _Fold(
         test={v: rows.loss(test, m) for v, m in held_out.items()},
         train={v: rows.loss(train, m) for v, m in trained.items()},
-        held_out=held_out[""],
+        held_out=np.asarray(means[""][1], dtype=np.float64),
         error="",
         seconds=time.perf_counter() - start,
     )

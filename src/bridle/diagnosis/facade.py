@@ -31,7 +31,7 @@ N_SPLITS = 5  # more splits leave fewer held-out rows each: the Nadeau-Bengio er
 
 def default_repeats(n: int) -> int:
     """Repeats of 5-fold cross-validation: small tables need the precision, large ones don't."""
-    return 4 if n <= 1000 else 2 if n <= 10_000 else 1
+    return 4 if n <= 500 else 2 if n <= 10_000 else 1
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def diagnose(
     folds : int, scikit-learn splitter, or pairs of rows
         Folds; an int is the number of splits.
     n_repeats : int, optional
-        Repeats with new shuffles; by default 4 up to 1,000 rows, 2 up to 10,000, else 1.
+        Repeats with new shuffles; by default 4 up to 500 rows, 2 up to 10,000, else 1.
     margin : float
         Excess error that matters, 0.05 is 5 %.
     level : float

@@ -18,7 +18,7 @@ from bridle.errors import InputError
 Float = NDArray[np.float64]
 
 LOSS_FLOOR = 1e-6  # of the null's loss, added to all: a perfect fit has no ratio, and nobody needs a better one
-MOST_ROWS = 1000.0  # an estimate beyond this multiple of the rows at hand is no estimate
+MOST_ROWS = 100.0  # an estimate beyond this multiple of the rows at hand is no estimate
 
 
 @dataclass(frozen=True)

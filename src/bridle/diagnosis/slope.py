@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from bridle.diagnosis.evidence import Evidence
+from bridle.diagnosis.evidence import Evidence, supported_means
 from bridle.diagnosis.intervals import t_quantile
 from bridle.diagnosis.verdict import Interval
 from bridle.losses import Family, get_family
@@ -81,7 +81,7 @@ def _one(evidence: Evidence, family: Family, mean: Float, folds: NDArray[np.int6
     rows = (folds >= 0) & (evidence.weight > 0)
     y, w = evidence.y[rows], evidence.weight[rows]
     offset = np.zeros(len(y)) if evidence.offset is None else evidence.offset[rows]
-    f = _centred(family.link(mean[rows]) - offset, folds[rows])
+    f = _centred(_finite_link(family, mean[rows], y) - offset, folds[rows])
     w = w / w.sum()
     f = f - w @ f
     scale = float(np.sqrt(w @ f**2))
@@ -90,6 +90,13 @@ def _one(evidence: Evidence, family: Family, mean: Float, folds: NDArray[np.int6
         return np.nan, np.nan
     slope, se = _newton(family, y, f / scale, w, offset)
     return slope / scale, se / scale
+
+
+def _finite_link(family: Family, mean: Float, y: Float) -> Float:
+    """Link of the means; those that have none (a forest's 0 and 1) count as the furthest that is supported."""
+    edge = supported_means(mean, y, family.name)
+    possible = (mean > 0) & (mean < 1) if family.name == "binomial" else (mean > 0) | (family.name == "gaussian")
+    return family.link(np.where(possible, mean, edge))
 
 
 def _centred(f: Float, fold: NDArray[np.int64]) -> Float:
