@@ -69,6 +69,15 @@ def test_ties_go_to_the_simpler_model():
     assert select(curve_of([[3.0, 2.0, 2.0, 2.0, 3.0], [3.0, 2.0, 2.0, 2.0, 3.0]]), "min").index == 1
 
 
+def test_a_minimum_at_the_end_of_the_grid_is_said():
+    falling = curve_of([[5.0, 4.0, 3.0, 2.0, 1.0], [5.1, 4.2, 3.0, 2.1, 1.1]])
+    for rule in ("min", "1se"):
+        assert "last lambda of the grid" in select(falling, rule).reason
+        assert "last lambda of the grid" not in select(FLAT, rule).reason
+    unpenalised = replace(falling, values=np.array([8.0, 4.0, 2.0, 1.0, 0.0]))
+    assert "last lambda" not in select(unpenalised, "min").reason  # nothing lies beyond 0
+
+
 def test_repeats_do_not_shrink_the_standard_error():
     once = np.array([[1.0], [2.0], [4.0]])
     single = curve_of(once).standard_error

@@ -207,7 +207,9 @@ def _by_loss(curves: tuple[Curve, ...], rule: str, settings: Mapping[str, float]
     if rule == "min":
         error = curve.standard_error[i]
         spread = f" (standard error {error:.2g})" if np.isfinite(error) else ""
-        reason = f"{_place(curve, i, curves)} has the smallest mean held-out loss, {least:.4g}{spread}."
+        reason = (
+            f"{_place(curve, i, curves)} has the smallest mean held-out loss, {least:.4g}{spread}.{_at_end(curve, i)}"
+        )
         return _selection(curves[c], rule, (c, i), least, reason)
     if rule == "1se":
         error = float(curve.standard_error[i])
@@ -218,7 +220,7 @@ def _by_loss(curves: tuple[Curve, ...], rule: str, settings: Mapping[str, float]
         j = int(np.flatnonzero(loss <= least + error)[0])
         reason = (
             f"{_place(curve, j, curves)} is the simplest model whose mean held-out loss, {loss[j]:.4g}, is within one "
-            f"standard error ({error:.2g}) of the smallest, {lowest_at}{_features(curve, j, i)}."
+            f"standard error ({error:.2g}) of the smallest, {lowest_at}{_features(curve, j, i)}.{_at_end(curve, i)}"
         )
         return _selection(curves[c], rule, (c, j), float(loss[j]), reason)
     percent = settings["percent"]
@@ -281,6 +283,13 @@ def _features(curve: Curve, chosen: int, other: int) -> str:
     if curve.n_nonzero is None or curve.n_nonzero[chosen] == curve.n_nonzero[other]:
         return ""
     return f"; it keeps {curve.n_nonzero[chosen]} of {curve.n_features} features instead of {curve.n_nonzero[other]}"
+
+
+def _at_end(curve: Curve, i: int) -> str:
+    """Say so where the grid ends at the minimum: the best value may lie beyond it."""
+    if i + 1 < curve.values.size or i == 0 or curve.values[i] == 0.0:
+        return ""
+    return f" The smallest loss is at the last {curve.parameter} of the grid: smaller ones may do better."
 
 
 def _selection(curve: Curve, rule: str, place: tuple[int, int], value: float, reason: str) -> Selection:
