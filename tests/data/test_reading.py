@@ -122,7 +122,7 @@ def test_standard_input(tmp_path, monkeypatch, source):
         assert sum(batch.height for batch in iter_batches("-")) == 4
 
 
-def Unseekable(data):  # noqa: N802
+def Unseekable(data):
     class Pipe(io.RawIOBase):
         rest = data
 
@@ -265,3 +265,9 @@ def test_one_hash_for_one_content():
     assert read_table(frame).sha256 == read_table(same).sha256 != read_table(moved).sha256
     X = np.arange(6.0).reshape(3, 2)
     assert read_table(X).sha256 == read_table(np.asfortranarray(X)).sha256 != read_table(X + 1).sha256
+
+
+def test_columns_of_python_objects():
+    frame = pl.DataFrame({"b": np.array([True, None], dtype=object), "m": np.array(["a", 2], dtype=object)})
+    assert read_table(frame).frame.rows() == [(True, "a"), (None, "2")]
+    assert read_table(np.array([[1.5, "u"], [None, "v"]], dtype=object)).frame.rows() == [(1.5, "u"), (None, "v")]

@@ -20,6 +20,14 @@ def frame_from(source: Any) -> pl.DataFrame | None:
     """Turn any data frame into a polars one, or return None if ``source`` is no frame; numbers are not copied twice."""
     import polars as pl
 
+    frame = _frame_from(source)
+    objects = [] if frame is None else [name for name, dtype in frame.schema.items() if dtype == pl.Object]
+    return frame.with_columns(_series(name, frame[name].to_list()) for name in objects) if frame is not None else None
+
+
+def _frame_from(source: Any) -> pl.DataFrame | None:
+    import polars as pl
+
     if isinstance(source, pl.DataFrame):
         return source
     if isinstance(source, pl.LazyFrame):

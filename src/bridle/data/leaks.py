@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     import polars as pl
 
 Float = NDArray[np.float64]
-PERFECT = 0.01  # 1 - |rank correlation|, or 1 - AUC, at most this
+PERFECT_RANKS = 0.01  # 1 - |rank correlation| at most this
+PERFECT_AUC = 0.005  # 1 - AUC at most this: iris' petals reach 0.009 honestly
 STANDS_OUT = 3.0  # the best other column has at least this many times the error
 MIN_ROWS = 20
 _SAMPLE = 20_000
+_LEVELS = 20
 _PAIR_ROWS = 5_000
 _PAIR_COLUMNS = 1_500
 
@@ -55,10 +57,8 @@ def find_leaks(
         return ()
     ranks = _ranks(target)
     binary = family == "binomial" and len(np.unique(target)) == 2
-    errors = np.array(
-        [_error(_values(frame, matrix, names, j, rows, target), target, ranks, binary) for j in range(len(names))]
-    )
-    suspects = np.flatnonzero(errors <= PERFECT)
+    errors = np.array([_error(frame, matrix, names, j, rows, target, ranks, binary) for j in range(len(names))])
+    suspects = np.flatnonzero(errors <= (PERFECT_AUC if binary else PERFECT_RANKS))
     if not suspects.size or suspects.size > max(5, len(names) // 5):
         return ()
     smallest = min(np.sum(target == 0), np.sum(target == 1)) if binary else len(rows)
@@ -81,26 +81,26 @@ def _leak(name: str, strength: float, binary: bool) -> Leak:
     )
 
 
-def _values(
-    frame: pl.DataFrame | None, matrix: Any, names: Sequence[str], j: int, rows: NDArray[np.int64], target: Float
-) -> Float:
-    """Return (m,) numbers that stand for a column; a category becomes the mean target of its level's other rows."""
-    if frame is None:
+def _error(
+    frame: pl.DataFrame | None,
+    matrix: Any,
+    names: Sequence[str],
+    j: int,
+    rows: NDArray[np.int64],
+    y: Float,
+    ranks: Float,
+    binary: bool,
+) -> float:
+    """How badly column ``j`` predicts y (m,) on its own."""
+    if frame is not None:
+        series = frame[names[j]]
+        if not series.dtype.is_numeric():
+            labels = as_text(series[rows]).fill_null("").to_numpy().astype(str)
+            return _error_labels(np.unique(labels, return_inverse=True)[1], y, binary)
+        x = np.asarray(series.to_numpy()[rows], dtype=np.float64)
+    else:
         column = matrix[:, [j]]
-        dense = column[rows] if isinstance(column, np.ndarray) else column[rows].toarray()
-        return np.asarray(dense[:, 0], dtype=np.float64)
-    series = frame[names[j]]
-    if series.dtype.is_numeric() and not series.dtype.is_decimal():
-        return np.asarray(series.to_numpy()[rows], dtype=np.float64)
-    labels = as_text(series[rows]).fill_null("").to_numpy().astype(str)
-    codes = np.unique(labels, return_inverse=True)[1]
-    sums, counts = np.bincount(codes, target), np.bincount(codes)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        rest = (sums[codes] - target) / (counts[codes] - 1)
-    return np.where(counts[codes] > 1, rest, target.mean())
-
-
-def _error(x: Float, y: Float, ranks: Float, binary: bool) -> float:
+        x = np.asarray(column[rows] if isinstance(column, np.ndarray) else column[rows].toarray(), np.float64)[:, 0]
     known = ~np.isnan(x)
     m = int(known.sum())
     best = 1.0
@@ -111,13 +111,24 @@ def _error(x: Float, y: Float, ranks: Float, binary: bool) -> float:
     return best
 
 
+def _error_labels(codes: NDArray[np.int64], y: Float, binary: bool) -> float:
+    k = int(codes.max()) + 1
+    if not binary:
+        return _level_error(codes, k, y) if 1 < k <= _LEVELS else 1.0
+    # the mean of the other rows of the level: a level of one row must not know its own target
+    sums, counts = np.bincount(codes, y), np.bincount(codes)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        rest = (sums[codes] - y) / (counts[codes] - 1)
+    return _error_known(np.where(counts[codes] > 1, rest, y.mean()), y, y, binary)
+
+
 def _error_known(x: Float, y: Float, ranks: Float, binary: bool) -> float:
     if np.ptp(x) == 0 or np.ptp(y) == 0:
         return 1.0
     if binary:
         return 1.0 - _auc(_ranks(x), y == 1)
     levels, codes = np.unique(x, return_inverse=True)
-    if levels.size <= 20 and levels.size < np.unique(y).size:
+    if levels.size <= _LEVELS and levels.size < np.unique(y).size:
         return _level_error(codes, levels.size, y)
     a, b = _ranks(x), ranks
     return 1.0 - abs(float(np.corrcoef(a, b)[0, 1]))

@@ -210,7 +210,8 @@ def looks_like_counts(name: str, y: Float) -> bool:
     """Tell whether numbers (n,) behave like counts, cautiously: a rating, an age or a price must not.
 
     Whole, not negative, at least three distinct values, small (mean at most 20, maximum at most 100), with zeros in at
-    least 2 % of the rows (or a name that says count), and skewed to the right (mean above median, skewness over 0.5).
+    least 2 % of the rows, and skewed to the right (mean above median, skewness over 0.5). A name that says count, such
+    as n_visits, stands for zeros and needs less skewness.
     """
     if not _whole(y) or y.min() < 0 or y.max() > 100 or y.mean() > 20 or len(np.unique(y)) < 3:
         return False
@@ -219,4 +220,4 @@ def looks_like_counts(name: str, y: Float) -> bool:
         return False
     sd = float(y.std())
     skewness = float(np.mean((y - y.mean()) ** 3)) / sd**3
-    return skewness > 0.5 and bool(y.mean() > np.median(y) or named)
+    return skewness > 0.0 if named else skewness > 0.5 and bool(y.mean() > np.median(y))

@@ -112,7 +112,7 @@ def learn(column: Column, series: pl.Series, weights: Float | None, policy: str)
                 levels.reverse()
         one = (labels == levels[1]).fill_null(False).to_numpy().astype(float)
         known = labels.is_not_null().to_numpy()
-        fill = center(one[known], None if weights is None else weights[known], "mean", 0.5)
+        fill = center(one[known], None if weights is None else weights[known], how, 0.5)
         return ColumnCode(column.name, "pair", levels=tuple(levels), missing=flagged, fill=fill)
     own = [v for v in levels if rows[v] >= threshold(n)]
     rare = len(levels) - len(own)

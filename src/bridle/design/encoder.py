@@ -39,7 +39,7 @@ class Encoder:
     A row of the table gives, for every column,
 
     - a number: itself; missing: the training mean (or median), and 1 in ``name (missing)``
-    - one of two levels: 0 or 1; missing or unseen: the training share of the second
+    - one of two levels: 0 or 1; missing or unseen: the training share of the second (its median under ``median``)
     - one of several levels: 1 in ``name = level`` and 0 in the others; levels rarer than 5 rows (5 % in small tables;
       0.5 % in large ones) share ``name = (other)``, and unseen levels join them; without rare levels an unseen level is
       0 in all of them. Missing is a level of its own.
@@ -211,6 +211,13 @@ class Encoder:
         def refuse(what: str) -> FileFormatError:
             return FileFormatError(f"the encoder in the file is damaged: {what}; save the model again")
 
+        for code in self.codes:  # before anything is derived from them
+            if code.kind not in COUNTED_KINDS or code.rare < 0 or not np.isfinite(code.fill):
+                raise refuse(f"column {code.name!r} has no valid code")
+            if len(set(code.levels)) != len(code.levels) or (code.kind == "pair" and len(code.levels) != 2):
+                raise refuse(f"column {code.name!r} has contradicting levels")
+            if code.form.decimal not in (".", ","):
+                raise refuse(f"column {code.name!r} has the decimal mark {code.form.decimal!r}")
         p = len(self.feature_names)
         if self.missing not in POLICIES or self.dtype not in DTYPES:
             raise refuse(f"unknown option {self.missing!r} or {self.dtype!r}")
@@ -218,13 +225,6 @@ class Encoder:
             raise refuse(f"{p} features need as many finite means and scales")
         if len(set(self.columns)) != len(self.codes) or len(set(self.feature_names)) != p:
             raise refuse("two columns or features have the same name")
-        for code in self.codes:
-            if code.kind not in COUNTED_KINDS or code.rare < 0 or not np.isfinite(code.fill):
-                raise refuse(f"column {code.name!r} has no valid code")
-            if len(set(code.levels)) != len(code.levels) or (code.kind == "pair" and len(code.levels) != 2):
-                raise refuse(f"column {code.name!r} has contradicting levels")
-            if code.form.decimal not in (".", ","):
-                raise refuse(f"column {code.name!r} has the decimal mark {code.form.decimal!r}")
         if self.positions is not None and (
             len(self.positions) != len(self.codes) or not all(0 <= j < self.width for j in self.positions)
         ):
