@@ -138,10 +138,9 @@ def _open_skops(path: FilePath, *, trust: bool) -> Any:
         raise MissingExtraError("reading .skops needs the package skops; install it with: pip install skops") from None
     try:
         unknown = skops_io.get_untrusted_types(file=path)
-        if unknown and not trust:
-            raise InputError(
-                f"{path} holds types that skops doesn't know to be safe: {', '.join(unknown)}; add --trust"
-            )
+        doubtful = ", ".join(sorted(set(unknown) - HARMLESS))
+        if doubtful and not trust:
+            raise InputError(f"{path} holds types that skops doesn't know to be safe: {doubtful}; add --trust")
         return skops_io.load(path, trusted=unknown)
     except InputError:
         raise

@@ -171,9 +171,9 @@ def _source(file: str | None, target: str | None, positive: str | None, demo: bo
     if demo:
         if file is not None:
             raise typer.BadParameter("--demo brings its own data; leave FILE out, or leave --demo out")
-        from bridle.cli.demo import breast_cancer
+        from bridle.datasets import DEMO_TARGET, demo_path
 
-        return breast_cancer(), "demo", "diagnosis", positive or "malignant"
+        return demo_path(), "demo", target or DEMO_TARGET, positive
     if file is None:
         raise typer.BadParameter("no FILE was given; give a table, - for standard input, or --demo", param_hint="FILE")
     if target is None:
