@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import ArrayLike, NDArray
+from sklearn import get_config
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import check_cv
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
@@ -343,7 +344,14 @@ class LogisticRegressionCV(LogisticPrediction):
         routed = route(self, "score", score_params, **weight)
         if routed is None and score_params:
             raise InputError(f"LogisticRegressionCV.score got {sorted(score_params)}; only sample_weight is taken")
-        return float(get_scorer(self._scoring())(self, X, y, **(weight if routed is None else routed.scorer.score)))
+        return float(self._scorer()(self, X, y, **(weight if routed is None else routed.scorer.score)))
+
+    def _scorer(self) -> Any:
+        """Return the scorer; the default one takes weights, so it asks for them where metadata are routed."""
+        scorer = get_scorer(self._scoring())
+        if self._scoring() is not self.scoring and get_config()["enable_metadata_routing"]:
+            return scorer.set_score_request(sample_weight=True)
+        return scorer
 
     def _scoring(self) -> Any:
         default = self.scoring is None or (isinstance(self.scoring, str) and self.scoring == "warn")
@@ -357,5 +365,5 @@ class LogisticRegressionCV(LogisticPrediction):
             MetadataRouter(owner=self)
             .add_self_request(self)
             .add(splitter=check_cv(self.cv, classifier=True), method_mapping=splitting)
-            .add(scorer=get_scorer(self._scoring()), method_mapping=scoring)
+            .add(scorer=self._scorer(), method_mapping=scoring)
         )

@@ -1,0 +1,235 @@
+"""Every row of the table of deviations in docs/estimators.md, shown on both sides where that is possible."""
+
+import warnings
+
+import numpy as np
+import pytest
+import sklearn.linear_model as peer
+from sklearn import config_context
+from sklearn.exceptions import UnsetMetadataPassedError
+from sklearn.model_selection import GroupKFold
+
+import bridle.estimators as ours
+from bridle.errors import InputError
+
+TIGHT = {"tol": 1e-13, "max_iter": 200_000}
+
+
+def test_d1_tol_bounds_the_warning_and_the_fit_is_finer(diabetes):
+    X, y = diabetes
+    mine, rough, exact = ours.Lasso(0.1), peer.Lasso(0.1), peer.Lasso(0.1, **TIGHT)
+    errors = [np.abs(model.fit(X, y).coef_ - exact.fit(X, y).coef_).max() for model in (mine, rough)]
+    assert errors[0] < 1e-5 < errors[1]
+
+
+@pytest.mark.parametrize(
+    "option", [{"warm_start": True}, {"selection": "random"}, {"precompute": True}, {"random_state": 3}]
+)
+def test_d2_options_of_other_solvers_change_nothing(diabetes, option):
+    X, y = diabetes
+    plain, changed = ours.ElasticNet(0.3).fit(X, y), ours.ElasticNet(0.3, **option)
+    changed.fit(X, -y)
+    assert np.array_equal(changed.fit(X, y).coef_, plain.coef_)
+
+
+def test_d3_alpha_0_is_solved_without_complaint(diabetes):
+    X, y = diabetes
+    with pytest.warns(UserWarning, match="alpha=0"):
+        peer.Lasso(0.0, **TIGHT).fit(X, y)
+    np.testing.assert_allclose(ours.Lasso(0.0).fit(X, y).coef_, peer.LinearRegression().fit(X, y).coef_, rtol=1e-6)
+
+
+def test_d4_the_intercept_is_never_penalised(counts):
+    X, y = counts[0], counts[1] > 3
+    free = peer.LogisticRegression(C=0.01, solver="newton-cholesky", tol=1e-12).fit(X, y)
+    held = peer.LogisticRegression(C=0.01, solver="liblinear", tol=1e-12).fit(X, y)
+    mine = ours.LogisticRegression(C=0.01, solver="liblinear").fit(X, y)
+    assert mine.intercept_ == pytest.approx(free.intercept_, rel=1e-6)
+    assert abs(held.intercept_[0] - free.intercept_[0]) > 0.1
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", "saga"])
+def test_d5_any_solver_takes_any_penalty(cancer, solver):
+    X, y = cancer
+    if solver != "saga":
+        with pytest.raises(ValueError):
+            peer.LogisticRegression(solver=solver, l1_ratio=0.5).fit(X, y)
+    reference = ours.LogisticRegression(l1_ratio=0.5).fit(X, y)
+    assert np.array_equal(ours.LogisticRegression(solver=solver, l1_ratio=0.5).fit(X, y).coef_, reference.coef_)
+
+
+def test_d6_two_classes_only():
+    X, y = np.arange(12.0)[:, None], np.arange(12) % 3
+    peer.LogisticRegression().fit(X, y)
+    for cls in (ours.LogisticRegression, ours.LogisticRegressionCV):
+        with pytest.raises(InputError, match="Only binary classification is supported"):
+            cls().fit(X, y)
+
+
+def test_d7_meanings_of_today_without_future_warnings(cancer):
+    X, y = cancer
+    with pytest.warns(FutureWarning):
+        peer.LogisticRegression("l2").fit(X, y)
+    with pytest.warns(FutureWarning):
+        theirs = peer.LogisticRegressionCV(Cs=[0.1, 1.0], max_iter=1000).fit(X, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ours.LogisticRegression("l2").fit(X, y)
+        mine = ours.LogisticRegressionCV(Cs=[0.1, 1.0]).fit(X, y)
+        handed_over = ours.LogisticRegressionCV(Cs=[0.1, 1.0], l1_ratios="warn", scoring="warn")
+        handed_over.set_params(use_legacy_attributes="warn").fit(X, y)
+    for model in (mine, handed_over):
+        np.testing.assert_allclose(model.scores_[1], theirs.scores_[1])
+        assert model.C_ == theirs.C_
+
+
+def test_d8_contradictory_penalties_are_said(cancer):
+    with pytest.warns(UserWarning, match="penalty counts"):
+        model = ours.LogisticRegression("l1", l1_ratio=0.5).fit(*cancer)
+    assert np.array_equal(model.coef_, ours.LogisticRegression(l1_ratio=1.0).fit(*cancer).coef_)
+
+
+def test_d9_check_input_is_not_taken(diabetes):
+    peer.Lasso().fit(np.asfortranarray(diabetes[0]), diabetes[1], check_input=False)
+    with pytest.raises(TypeError, match="check_input"):
+        ours.Lasso().fit(*diabetes, check_input=False)
+
+
+def test_d10_groups_need_no_routing(diabetes):
+    X, y = diabetes
+    groups = np.arange(len(y)) % 5
+    with pytest.raises(ValueError, match="groups"):
+        peer.LassoCV(cv=GroupKFold()).fit(X, y, groups=groups)
+    assert ours.LassoCV(cv=GroupKFold()).fit(X, y, groups=groups).mse_path_.shape == (100, 5)
+
+
+def test_d11_the_default_score_takes_routed_weights(cancer):
+    X, y = cancer
+    w = np.ones(len(y))
+    with config_context(enable_metadata_routing=True):
+        with pytest.raises(UnsetMetadataPassedError), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            peer.LogisticRegressionCV(Cs=[1.0]).fit(X, y, sample_weight=w)
+        assert ours.LogisticRegressionCV(Cs=[1.0]).fit(X, y, sample_weight=w).coef_.shape == (1, 12)
+
+
+def test_d12_iterations_and_solver_of_ridge(diabetes):
+    theirs, mine = peer.Ridge().fit(*diabetes), ours.Ridge().fit(*diabetes)
+    assert theirs.n_iter_ is None and list(mine.n_iter_) == [1]
+    assert theirs.solver_ == mine.solver_ == "cholesky"
+    assert ours.Ridge(solver="svd").fit(*diabetes).solver_ == "cholesky"
+    assert list(ours.Ridge(positive=True).fit(*diabetes).n_iter_) >= [1]
+
+
+def test_d13_dense_solvers_of_ridge_take_sparse_data(diabetes):
+    from scipy import sparse
+
+    X, y = sparse.csr_array(diabetes[0]), diabetes[1]
+    with pytest.raises(TypeError):
+        peer.Ridge(solver="svd").fit(X, y)
+    np.testing.assert_allclose(ours.Ridge(solver="svd").fit(X, y).coef_, peer.Ridge().fit(*diabetes).coef_, rtol=1e-7)
+
+
+def test_d14_negative_weights_are_refused(diabetes):
+    X, y = diabetes
+    w = np.ones(len(y))
+    w[0] = -1.0
+    peer.Lasso().fit(X, y, sample_weight=w)
+    with pytest.raises(InputError, match="sample_weight"):
+        ours.Lasso().fit(X, y, sample_weight=w)
+
+
+def test_d15_log_probabilities_stay_finite():
+    X = np.array([[-1.0], [-0.9], [0.9], [1.0]])
+    y = [0, 0, 1, 1]
+    far = np.array([[-1e4]])
+    theirs, mine = peer.LogisticRegression().fit(X, y), ours.LogisticRegression().fit(X, y)
+    with np.errstate(divide="ignore"):
+        assert np.isneginf(theirs.predict_log_proba(far)[0, 1])
+    assert mine.predict_log_proba(far)[0, 1] == pytest.approx(mine.decision_function(far)[0])
+
+
+def test_d16_errors_are_input_errors(diabetes):
+    with pytest.raises(InputError, match=r"Lasso: alpha must be a number >= 0; got -1\. Change it"):
+        ours.Lasso(alpha=-1).fit(*diabetes)
+
+
+def test_d17_max_iter_of_0_is_a_first_iteration(cancer):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert not peer.LogisticRegression(max_iter=0).fit(*cancer).coef_.any()
+        assert ours.LogisticRegression(max_iter=0).fit(*cancer).coef_.any()
+
+
+# bridle's own parameters ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["Lasso", "ElasticNet", "Ridge", "LogisticRegression", "PoissonRegressor"])
+def test_standardize_is_a_scaler_with_coefficients_scaled_back(diabetes, cancer, counts, name):
+    X, y = {"L": cancer, "P": counts}.get(name[0] if name != "Lasso" else "", diabetes)
+    X = X * np.logspace(-1, 1, X.shape[1])
+    scale = X.std(axis=0)
+    options = {"C": 0.1} if name.startswith("Log") else {"alpha": 0.5}
+    inside = getattr(ours, name)(**options, standardize=True).fit(X, y)
+    outside = getattr(ours, name)(**options).fit(X / scale, y)
+    np.testing.assert_allclose(inside.coef_, outside.coef_ / scale, rtol=1e-5, atol=1e-8)
+    sparse = pytest.importorskip("scipy.sparse")
+    again = getattr(ours, name)(**options, standardize=True).fit(sparse.csc_array(X), y)
+    np.testing.assert_allclose(again.coef_, inside.coef_, rtol=1e-5, atol=1e-8)
+
+
+@pytest.mark.parametrize("name", ["Lasso", "ElasticNet", "Ridge", "LogisticRegression", "PoissonRegressor"])
+def test_penalty_factors_and_bounds(diabetes, cancer, counts, name):
+    X, y = {"L": cancer, "P": counts}.get(name[0] if name != "Lasso" else "", diabetes)
+    X = X[:, :5]
+    options = {"C": 0.01} if name.startswith("Log") else {"alpha": 5.0}
+    cls = getattr(ours, name)
+    factor = np.array([1.0, 0.0, np.inf, 2.0, 1.0])
+    model = cls(**options, penalty_factor=factor).fit(X, y)
+    assert np.ravel(model.coef_)[2] == 0.0
+    halved = X.copy()
+    halved[:, 3] /= 2.0  # a factor v on |b| or b^2 is a column divided by v or by its root
+    twin_factor = factor.copy()
+    twin_factor[3] = 1.0 if name == "Lasso" else 0.5 if name not in {"ElasticNet"} else np.nan
+    if name != "ElasticNet":
+        twin = cls(**options, penalty_factor=twin_factor).fit(halved, y)
+        np.testing.assert_allclose(np.ravel(twin.coef_)[3] / 2.0, np.ravel(model.coef_)[3], rtol=1e-5, atol=1e-8)
+    assert np.all(np.asarray(model.relative_gap_) < 1e-8)
+    bounded = cls(**options, lower=-0.01, upper=[0.02] * 5).fit(X, y)
+    assert bounded.coef_.min() >= -0.01 and bounded.coef_.max() <= 0.02
+    assert np.all(np.asarray(bounded.relative_gap_) < 1e-8)
+
+
+def test_rules(diabetes):
+    X, y = diabetes
+    models = {rule: ours.LassoCV(rule=rule).fit(X, y) for rule in ("min", "1se", "within", "bic", "gcv")}
+    assert models["1se"].alpha_ > models["min"].alpha_
+    assert np.count_nonzero(models["1se"].coef_) < np.count_nonzero(models["min"].coef_)
+    for rule, model in models.items():
+        assert model.selection_.rule == rule and model.selection_.reason
+        assert model.alpha_ == model.alphas_[model.selection_.index]
+        np.testing.assert_allclose(model.coef_, ours.Lasso(model.alpha_).fit(X, y).coef_, rtol=1e-8)
+
+
+def test_certificates_are_checked_by_the_referee(diabetes, cancer, counts):
+    """The gap is computed again from the coefficients alone, on the scale of the mean loss."""
+    from bridle.certificates import certify
+    from bridle.penalties import Penalty
+
+    X, y = diabetes
+    found = certify(X, y, *_parts(ours.Lasso(0.3).fit(X, y)), 0.3, penalty=Penalty(1.0), standardize=False)
+    assert found.relative_gap < 1e-10 and found.kkt < 1e-5
+    found = certify(X, y, *_parts(ours.Ridge(7.0).fit(X, y)), 7.0 / len(y), penalty=Penalty(0.0), standardize=False)
+    assert found.relative_gap < 1e-14
+    X, y = cancer
+    fit = ours.LogisticRegression(C=2.0, l1_ratio=0.5).fit(X, y)
+    found = certify(X, y, *_parts(fit), 1 / (2 * len(y)), family="binomial", penalty=Penalty(0.5), standardize=False)
+    assert found.relative_gap < 1e-10
+    X, y = counts
+    fit = ours.PoissonRegressor(alpha=0.2).fit(X, y)
+    found = certify(X, y, *_parts(fit), 0.2, family="poisson", penalty=Penalty(0.0), standardize=False)
+    assert found.relative_gap < 1e-10
+
+
+def _parts(model):
+    return float(np.ravel(model.intercept_)[0]), np.ravel(model.coef_)
