@@ -23,6 +23,7 @@ STATUSES = ("converged", "max_iter", "separated", "stalled", "interrupted")
 _FAMILY_CODES = {"gaussian": 0, "binomial": 1, "poisson": 2}
 _MODES = {"auto": 0, "gram": 1, "columns": 2}
 _L1_FLOOR = 1e-3  # ridge has no lambda at which all is zero: lam_max is that of l1_ratio 0.001, as in glmnet
+_RIDGE_REACH = 1e-3  # and its grid goes on to where the lasso's ends, else it stops far above the best ridge
 
 
 @dataclass(frozen=True)
@@ -185,7 +186,12 @@ class Path:
 
 
 def lambda_grid(
-    lambda_max: float, n: int, p: int, n_lambdas: int = 100, lambda_min_ratio: float | None = None
+    lambda_max: float,
+    n: int,
+    p: int,
+    n_lambdas: int = 100,
+    lambda_min_ratio: float | None = None,
+    l1_ratio: float = 1.0,
 ) -> Float:
     """Return the geometric grid from ``lambda_max`` down, (n_lambdas,).
 
@@ -198,7 +204,9 @@ def lambda_grid(
     n_lambdas : int
         Number of values.
     lambda_min_ratio : float or None
-        Last value over first; None is 1e-4 if n > p, else 1e-2.
+        Last value over first; None is 1e-4 if n > p, else 1e-2, and a thousandth of that for ridge.
+    l1_ratio : float
+        Below 1e-3 the penalty counts as ridge.
 
     Returns
     -------
@@ -207,7 +215,8 @@ def lambda_grid(
     """
     if n_lambdas < 1:
         raise InputError(f"n_lambdas must be at least 1; got {n_lambdas!r}")
-    ratio = (1e-4 if n > p else 1e-2) if lambda_min_ratio is None else lambda_min_ratio
+    usual = (1e-4 if n > p else 1e-2) * (1.0 if l1_ratio >= _L1_FLOOR else _RIDGE_REACH)
+    ratio = usual if lambda_min_ratio is None else lambda_min_ratio
     if not 0.0 < ratio < 1.0:
         raise InputError(f"lambda_min_ratio must lie between 0 and 1; got {ratio!r}")
     if n_lambdas == 1:
@@ -301,7 +310,7 @@ def fit_path(
     if lambdas is None:
         if lambda_max == 0.0:
             notes.append("no feature is related to the target after the unpenalised part: every coefficient is 0")
-        grid = lambda_grid(lambda_max, *problem.shape, n_lambdas, lambda_min_ratio)
+        grid = lambda_grid(lambda_max, *problem.shape, n_lambdas, lambda_min_ratio, float(l1_ratio))
     else:
         grid = _check_lambdas(lambdas)
     raw = problem.solve(grid, settings)
@@ -363,6 +372,7 @@ class _Problem:
     w: Float  # (n,) sums to 1
     offset: Float  # (n,)
     mean: Float  # (p,)
+    deviation: Float  # (p,)
     scale: Float  # (p,)
     factor: Float  # (p,) inf for constant columns too
     lower: Float
@@ -420,6 +430,7 @@ class _Problem:
             w=w,
             offset=o,
             mean=mean,
+            deviation=deviation,
             scale=penalty_scale(mean, deviation, fit_intercept=fit_intercept, standardize=standardize),
             factor=factor,
             lower=lower,
@@ -427,7 +438,7 @@ class _Problem:
             l1_ratio=penalty.l1_ratio,
             fit_intercept=fit_intercept,
             start=start,
-            reference=max(0.0, null_gap(fam, target, w, o, fit_intercept=fit_intercept)),
+            reference=null_gap(fam, target, w, o, fit_intercept=fit_intercept),
             notes=tuple(notes),
         )
 
@@ -452,20 +463,24 @@ class _Problem:
         )
 
     def lambda_max(self, settings: _Settings) -> float:
-        """Smallest lambda at which every penalised coefficient is 0 (for ridge: that of l1_ratio 0.001)."""
+        """Smallest lambda at which every penalised coefficient is 0.
+
+        For ridge there is none; taken is that of l1_ratio 0.001, for a gaussian y in standard deviations, since the
+        ridge penalty that matters doesn't depend on the unit of y (docs/decisions/0201).
+        """
         eta = self.offset + self.start
         if (self.factor == 0.0).any():
             raw = self.solve(np.ones(1), settings, np.where(self.factor > 0.0, np.inf, 0.0))
             b = np.zeros(self.shape[1])
             b[raw["columns"]] = raw["values"]
             eta = self.offset + raw["intercept"][0] + self.design.times(b)
-        residual = -self.w * self.family.gradient(self.y, eta)
-        slope = self.design.dots(residual) - (self.mean * np.sum(residual) if self.fit_intercept else 0.0)
-        penalised = (self.factor > 0.0) & np.isfinite(self.factor)
-        slopes = np.abs(slope[penalised]) / self.scale[penalised] / self.factor[penalised]
-        top = float(np.max(slopes, initial=0.0)) / max(self.l1_ratio, _L1_FLOOR)
-        noise = 1e-14 * float(np.sqrt(np.sum(self.w * self.y**2)))  # what rounding leaves of an exact 0
-        return 0.0 if top <= noise else top
+        gradient = self.family.gradient(self.y, eta)
+        slope = self.design.dots(-self.w * gradient) + (self.mean * (self.w @ gradient) if self.fit_intercept else 0.0)
+        length = np.hypot(self.mean, self.deviation) * np.sqrt(self.w @ gradient**2)
+        slope[np.abs(slope) <= 1e-14 * length] = 0.0  # what rounding leaves of an exact 0
+        on = (self.factor > 0.0) & np.isfinite(self.factor)
+        top = np.max(np.abs(slope[on]) / (self.scale[on] * self.factor[on]), initial=0.0)
+        return float(top) / max(self.l1_ratio, _L1_FLOOR)
 
 
 def as_design(X: Any) -> tuple[_core.Design, Any]:
