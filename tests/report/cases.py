@@ -75,14 +75,14 @@ def counts() -> StudyResult:
 @cache
 def wide() -> StudyResult:
     rng = np.random.default_rng(6)
-    X = rng.normal(size=(72, 1500)) + rng.normal(size=(72, 1))
+    X = rng.normal(size=(72, 600)) + rng.normal(size=(72, 1))
     y = (X[:, 0] + X[:, 1] + rng.normal(size=72) > 0).astype(float)
     return build(
         Source(
-            "Leukaemia, 1500 genes",
+            "Leukaemia, 600 genes",
             X,
             y,
-            tuple(f"gene_{j:05d}_at" for j in range(1500)),
+            tuple(f"gene_{j:05d}_at" for j in range(600)),
             "binomial",
             "type",
             ("ALL", "AML"),

@@ -66,7 +66,7 @@ def build(source: Source, seed: int = 0) -> StudyResult:
         holdout=holdout_points(source, fits[best], held) if len(held) else None,
         sample_size=sample_size(source, n),
         swaps=swaps(source, chosen),
-        gain=f"On rows that no model had seen, the lasso's error is {100 * (1 - chosen.holdout_loss.value / max(models[1].holdout_loss.value, 1e-9)):.0f} % below that of the unregularised fit, with {chosen.n_nonzero} of {chosen.n_features} features.",
+        gain=gain(models[1], chosen),
         loss_name={
             "gaussian": "mean squared error",
             "binomial": "binomial deviance per row",
@@ -82,6 +82,16 @@ def build(source: Source, seed: int = 0) -> StudyResult:
             options={"rule": "1se", "folds": "10", "margin": "0.05"},
         ),
         folds=f"{source.n_folds}-fold cross-validation{', stratified' if source.family == 'binomial' else ''}",
+    )
+
+
+def gain(free: ModelResult, chosen: ModelResult) -> str:
+    kept = f"with {chosen.n_nonzero} of {chosen.n_features} features"
+    ratio = chosen.holdout_loss.value / free.holdout_loss.value
+    if not math.isfinite(ratio):
+        return f"The unregularised fit can't be compared on held-out rows; the lasso does {kept}."
+    return (
+        f"On rows that no model had seen, the lasso's error is {100 * ratio:.0f} % of the unregularised fit's, {kept}."
     )
 
 
@@ -190,7 +200,7 @@ def penalised(
     m, se = cv.mean(axis=0), cv.std(axis=0) / math.sqrt(len(folds) - 1)
     low = int(np.argmin(m))
     one = int(np.argmax(m <= m[low] + se[low]))
-    coef, b0 = fit_path(Z[train], y[train], lams, ratio, family, 150)
+    coef, b0 = fit_path(Z[train], y[train], lams, ratio, family, 40)
     eta = b0[one] + Z @ coef[one]
     losses = deviance(y, mean_of(eta, family), family)
     drawn = np.argsort(-np.abs(coef[one]) - 1e-3 * np.abs(coef[-1]))[: source.n_drawn]
@@ -198,7 +208,7 @@ def penalised(
     chosen_again = []
     for _ in range(source.n_boot):
         rows = rng.choice(train, n)
-        bc, _ = fit_path(Z[rows], y[rows], boot_lams, ratio, family, 40)
+        bc, _ = fit_path(Z[rows], y[rows], boot_lams, ratio, family, 10)
         boots.append(bc)
         boot_values.append(float(lams[np.clip(one + rng.integers(-9, 10), 0, len(lams) - 1)]))
         chosen_again.append(bc[one // 2])

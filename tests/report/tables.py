@@ -31,7 +31,7 @@ def deviance(y: Float, mu: Float, family: str) -> Float:
     return 2 * (np.where(y > 0, y * np.log(np.maximum(y, 1) / mu), 0) - (y - mu))
 
 
-def fit_path(X: Float, y: Float, lams: Float, ratio: float, family: str, steps: int = 60) -> tuple[Float, Float]:
+def fit_path(X: Float, y: Float, lams: Float, ratio: float, family: str, steps: int = 15) -> tuple[Float, Float]:
     """Coefficients (L, p) and intercepts (L,) by accelerated proximal gradient, each lambda from the one before."""
     n, p = X.shape
     curvature = {"gaussian": 1.0, "binomial": 0.25, "poisson": 2.0 * max(1.0, y.mean())}[family]
@@ -63,7 +63,7 @@ class Source:
     target: str
     classes: tuple[str, ...] = ()
     n_lambdas: int = 100
-    n_folds: int = 5
+    n_folds: int = 4
     n_boot: int = 20
     n_drawn: int = 30
     label: str = "balanced"

@@ -97,7 +97,15 @@
     const cursors = all('line.cursor', panel);
     const held = chart.querySelector('.cursor-held'), train = chart.querySelector('.cursor-train');
     const rows = all('.bars tr[data-f]', panel);
-    const chips = all('.chips button', panel);
+    const chips = path ? path.features.map((name, f) => {
+      const chip = document.createElement('button');
+      chip.type = 'button';
+      chip.dataset.f = String(f);
+      chip.textContent = name.length > 40 ? `${name.slice(0, 39)}…` : name;
+      chip.tabIndex = f === 0 ? 0 : -1;
+      return chip;
+    }) : [];
+    if (chips.length) panel.querySelector('.chips').append(...chips);
     const which = (i) => [['chosen', curve.index_chosen], ['lowest error', curve.index_min], ['1-SE rule', curve.index_1se]]
       .filter(([, at]) => at === i).map(([name]) => name).join(', ');
 

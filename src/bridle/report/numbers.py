@@ -25,10 +25,9 @@ def num(value: float | None, digits: int = 3, signed: bool = False) -> str:
 def _magnitude(value: float, digits: int) -> str:
     if value == 0:
         return "0"
-    value = float(f"{value:.{digits - 1}e}")
-    exponent = math.floor(math.log10(value))
+    mantissa, _, power_of_ten = f"{value:.{digits - 1}e}".partition("e")
+    value, exponent = float(f"{value:.{digits - 1}e}"), int(power_of_ten)
     if exponent < -4 or exponent > 8:
-        mantissa = f"{value / 10.0**exponent:.{digits - 1}f}"
         mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
         power = f"10{str(exponent).translate(_SUPERSCRIPT)}"
         return power if mantissa == "1" else f"{mantissa}{THIN}×{THIN}{power}"

@@ -17,6 +17,7 @@ from markupsafe import Markup, escape
 from bridle.report.numbers import linear_ticks, log_ticks, num, tick_labels
 
 TOP, BOTTOM = 34, 50  # the vertical margins, equal to the padding in style.css
+STRIP = 26  # the usual height of a row, also in style.css
 ACROSS = 1000.0  # units of the inner line layer
 
 
@@ -249,26 +250,27 @@ def chart(plot: Plot, *children: str, label: str, margin: str = "", above: int =
     )
 
 
-def strip(*children: str, height: int = 26) -> Markup:
+def strip(*children: str, height: int = STRIP) -> Markup:
     """Return the ``<svg>`` of one row of a chart that is a table, whose cells say its numbers to a screen reader."""
-    return el("svg", *children, class_="strip", aria_hidden="true", width="100%", height=height)
+    return el("svg", *children, class_="strip", aria_hidden="true", height=None if height == STRIP else height)
 
 
 def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
     """Move label positions apart to at least ``gap``, as little as possible, within [low, high]; order is kept."""
     order = sorted(range(len(wanted)), key=lambda i: wanted[i])
-    blocks: list[tuple[float, int]] = []  # (sum of wanted first positions, how many labels)
+    blocks: list[tuple[float, int]] = []  # (sum of the first positions that its labels wish for, how many labels)
+
+    def start(total: float, size: int) -> float:
+        return max(min(total / size, high - gap * (size - 1)), low)
+
     for i in order:
-        total, size = min(max(wanted[i], low), high), 1
-        while blocks and blocks[-1][0] / blocks[-1][1] + gap * blocks[-1][1] > total / size:
+        total, size = wanted[i], 1
+        while blocks and start(*blocks[-1]) + gap * blocks[-1][1] > start(total, size):
             before, n = blocks.pop()
             total, size = before + total - size * n * gap, size + n
         blocks.append((total, size))
-    out, k, floor = [0.0] * len(wanted), 0, low
+    out, at = [0.0] * len(wanted), iter(order)
     for total, size in blocks:
-        start = max(min(total / size, high - gap * (size - 1)), floor)
         for step in range(size):
-            out[order[k]] = round(start + gap * step, 1)
-            k += 1
-        floor = start + gap * size
+            out[next(at)] = round(start(total, size) + gap * step, 1)
     return out

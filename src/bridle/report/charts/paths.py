@@ -159,4 +159,4 @@ def lambda_histogram(values: tuple[float, ...], curve: CurveSummary, label: str,
     parts.append(el("line", x1=at, x2=at, y1=0, y2=48, class_="pin chosen"))
     for x, v, css in (("0", scale.start, "tick"), ("100%", scale.stop, "tick end")):
         parts.append(text(x, 60, num(v, 2), class_=css))
-    return el("svg", *parts, class_="strip", role="img", aria_label=label, width="100%", height=64)
+    return el("svg", *parts, class_="strip", role="img", aria_label=label, height=64)

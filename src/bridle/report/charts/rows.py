@@ -9,9 +9,9 @@ from markupsafe import Markup
 
 from bridle.diagnosis.verdict import Interval
 from bridle.report.numbers import linear_ticks, tick_labels
-from bridle.report.svg import Plot, Scale, el, finite, mark, padded, strip, text
+from bridle.report.svg import STRIP, Plot, Scale, el, finite, mark, padded, strip, text
 
-ROW = 26
+ROW = STRIP
 
 
 def interval_scale(items: Sequence[Interval], anchors: Sequence[float] = (), widest: float = math.inf) -> Scale:
