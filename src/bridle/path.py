@@ -479,8 +479,11 @@ class _Problem:
         length = np.hypot(self.mean, self.deviation) * np.sqrt(self.w @ gradient**2)
         slope[np.abs(slope) <= 1e-14 * length] = 0.0  # what rounding leaves of an exact 0
         on = (self.factor > 0.0) & np.isfinite(self.factor)
-        top = np.max(np.abs(slope[on]) / (self.scale[on] * self.factor[on]), initial=0.0)
-        return float(top) / max(self.l1_ratio, _L1_FLOOR)
+        top = float(np.max(np.abs(slope[on]) / (self.scale[on] * self.factor[on]), initial=0.0))
+        if self.l1_ratio >= _L1_FLOOR or top == 0.0:
+            return top / max(self.l1_ratio, _L1_FLOOR)
+        unit = float(np.sqrt(2.0 * self.reference)) if self.family.name == "gaussian" else 1.0
+        return top / (_L1_FLOOR * unit)
 
 
 def as_design(X: Any) -> tuple[_core.Design, Any]:
