@@ -51,7 +51,9 @@ def test_tuned_lasso_of_a_sparse_truth_is_balanced():
     assert found.verdict.label == "balanced"
 
 
-@pytest.mark.parametrize("estimator", [LinearRegression(), KNeighborsRegressor(1), DecisionTreeRegressor(random_state=0)])
+@pytest.mark.parametrize(
+    "estimator", [LinearRegression(), KNeighborsRegressor(1), DecisionTreeRegressor(random_state=0)]
+)
 def test_noise_has_no_signal(estimator):
     X, _ = linear_data(120)
     y = np.random.default_rng(2).standard_normal(120)

@@ -9,10 +9,9 @@ from hypothesis import strategies as st
 
 from bridle.diagnosis import judge
 from bridle.diagnosis.intervals import correction, log_ratios, standard_errors
-from bridle.diagnosis.verdict import LABELS
+from bridle.diagnosis.verdict import LABELS, Verdict
 from bridle.errors import InputError
 from bridle.frozen import from_json, to_json
-from bridle.diagnosis.verdict import Verdict
 
 NAMES = ("null", "model", "simple", "rich")
 TRAIN = (1.0, 0.5, 0.7, 0.3)
@@ -40,7 +39,11 @@ def test_label(make_evidence, noisy_losses, means, label, alternative):
 
 
 def test_being_beaten_by_the_null_is_overfitting_where_others_find_signal(make_evidence, noisy_losses):
-    found = judge(make_evidence(noisy_losses((1.0, 1.5, 0.9)), (1.0, 0.1, 0.05), ("null", "model", "rich")), "model", alternatives=())
+    found = judge(
+        make_evidence(noisy_losses((1.0, 1.5, 0.9)), (1.0, 0.1, 0.05), ("null", "model", "rich")),
+        "model",
+        alternatives=(),
+    )
     assert (found.label, found.alternative) == ("overfitting", "null")
     assert "overall mean" in found.sentence
     assert found.comparisons[0].side == "null"
@@ -179,6 +182,8 @@ def test_bad_options_are_refused(make_evidence, noisy_losses, options, message):
 
 
 def test_missing_evidence_says_why(make_evidence, noisy_losses):
-    evidence = replace(make_evidence(noisy_losses((1.0, 0.8, 0.7, 0.9)), TRAIN, NAMES), failed={"forest": "out of memory"})
+    evidence = replace(
+        make_evidence(noisy_losses((1.0, 0.8, 0.7, 0.9)), TRAIN, NAMES), failed={"forest": "out of memory"}
+    )
     with pytest.raises(InputError, match="out of memory"):
         judge(evidence, "forest")

@@ -138,7 +138,9 @@ def _pairs(X: Any, target: Target, seed: int) -> Contender | str:
 def _expanded(name: str, X: Any, transformer: Any, target: Target, seed: int) -> Contender:
     """Ridge on an expansion of the features that is learned from the training rows."""
     design = _Expansion(X, transformer)
-    return LinearContender(name, LABELS[name], design, target, (0.0,), inner_folds=3, n_lambdas=15, seed=seed)
+    return LinearContender(
+        name, LABELS[name], design, target, (0.0,), inner_folds=3, n_lambdas=15, most_rows=MOST_ROWS, seed=seed
+    )
 
 
 class _Expansion(FrameDesign):

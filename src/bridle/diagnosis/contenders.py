@@ -117,6 +117,8 @@ class LinearContender:
         Of the tuning.
     lambda_min_ratio : float, optional
         End of the grid over its start; :func:`tuning_ratio` by default.
+    most_rows : int, optional
+        Train on at most this many of the training rows, drawn at random; losses are still those of all.
     """
 
     name: str
@@ -130,34 +132,35 @@ class LinearContender:
     n_lambdas: int = TUNING_LAMBDAS
     seed: int = 0
     lambda_min_ratio: float | None = None
+    most_rows: int | None = None
 
     def fit_predict(self, train: IntArray, test: IntArray) -> Mapping[str, Means]:
         """Tune on the training rows, then return means under "" and under each other strength."""
         from bridle.selection import cross_validate, make_folds, select
 
-        t = self.target
-        matrix = matrix_for(self.X, train)
-        at_train, at_test = matrix[train], matrix[test]
+        t, used = self.target, sampled(train, self.most_rows, self.seed)
+        matrix = matrix_for(self.X, used)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", BridleWarning)
             folds = make_folds(
-                t.y[train],
+                t.y[used],
                 family=t.family,
                 n_splits=self.inner_folds,
-                groups=t.part("groups", train),
-                time=t.part("time", train),
+                groups=t.part("groups", used),
+                time=t.part("time", used),
                 seed=self.seed,
             )
             found = cross_validate(
-                at_train,
-                t.y[train],
+                matrix[used],
+                t.y[used],
                 folds=folds,
                 family=t.family,
                 l1_ratio=self.l1_ratio,
                 n_lambdas=self.n_lambdas,
-                lambda_min_ratio=self.lambda_min_ratio or tuning_ratio(t.family, at_train.shape, self.l1_ratio),
-                sample_weight=t.part("weight", train),
-                offset=t.part("offset", train),
+                lambda_min_ratio=self.lambda_min_ratio
+                or tuning_ratio(t.family, (len(used), matrix.shape[1]), self.l1_ratio),
+                sample_weight=t.part("weight", used),
+                offset=t.part("offset", used),
                 tol=TUNING_TOLERANCE,
                 effective_df="auto" if self.rule in CRITERIA else False,
             )
@@ -165,13 +168,20 @@ class LinearContender:
         path = found.paths[chosen.curve]
         lams = {"": chosen.value} | {_strength(s): chosen.value * s for s in self.strengths}
         inside = {v: lam for v, lam in lams.items() if not v or path.lambdas[-1] <= lam <= path.lambdas[0]}
-        return {
-            variant: (
-                path.predict(at_train, t.part("offset", train), lam=lam),
-                path.predict(at_test, t.part("offset", test), lam=lam),
-            )
-            for variant, lam in inside.items()
-        }
+        return {variant: _predicted(path, matrix, t, lam, train, test) for variant, lam in inside.items()}
+
+
+def _predicted(path: Any, matrix: Any, t: Target, lam: float, train: IntArray, test: IntArray) -> Means:
+    """Means of training and test rows at one lambda of a path."""
+    at_train, at_test = (path.predict(matrix[rows], t.part("offset", rows), lam=lam) for rows in (train, test))
+    return at_train, at_test
+
+
+def sampled(train: IntArray, most: int | None, seed: int) -> IntArray:
+    """At most ``most`` of the training rows, drawn at random and kept in order."""
+    if most is None or len(train) <= most:
+        return train
+    return np.sort(np.random.default_rng(seed).choice(train, most, replace=False))
 
 
 def tuning_ratio(family: str, shape: tuple[int, int], l1_ratio: tuple[float, ...]) -> float:
@@ -211,9 +221,8 @@ class FixedContender:
 
         t = self.target
         matrix = matrix_for(self.X, train)
-        at_train, at_test = matrix[train], matrix[test]
-        if self.lam == 0.0 and t.family == "gaussian" and isinstance(at_train, np.ndarray):
-            return {"": _least_norm(at_train, at_test, t, train, test)}
+        if self.lam == 0.0 and t.family == "gaussian" and isinstance(matrix, np.ndarray):
+            return {"": _least_norm(matrix[train], matrix[test], t, train, test)}
         options: dict[str, Any] = {
             "family": t.family,
             "l1_ratio": self.l1_ratio,
@@ -222,14 +231,9 @@ class FixedContender:
         }
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", BridleWarning)
-            top = fit_path(at_train, t.y[train], n_lambdas=1, **options).lambda_max if self.relative else 1.0
-            path = fit_path(at_train, t.y[train], lambdas=[self.lam * top], **options)
-        lam = float(path.lambdas[0])
-        at = (
-            path.predict(at_train, t.part("offset", train), lam=lam),
-            path.predict(at_test, t.part("offset", test), lam=lam),
-        )
-        return {"": at}
+            top = fit_path(matrix[train], t.y[train], n_lambdas=1, **options).lambda_max if self.relative else 1.0
+            path = fit_path(matrix[train], t.y[train], lambdas=[self.lam * top], **options)
+        return {"": _predicted(path, matrix, t, float(path.lambdas[0]), train, test)}
 
 
 def _least_norm(at_train: Float, at_test: Float, t: Target, train: IntArray, test: IntArray) -> Means:
@@ -298,9 +302,7 @@ class EstimatorContender:
         from sklearn.base import clone
         from threadpoolctl import threadpool_limits
 
-        used = train
-        if self.most_rows is not None and len(train) > self.most_rows:
-            used = np.sort(np.random.default_rng(self.seed).choice(train, self.most_rows, replace=False))
+        used = sampled(train, self.most_rows, self.seed)
         X = matrix_for(self.X, used)
         found = {}
         with threadpool_limits(1 if self.one_thread else None, user_api="openmp"):
