@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 import sklearn.linear_model as peer
+from scipy import sparse
 from sklearn import config_context
 from sklearn.exceptions import UnsetMetadataPassedError
 from sklearn.model_selection import GroupKFold
@@ -22,9 +23,10 @@ def test_d1_tol_bounds_the_warning_and_the_fit_is_finer(diabetes):
     assert errors[0] < 1e-5 < errors[1]
 
 
-@pytest.mark.parametrize(
-    "option", [{"warm_start": True}, {"selection": "random"}, {"precompute": True}, {"random_state": 3}]
-)
+OPTIONS = [{"warm_start": True}, {"selection": "random"}, {"precompute": True}, {"random_state": 3}]
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=str)
 def test_d2_options_of_other_solvers_change_nothing(diabetes, option):
     X, y = diabetes
     plain, changed = ours.ElasticNet(0.3).fit(X, y), ours.ElasticNet(0.3, **option)
@@ -122,21 +124,19 @@ def test_d12_iterations_and_solver_of_ridge(diabetes):
 
 
 def test_d13_dense_solvers_of_ridge_take_sparse_data(diabetes):
-    from scipy import sparse
-
     X, y = sparse.csr_array(diabetes[0]), diabetes[1]
-    with pytest.raises(TypeError):
+    with pytest.raises(ValueError, match="svd"):
         peer.Ridge(solver="svd").fit(X, y)
     np.testing.assert_allclose(ours.Ridge(solver="svd").fit(X, y).coef_, peer.Ridge().fit(*diabetes).coef_, rtol=1e-7)
 
 
-def test_d14_negative_weights_are_refused(diabetes):
-    X, y = diabetes
+def test_d14_negative_weights_are_refused(cancer):
+    X, y = cancer
     w = np.ones(len(y))
     w[0] = -1.0
-    peer.Lasso().fit(X, y, sample_weight=w)
+    peer.LogisticRegression(max_iter=1000).fit(X, y, sample_weight=w)
     with pytest.raises(InputError, match="sample_weight"):
-        ours.Lasso().fit(X, y, sample_weight=w)
+        ours.LogisticRegression().fit(X, y, sample_weight=w)
 
 
 def test_d15_log_probabilities_stay_finite():
@@ -154,13 +154,6 @@ def test_d16_errors_are_input_errors(diabetes):
         ours.Lasso(alpha=-1).fit(*diabetes)
 
 
-def test_d17_max_iter_of_0_is_a_first_iteration(cancer):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        assert not peer.LogisticRegression(max_iter=0).fit(*cancer).coef_.any()
-        assert ours.LogisticRegression(max_iter=0).fit(*cancer).coef_.any()
-
-
 # bridle's own parameters ----------------------------------------------------------------------------------------
 
 
@@ -173,7 +166,6 @@ def test_standardize_is_a_scaler_with_coefficients_scaled_back(diabetes, cancer,
     inside = getattr(ours, name)(**options, standardize=True).fit(X, y)
     outside = getattr(ours, name)(**options).fit(X / scale, y)
     np.testing.assert_allclose(inside.coef_, outside.coef_ / scale, rtol=1e-5, atol=1e-8)
-    sparse = pytest.importorskip("scipy.sparse")
     again = getattr(ours, name)(**options, standardize=True).fit(sparse.csc_array(X), y)
     np.testing.assert_allclose(again.coef_, inside.coef_, rtol=1e-5, atol=1e-8)
 
@@ -190,8 +182,8 @@ def test_penalty_factors_and_bounds(diabetes, cancer, counts, name):
     halved = X.copy()
     halved[:, 3] /= 2.0  # a factor v on |b| or b^2 is a column divided by v or by its root
     twin_factor = factor.copy()
-    twin_factor[3] = 1.0 if name == "Lasso" else 0.5 if name not in {"ElasticNet"} else np.nan
-    if name != "ElasticNet":
+    twin_factor[3] = 1.0 if name == "Lasso" else 0.5
+    if name != "ElasticNet":  # its two parts would need two factors
         twin = cls(**options, penalty_factor=twin_factor).fit(halved, y)
         np.testing.assert_allclose(np.ravel(twin.coef_)[3] / 2.0, np.ravel(model.coef_)[3], rtol=1e-5, atol=1e-8)
     assert np.all(np.asarray(model.relative_gap_) < 1e-8)

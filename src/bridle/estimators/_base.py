@@ -238,7 +238,7 @@ def split_rows(splitter: Any, X: Any, y: Any, routed: Any, params: Mapping[str, 
     pairs = tuple(tuple(np.flatnonzero(r) if r.dtype == bool else r for r in pair) for pair in pairs)  # type: ignore[misc]
     if not pairs:
         raise InputError("cv gave no folds: expected at least one pair of (train, test) rows")
-    return Folds(pairs=pairs, description=f"{len(pairs)} folds from {splitter!r}", n_repeats=1, seed=0)
+    return Folds(pairs=pairs, description=f"{len(pairs)} folds from {type(splitter).__name__}", n_repeats=1, seed=0)
 
 
 def splitter_router(estimator: Any, splitter: Any) -> MetadataRouter:
