@@ -268,6 +268,9 @@ def test_one_hash_for_one_content():
 
 
 def test_columns_of_python_objects():
-    frame = pl.DataFrame({"b": np.array([True, None], dtype=object), "m": np.array(["a", 2], dtype=object)})
-    assert read_table(frame).frame.rows() == [(True, "a"), (None, "2")]
+    objects = pl.DataFrame({"b": np.array([True, None], dtype=object)})
+    assert objects.schema["b"] == pl.Object
+    assert read_table(objects).frame["b"].to_list() == [True, None]
+    columns = {"b": np.array([True, None], dtype=object), "m": np.array(["a", 2], dtype=object)}
+    assert read_table(columns).frame.rows() == [(True, "a"), (None, "2")]
     assert read_table(np.array([[1.5, "u"], [None, "v"]], dtype=object)).frame.rows() == [(1.5, "u"), (None, "v")]

@@ -262,8 +262,8 @@ def _unknown(name: str, names: Sequence[str]) -> str:
     folded = [n for n in names if n.casefold() == name.casefold()]
     options = list(dict.fromkeys([*folded, *close]))
     shown = ", ".join(map(repr, list(names)[:15])) + (f" and {len(names) - 15} more" if len(names) > 15 else "")
-    hint = f"did you mean {' or '.join(map(repr, options))}? " if options else ""
-    return f"there is no column {name!r}; {hint}The table has {shown}"
+    hint = f"; did you mean {' or '.join(map(repr, options))}?" if options else "."
+    return f"there is no column {name!r}{hint} The table has {shown}"
 
 
 def _refuse_double_roles(by_column: dict[str, str]) -> None:

@@ -25,6 +25,8 @@ _FOREIGN = (
     ),
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook", "save the sheet as CSV"),
     (b"SQLite format 3", "an SQLite database", "export the table as CSV or Parquet"),
+    (b"\x80\x04\x95", "a Python pickle, which can run code when opened", "write the table as CSV or Parquet"),
+    (b"\x80\x05\x95", "a Python pickle, which can run code when opened", "write the table as CSV or Parquet"),
     (b"\x93NUMPY", "a NumPy array file", "load it in Python and pass the array to bridle.study"),
     (b"\x89HDF", "an HDF5 file", "load it in Python and pass the frame to bridle.study"),
     (b"%PDF", "a PDF document", "export the table as CSV"),
