@@ -111,6 +111,28 @@ def short(text: str, limit: int = 20) -> str:
     return f"{text[: limit - 1 - tail].rstrip()}…{text[-tail:].lstrip()}"
 
 
+def fitted(text: str, ems: float) -> str:
+    """Cut a name in the middle so that it takes at most about ``ems`` times its font size across."""
+    limit = len(text)
+    while limit > 4 and _ems(short(text, limit)) > ems:
+        limit -= 1
+    return short(text, limit)
+
+
+def _ems(text: str) -> float:
+    """Estimate a text's width: sans-serif letters by class, anything beyond Latin as wide as it is high."""
+    return sum(
+        0.3
+        if c in "iljtf.,:;|'!() "
+        else 1.0
+        if c > "\u024f" and c != "…"
+        else 0.72
+        if c.isupper() or c in "mwMW@%"
+        else 0.56
+        for c in text
+    )
+
+
 def listing(names: Sequence[str], most: int = 4) -> str:
     """Join names as English does: "a, b and c", or "a, b, c, d and 7 more"."""
     shown = [short(name, 40) for name in names[:most]]

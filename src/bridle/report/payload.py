@@ -45,8 +45,10 @@ def _slim(model: ModelResult) -> ModelResult:
 
 
 def _kept(value: float, decimals: int) -> float:
-    """Round to ``decimals``, but never to zero: a zero says that the feature is out of the model."""
-    return (round(value, decimals) or float(f"{value:.1g}")) if math.isfinite(value) else value
+    """Round to ``decimals``, or to three digits if that is finer: never to zero, which says "out of the model"."""
+    if not math.isfinite(value):
+        return value
+    return round(value, decimals) if abs(value) >= 10.0 ** (2 - decimals) else float(f"{value:.3g}")
 
 
 def _rounded(value: Any) -> Any:

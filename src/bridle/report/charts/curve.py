@@ -103,7 +103,7 @@ def _marks(plot: Plot, curve: CurveSummary) -> list[Markup]:
     taken, raised = -1.0, True
     for index, names in sorted(by_index.items()):
         x = plot.x(curve.values[index])
-        raised = not raised and x - taken < 0.3
+        raised = not raised and x - taken < 0.5
         y, taken = (-19 if raised else -5), x
         side = "start" if x < 0.12 else "end" if x > 0.88 else "mid"
         at = plot.across(curve.values[index])

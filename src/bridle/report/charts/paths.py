@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from bridle.report.charts.curve import complexity_scale
 from bridle.report.look import parameter_phrase
-from bridle.report.numbers import num, percent, short
+from bridle.report.numbers import fitted, num, percent
 from bridle.report.svg import (
     Plot,
     Scale,
@@ -114,7 +114,7 @@ def _names(plot: Plot, path: PathSummary, curve: CurveSummary) -> Markup:
             aria_hidden="true",
         )
         css = "path-name kept" if f in kept else "path-name"
-        parts.append(group(leader, text("100%", y + 4, short(path.features[f], 19), dx=19, class_=css), data_f=f))
+        parts.append(group(leader, text("100%", y + 4, fitted(path.features[f], 8.8), dx=19, class_=css), data_f=f))
     return group(*parts, class_="names", aria_hidden="true")
 
 
