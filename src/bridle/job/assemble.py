@@ -50,7 +50,6 @@ def assemble(
     options: Options,
     best: Fit,
     why: str,
-    points_seed: int,
     started: float,
     command: str,
     created: str,
@@ -62,7 +61,7 @@ def assemble(
     points: HoldoutPoints | None = None
     if split.test.size:
         mu = family.mean(best.link(split.X_test, split.offset_test))
-        points = holdout.points(family, split.y_test, mu, options.level, np.random.default_rng(points_seed))
+        points = holdout.points(family, split.y_test, mu, options.level, np.random.default_rng(options.seed))
     return StudyResult(
         format=FORMAT,
         title=f"{data.target_name} from {data.source}",

@@ -9,7 +9,6 @@ from bridle.job.fitting import Fit
 from bridle.job.words import number, percent
 
 EQUAL = 0.01  # a loss 1 % higher is no reason to carry more features
-ORDER = ("lasso", "elastic net", "ridge", "unregularised")  # ties: the one that is simplest to explain
 
 
 def recommend(fits: tuple[Fit, ...]) -> tuple[Fit, str]:
@@ -29,7 +28,7 @@ def recommend(fits: tuple[Fit, ...]) -> tuple[Fit, str]:
         raise InputError(f"none of the models could be fitted. {reasons}")
     best = min(usable, key=_loss)
     equals = [f for f in usable if f is best or _as_good(f, best)]
-    chosen = min(equals, key=lambda f: (np.count_nonzero(f.coef), ORDER.index(f.name) if f.name in ORDER else 99))
+    chosen = min(equals, key=lambda f: (np.count_nonzero(f.coef), _loss(f)))
     used, of = np.count_nonzero(chosen.coef), chosen.coef.size
     if chosen is best:
         return (
@@ -40,8 +39,8 @@ def recommend(fits: tuple[Fit, ...]) -> tuple[Fit, str]:
         return chosen, f"{chosen.label} predicts unseen rows as well as {best.label}, with {used} of {of} features."
     excess = _loss(chosen) / _loss(best) - 1.0
     return chosen, (
-        f"{chosen.label} needs {used} of {of} features; its error on unseen rows is {percent(excess)} above that of "
-        f"{best.label}, which is within noise or under 1 %."
+        f"{chosen.label} needs only {used} of {of} features; its error on unseen rows is {percent(excess)} above that "
+        f"of {best.label}, which is within noise or under 1 %."
     )
 
 

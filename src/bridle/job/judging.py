@@ -11,7 +11,7 @@ from bridle.diagnosis import Evidence, Verdict, collect_evidence, judge, learnin
 from bridle.diagnosis.challengers import MOST_PAIR_FEATURES, make_challengers
 from bridle.diagnosis.contenders import FixedContender, LinearContender, Target
 from bridle.diagnosis.evidence import Contender
-from bridle.job.fitting import LABELS, Fit, Problem, l1_ratios
+from bridle.job.fitting import Fit, Problem, l1_ratios
 from bridle.job.options import Options, Progress
 from bridle.selection import Folds, make_folds
 
@@ -29,13 +29,11 @@ class Judged:
     notes: tuple[str, ...]
 
 
-def judge_models(
-    problem: Problem, fits: tuple[Fit, ...], best: Fit, options: Options, seed: int, progress: Progress
-) -> Judged:
+def judge_models(problem: Problem, fits: tuple[Fit, ...], best: Fit, options: Options, progress: Progress) -> Judged:
     """Compare all models with each other, with themselves at other strengths, and with richer challengers."""
-    problem, notes = _affordable(problem, seed)
-    folds = _folds(problem, options, seed)
-    contenders, more = _contenders(problem, fits, options, seed)
+    problem, notes = _affordable(problem, options.seed)
+    folds = _folds(problem, options)
+    contenders, more = _contenders(problem, fits, options)
     evidence = collect_evidence(
         contenders, problem.y, family=problem.family.name, sample_weight=problem.weight, offset=problem.offset,
         folds=folds, n_jobs=options.n_jobs, progress=lambda done, total: progress("comparing models", done, total),
@@ -47,7 +45,7 @@ def judge_models(
         contender = next(c for c in contenders if c.name == best.name)
         drawn = learning_curve(
             contender, problem.y, family=problem.family.name, sample_weight=problem.weight, folds=folds,
-            level=options.level, seed=seed,
+            level=options.level, seed=options.seed,
         )  # fmt: skip
         verdicts[best.name] = replace(verdicts[best.name], learning_curve=drawn)
         progress("drawing the learning curve", 1, 1)
@@ -65,42 +63,29 @@ def _affordable(problem: Problem, seed: int) -> tuple[Problem, tuple[str, ...]]:
     )
 
 
-def _folds(problem: Problem, options: Options, seed: int) -> Folds:
+def _folds(problem: Problem, options: Options) -> Folds:
     return make_folds(
         problem.y, family=problem.family.name, n_splits=FOLDS,
         n_repeats=1 if problem.time is not None else options.repeats, groups=problem.groups, time=problem.time,
-        seed=seed,
+        seed=options.seed,
     )  # fmt: skip
 
 
 def _contenders(
-    problem: Problem, fits: tuple[Fit, ...], options: Options, seed: int
+    problem: Problem, fits: tuple[Fit, ...], options: Options
 ) -> tuple[tuple[Contender, ...], tuple[str, ...]]:
     X = problem.design
     target = Target(problem.y, problem.family.name, problem.weight, problem.offset, problem.groups, problem.time)
-    richer = (
-        ("splines", "boosting", "pairs")[: 3 if X.shape[1] <= MOST_PAIR_FEATURES else 2] if options.challengers else ()
-    )
-    others, notes = make_challengers(X, target, richer, seed=seed)
+    others, notes = make_challengers(X, target, _richer(X.shape[1], options), seed=options.seed)
     own: list[Contender] = []
     for fit in fits:
         if fit.failed or fit.name == "null":
             continue
         if fit.name == "unregularised":
-            own.append(FixedContender(fit.name, LABELS[fit.name], X, target))
+            own.append(FixedContender(fit.name, fit.label, X, target))
         else:
-            own.append(
-                LinearContender(
-                    fit.name,
-                    LABELS[fit.name],
-                    X,
-                    target,
-                    l1_ratios(fit.name, problem),
-                    options.rule,
-                    STRENGTHS,
-                    seed=seed,
-                )
-            )
+            ratios, seed = l1_ratios(fit.name, problem), options.seed
+            own.append(LinearContender(fit.name, fit.label, X, target, ratios, options.rule, STRENGTHS, seed=seed))
     return (*others, *own), notes
 
 

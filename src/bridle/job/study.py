@@ -218,10 +218,9 @@ class Split:
 
 def _run(data: Dataset, options: Options, offset_name: str, command: str, progress: Progress) -> Study:
     start = time.perf_counter()
-    seeds = [int(s) for s in np.random.SeedSequence(options.seed).generate_state(5)]
 
     # 1. Hold rows out, once, and turn the rest into numbers and folds.
-    split = _split(data, options, offset_name, seeds)
+    split = _split(data, options, offset_name)
     problem = split.problem
 
     # 2. Fit every model on the same folds.
@@ -229,10 +228,10 @@ def _run(data: Dataset, options: Options, offset_name: str, command: str, progre
     best, why = recommend(fits)
 
     # 3. Judge each against every other, and against richer challengers.
-    judged = judge_models(problem, fits, best, options, seeds[2], progress)
+    judged = judge_models(problem, fits, best, options, progress)
 
     # 4. Refit on bootstrap samples: what would change on other rows?
-    stability = _stability(problem, fits, options, seeds[3], progress)
+    stability = _stability(problem, fits, options, progress)
 
     # 5. What could have been chosen instead, and do the checks pass?
     progress("comparing correlated features", 0, 1)
@@ -246,7 +245,7 @@ def _run(data: Dataset, options: Options, offset_name: str, command: str, progre
     result = assemble.assemble(
         data, split, fits, replace(judged, verdicts=verdicts), stability, swaps, size=size, options=options,
         best=best, why=why,
-        points_seed=seeds[4], started=start, command=command, created=_now(),
+        started=start, command=command, created=_now(),
     )  # fmt: skip
     models = {f.name: assemble.model(f, split, data, result) for f in fits if not f.failed}
     return Study(result=result, models=models, predictions=assemble.predictions(fits, split, data))
@@ -256,11 +255,11 @@ def _now() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
-def _split(data: Dataset, options: Options, offset_name: str, seeds: list[int]) -> Split:
+def _split(data: Dataset, options: Options, offset_name: str) -> Split:
     n = data.n_rows
     if options.holdout > 0.0 and n >= ROWS_TO_HOLD_OUT:
         train, test = holdout_split(
-            data.y, family=data.family, fraction=options.holdout, groups=data.groups, time=data.time, seed=seeds[0]
+            data.y, family=data.family, fraction=options.holdout, groups=data.groups, time=data.time, seed=options.seed
         )
     else:
         train, test = np.arange(n), np.arange(0)
@@ -269,7 +268,7 @@ def _split(data: Dataset, options: Options, offset_name: str, seeds: list[int]) 
     design: Design = encoder.transform(training)
     folds: Folds = make_folds(
         training.y, family=data.family, n_splits=options.folds, groups=training.groups, time=training.time,
-        seed=seeds[1],
+        seed=options.seed,
     )  # fmt: skip
     held_out = data.take(test)
     return Split(
@@ -293,9 +292,7 @@ def _split(data: Dataset, options: Options, offset_name: str, seeds: list[int]) 
     )
 
 
-def _stability(
-    problem: Problem, fits: tuple[Fit, ...], options: Options, seed: int, progress: Progress
-) -> dict[str, Stability]:
+def _stability(problem: Problem, fits: tuple[Fit, ...], options: Options, progress: Progress) -> dict[str, Stability]:
     tuned = [f for f in fits if f.tuned]
     n_samples = samples_for(*problem.design.shape, options.bootstrap)
     done = 0
@@ -307,4 +304,6 @@ def _stability(
 
     if n_samples == 0:
         return {}
-    return {f.name: bootstrap(problem, f, shown_features(f), n_samples, seed, options.n_jobs, step) for f in tuned}
+    return {
+        f.name: bootstrap(problem, f, shown_features(f), n_samples, options.seed, options.n_jobs, step) for f in tuned
+    }

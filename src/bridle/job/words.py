@@ -47,7 +47,13 @@ def effect(family: Family, value: float, feature: str, indicator: bool) -> str:
     where = f"if {feature}" if indicator else "per unit"
     if family.name == "gaussian":
         return f"{'+' if value >= 0 else '−'}{number(abs(value))} {where}"
-    return f"{'odds' if family.name == 'binomial' else 'count'} × {number(times)} {where}"
+    return f"{'odds' if family.name == 'binomial' else 'count'} × {_factor(times)} {where}"
+
+
+def _factor(times: float) -> str:
+    """A factor with enough digits to tell it from 1: 3.09, 0.982, 1.00026."""
+    away = abs(times - 1.0)
+    return number(times) if away == 0.0 or away >= 0.01 else number(times, 2 - int(np.floor(np.log10(away))))
 
 
 def objective(family: Family, fit: Fit) -> str:
