@@ -52,8 +52,14 @@ class Problem:
 
     def take(self, rows: NDArray[np.int64]) -> Problem:
         """The same problem on some of its rows; the folds stay those of all rows."""
-        part = {k: None if (v := getattr(self, k)) is None else v[rows] for k in ("weight", "offset", "groups", "time")}
-        return replace(self, design=self.design.take(rows), y=self.y[rows], **part)
+
+        def part(values: Any) -> Any:
+            return None if values is None else values[rows]
+
+        return replace(
+            self, design=self.design.take(rows), y=self.y[rows], weight=part(self.weight), offset=part(self.offset),
+            groups=part(self.groups), time=part(self.time),
+        )  # fmt: skip
 
     @property
     def weights(self) -> Float:

@@ -45,7 +45,7 @@ def explained_interval(loss: Float, null_loss: Float, w: Float, level: float) ->
 
 
 def _standard_error(centred: Float, share: Float) -> float:
-    n = np.count_nonzero(share)
+    n = int(np.count_nonzero(share))
     return float(np.sqrt(np.sum((share * centred) ** 2) * n / max(n - 1, 1)))
 
 

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from html import escape
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -88,9 +89,13 @@ class Study:
         return load_result(folder)
 
     def _repr_html_(self) -> str:
-        from bridle.report import render_summary
-
-        return render_summary(self.result)
+        rows = "".join(
+            f"<tr><td>{escape(m.label)}</td><td>{m.cv_loss.value:.4g}</td><td>{m.n_nonzero}</td>"
+            f"<td>{escape(m.verdict.label if m.verdict else m.failed)}</td></tr>"
+            for m in self.result.models
+        )
+        head = f"<tr><th>model</th><th>{escape(self.result.loss_name)}</th><th>features</th><th>verdict</th></tr>"
+        return f"<p><strong>{escape(self.result.headline)}</strong></p><table>{head}{rows}</table>"
 
 
 def study(

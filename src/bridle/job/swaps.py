@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bridle.diagnosis import excess_risk
+from bridle.diagnosis import Interval, excess_risk
 from bridle.errors import BridleWarning
 from bridle.job.fitting import Fit, Problem
 from bridle.job.options import Options
@@ -44,7 +45,7 @@ def find_swaps(problem: Problem, fit: Fit, options: Options) -> tuple[Swap, ...]
     return tuple(found)
 
 
-def correlations(X: Float, j: int, weight: Float, mean: Float, scale: Float) -> Float:
+def correlations(X: Any, j: int, weight: Float, mean: Float, scale: Float) -> Float:
     """(p,) weighted correlation of feature j with every feature; constant features give 0. X isn't copied."""
     w = weight / weight.sum()
     x = np.asarray(X[:, [j]].toarray() if hasattr(X, "toarray") else X[:, [j]], dtype=np.float64)[:, 0]
@@ -53,7 +54,7 @@ def correlations(X: Float, j: int, weight: Float, mean: Float, scale: Float) -> 
     return np.asarray(X.T @ x, dtype=np.float64) / (sd * sd[j])
 
 
-def _cost(problem: Problem, fit: Fit, out: NDArray[np.bool_], options: Options):  # type: ignore[no-untyped-def]
+def _cost(problem: Problem, fit: Fit, out: NDArray[np.bool_], options: Options) -> Interval:
     assert fit.curve is not None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", BridleWarning)
