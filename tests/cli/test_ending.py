@@ -128,8 +128,9 @@ def test_warnings_are_single_lines_said_once(cli, monkeypatch):
     assert cli("info", "x.json").stderr.splitlines() == ["warning: column 'x' is constant", "error: enough"]
 
 
-def test_a_closed_pipe_is_left_without_a_word(environment):
-    command = [sys.executable, "-m", "bridle", "info", "--json"]
+@pytest.mark.parametrize("option", [[], ["--json"]])
+def test_a_closed_pipe_is_left_without_a_word(environment, option):
+    command = [sys.executable, "-m", "bridle", "info", *option]
     reader, writer = os.pipe()
     os.close(reader)
     try:

@@ -23,16 +23,22 @@ VERDICT_STYLE = {
 
 def out() -> Console:
     """Give the console of standard output; plain text where it isn't a terminal or NO_COLOR is set."""
-    from rich.console import Console
-
-    return Console(highlight=False, markup=False, emoji=False)
+    return _console(stderr=False)
 
 
 def err() -> Console:
     """Give the console of standard error."""
+    return _console(stderr=True)
+
+
+def _console(*, stderr: bool) -> Console:
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False, markup=False, emoji=False)
+    class Plain(Console):
+        def on_broken_pipe(self) -> None:
+            raise  # noqa: PLE0704 (called while a BrokenPipeError is handled; rich would exit with 1)
+
+    return Plain(stderr=stderr, highlight=False, markup=False, emoji=False)
 
 
 def say(message: str, *, style: str = "", label: str = "") -> None:

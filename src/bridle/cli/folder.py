@@ -28,9 +28,8 @@ def staged(folder: FilePath, *, force: bool = False) -> Iterator[FilePath]:
     Raises
     ------
     InputError
-        ``folder`` is a file, or holds files of these names that bridle didn't write (and ``force`` is False).
-    OSError
-        It can't be written; this is known before any work is done.
+        ``folder`` is a file, can't be written, or holds files of these names that bridle didn't write (and ``force`` is
+        False); all of this is known before any work is done.
     """
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file; --out needs a folder (it is made if it doesn't exist)")
@@ -42,8 +41,11 @@ def staged(folder: FilePath, *, force: bool = False) -> Iterator[FilePath]:
                 "--out, or add --force to replace them"
             )
     home = folder if folder.is_dir() else folder.absolute().parent
-    home.mkdir(parents=True, exist_ok=True)
-    aside = FilePath(tempfile.mkdtemp(prefix=".bridle-", dir=home))
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        aside = FilePath(tempfile.mkdtemp(prefix=".bridle-", dir=home))
+    except OSError as error:
+        raise InputError(f"the folder {home} can't be written ({error.strerror}); choose another --out") from error
     try:
         yield aside
         _move(aside, folder)

@@ -72,7 +72,9 @@ def models_table(result: StudyResult) -> Table:
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
     table.add_column("Model", no_wrap=True)
     table.add_column(f"CV\n{short_loss(result)}", justify="right", no_wrap=True)
-    table.add_column(f"Held-out {score or 'loss'}\n[{level} % CI]", justify="right", no_wrap=True)
+    table.add_column(
+        f"Held-out {SHORT_SCORE.get(score, score) or 'loss'}\n[{level} % CI]", justify="right", no_wrap=True
+    )
     table.add_column(f"Features\nof {result.data.n_features:,}", justify="right", no_wrap=True)
     table.add_column("Verdict", min_width=13)
     for model in result.models:
