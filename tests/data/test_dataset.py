@@ -105,6 +105,7 @@ def test_arrays_keep_their_columns_unless_constant():
     for source in (X, sparse.csc_array(X), X.tolist()):
         data = make_dataset(source, RNG.standard_normal(50))
         assert [c.name for c in data.features] == ["x0", "x2"]
+    assert np.array_equal(make_dataset(X, 2).y, X[:, 2])
     named = make_dataset(X, "y", columns=["a", "b", "y"])
     assert np.array_equal(named.y, X[:, 2])
     assert [c.name for c in named.features] == ["a"]

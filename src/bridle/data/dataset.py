@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from bridle.data.frames import is_gone
 from bridle.data.kinds import Column, describe_columns, parse_dates
 from bridle.data.leaks import find_duplicates, find_leaks
 from bridle.data.matrices import describe_matrix, missing_rows, refuse_infinite_matrix
@@ -121,8 +122,8 @@ def make_dataset(
     ----------
     source
         Whatever :func:`bridle.data.read_table` reads.
-    target : str or sequence
-        Name of the target column, or the target itself: one value for each row.
+    target : str, int or sequence
+        Name of the target column (or its number in an array), or the target itself: one value for each row.
     family : {"gaussian", "binomial", "poisson"}, optional
         Found from the target by default.
     weights, offset, groups, time : str or sequence, optional
@@ -224,21 +225,29 @@ def _assemble(
 
 
 def _is_name(value: Any) -> bool:
-    return isinstance(value, str)
+    return isinstance(value, str | int | np.integer)
+
+
+def _name(value: Any, names: Sequence[str]) -> str:
+    """Name of the column that ``value`` stands for: itself, or its number where no column is called so."""
+    if not isinstance(value, str) and str(value) not in names and 0 <= value < len(names):
+        return names[int(value)]
+    return str(value)
 
 
 def _series_of(table: Table, value: Any, role: str) -> pl.Series:
     """Return the column called ``value``, or ``value`` itself as a column."""
     import polars as pl
 
-    if isinstance(value, str):
-        if value not in table.names:
-            raise InputError(f"{role}: {_unknown(value, table.names)}")
+    if _is_name(value):
+        column = _name(value, table.names)
+        if column not in table.names:
+            raise InputError(f"{role}: {_unknown(column, table.names)}")
         if table.frame is not None:
-            return table.frame[value]
-        column = cast(Any, table.matrix)[:, [table.names.index(value)]]
-        dense = column if isinstance(column, np.ndarray) else column.toarray()
-        return pl.Series(value, np.ascontiguousarray(dense[:, 0])).fill_nan(None)
+            return table.frame[column]
+        part = cast(Any, table.matrix)[:, [table.names.index(column)]]
+        dense = part if isinstance(part, np.ndarray) else part.toarray()
+        return pl.Series(column, np.ascontiguousarray(dense[:, 0])).fill_nan(None)
     name = str(getattr(value, "name", None) or ("y" if role == "target" else role))
     values = value.to_numpy() if hasattr(value, "to_numpy") else np.asarray(value)
     if values.ndim == 2 and values.shape[1] == 1:
@@ -249,7 +258,7 @@ def _series_of(table: Table, value: Any, role: str) -> pl.Series:
             f"got an array of shape {values.shape}"
         )
     if values.dtype.kind in "OUS":
-        items = [None if v is None or v != v else v for v in values.tolist()]  # noqa: PLR0124 - NaN is not itself
+        items = [None if is_gone(v) else v for v in values.tolist()]
         if all(isinstance(v, bool | int | float) or v is None for v in items):
             return pl.Series(name, items, strict=False)
         return pl.Series(name, [None if v is None else str(v) for v in items], dtype=pl.String)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,9 @@ from bridle.errors import InputError
 if TYPE_CHECKING:
     import polars as pl
     from scipy import sparse
+
+
+_GONE = ("NAType", "NaTType")
 
 
 def frame_from(source: Any) -> pl.DataFrame | None:
@@ -63,7 +67,7 @@ def _from_pandas(source: Any) -> pl.DataFrame:
         column = source.iloc[:, i]
         dtype = str(column.dtype)
         if dtype == "category":
-            labels = [None if v is None or v != v else str(v) for v in column.astype(object)]  # noqa: PLR0124
+            labels = [None if is_gone(v) else str(v) for v in column.astype(object)]
             columns.append(pl.Series(name, labels, dtype=pl.String).cast(pl.Categorical))
         elif dtype.startswith("Sparse["):
             columns.append(pl.Series(name, np.asarray(column)))
@@ -88,6 +92,11 @@ def _from_narwhals(source: Any) -> pl.DataFrame | None:
     return result
 
 
+def is_gone(value: Any) -> bool:
+    """Whether a Python object stands for a missing cell: None, NaN, pandas' NA and NaT."""
+    return value is None or (isinstance(value, float) and math.isnan(value)) or type(value).__name__ in _GONE
+
+
 def _series(name: str, values: Any) -> pl.Series:
     """Make a column of ``values``; mixed types become text."""
     import polars as pl
@@ -96,14 +105,14 @@ def _series(name: str, values: Any) -> pl.Series:
         return pl.Series(name, values)
     if isinstance(values, pl.Series):
         return values.rename(name)
-    items = list(values)
+    items = [None if is_gone(v) else v for v in values]
     try:
         return pl.Series(name, items, strict=True)
     except (TypeError, OverflowError, pl.exceptions.PolarsError):
         pass
     if all(v is None or (isinstance(v, int | float | np.number) and not isinstance(v, bool)) for v in items):
         return pl.Series(name, [None if v is None else float(v) for v in items], dtype=pl.Float64)
-    return pl.Series(name, [None if v is None or v != v else str(v) for v in items], dtype=pl.String)  # noqa: PLR0124
+    return pl.Series(name, [None if v is None else str(v) for v in items], dtype=pl.String)
 
 
 def matrix_from(source: Any, columns: Sequence[str] | None) -> tuple[Any, tuple[str, ...]] | None:
@@ -147,12 +156,12 @@ def content_hash(frame: pl.DataFrame | None, matrix: np.ndarray[Any, Any] | spar
             digest.update(np.packbits(column.is_null().to_numpy()).tobytes())
             if column.dtype.is_numeric() and not column.dtype.is_decimal():
                 digest.update(np.ascontiguousarray(column.fill_null(0).to_numpy()).data)
-            elif not column.dtype.is_nested():
-                import polars as pl
-
-                text = column.cast(pl.String) if column.dtype != pl.Object else pl.Series([str(v) for v in column])
-                digest.update(text.str.len_bytes().fill_null(0).to_numpy().tobytes())
-                digest.update("".join(text.drop_nulls().to_list()).encode())
+            elif column.dtype.is_temporal() or str(column.dtype) == "Boolean":
+                digest.update(np.ascontiguousarray(column.to_physical().fill_null(0).to_numpy()).data)
+            else:
+                cells = [str(v).encode() for v in column.drop_nulls().to_list()]
+                digest.update(np.array([len(cell) for cell in cells], dtype=np.int64).tobytes())
+                digest.update(b"".join(cells))
     elif isinstance(matrix, np.ndarray):
         digest.update(f"{matrix.shape}{matrix.dtype}".encode())
         for start in range(0, matrix.shape[1], 64):

@@ -149,6 +149,8 @@ def as_text(series: pl.Series, keep: Collection[str] | None = None) -> pl.Series
         return known.cast(pl.Int64, strict=False).cast(pl.String).zip_with(whole, known.cast(pl.String))
     if series.dtype == pl.Boolean:
         return series.cast(pl.String)
+    if series.dtype == pl.Duration:
+        series = series.to_physical()
     return without_missing(series.cast(pl.String), keep)
 
 
