@@ -28,11 +28,14 @@ from bridle.selection import Curve, Folds
 
 Float = NDArray[np.float64]
 
-FINE, FINEST = 1e-8, 1e-14
-"""Relative gaps that the solver aims at, in the folds and in the fit that is kept, whatever larger ``tol`` is given.
+FINE = 1e-8
+"""Relative gap that the folds' fits aim at, whatever larger ``tol`` is given: their errors are then beyond doubt."""
 
-A gap is quadratic in the error of the coefficients, so the last digits are cheap, and nobody has to know this to get
-six correct figures. ``tol`` says when to warn."""
+FINEST, FINEST_L1 = 1e-14, 1e-10
+"""Relative gap that the fit which is kept aims at, so that six figures of its coefficients are right.
+
+With a ridge part the gap is quadratic in their error, and the last digits are cheap. With L1 alone it is linear, since
+the dual point has to be scaled into its box. ``tol`` says when to warn."""
 
 PATIENCE = {"gaussian": 100, "binomial": 1000, "poisson": 1000}
 """Inner sweeps granted for each iteration that the caller allows (a pass over the data; a Newton step)."""
@@ -167,18 +170,28 @@ def bounds(estimator: Any) -> tuple[Any, Any]:
     return lower, estimator.upper
 
 
-def path_options(estimator: Any, family: str = "gaussian", finest: float = FINEST) -> dict[str, Any]:
-    """Return the keyword arguments of ``fit_path`` that the estimator's parameters say."""
+def path_options(estimator: Any, family: str = "gaussian", l1_ratio: float | None = None) -> dict[str, Any]:
+    """Return the keyword arguments of ``fit_path`` that the estimator's parameters say.
+
+    Parameters
+    ----------
+    estimator : estimator
+    family : str
+    l1_ratio : float or None
+        Of the fit that is kept; None is for folds.
+    """
+    ratio = {} if l1_ratio is None else {"l1_ratio": float(l1_ratio)}
+    goal = FINE if l1_ratio is None else FINEST_L1 if l1_ratio == 1.0 else FINEST
     lower, upper = bounds(estimator)
     allowed = estimator.max_iter
-    return {
+    return ratio | {
         "family": family,
         "fit_intercept": bool(estimator.fit_intercept),
         "standardize": bool(estimator.standardize),
         "penalty_factor": estimator.penalty_factor,
         "lower": lower,
         "upper": upper,
-        "tol": min(max(float(estimator.tol), FINEST), finest),
+        "tol": min(max(float(estimator.tol), FINEST), goal),
         "max_iter": 100_000 if allowed is None else PATIENCE[family] * max(int(allowed), 1),
     }
 

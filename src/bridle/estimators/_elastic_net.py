@@ -59,7 +59,7 @@ class _ElasticNetBase(MultiOutputMixin, RegressorMixin, LinearPrediction):  # ty
         X, y = check_training_data(self, X, y, multi_output=True)
         mode = check_precompute(self, X.shape[1])
         weight = check_weight(sample_weight, X.shape[0])
-        options = path_options(self) | {"l1_ratio": float(self.l1_ratio), "sample_weight": weight, "mode": mode}
+        options = path_options(self, l1_ratio=self.l1_ratio) | {"sample_weight": weight, "mode": mode}
         columns = y.reshape(len(y), -1)
         paths = [fit_at(X, np.ascontiguousarray(columns[:, k]), [self.alpha], options) for k in range(columns.shape[1])]
         self._store(paths, X.dtype, two_d=y.ndim == 2)

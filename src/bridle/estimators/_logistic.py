@@ -337,8 +337,7 @@ class LogisticRegression(LogisticPrediction):
         X, target, labels = self._encode(X, y, [np.float64, np.float32])
         w = self._total_weight(labels, weight_of_sum(sample_weight, len(target)))
         lam = float(lambda_of(C, float(w.sum())))
-        options = path_options(self, "binomial") | {
-            "l1_ratio": ratio,
+        options = path_options(self, "binomial", ratio) | {
             "sample_weight": w,
             "offset": check_offset(offset, len(target)),
         }

@@ -16,7 +16,6 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 
 from bridle.errors import InputError
 from bridle.estimators._base import (
-    FINE,
     check_flags,
     check_grid,
     check_number,
@@ -219,7 +218,7 @@ class LogisticRegressionCV(LogisticPrediction):
             self._check_both_classes(labels[train], data.weight[train])
         score_params = {} if sw is None else {"sample_weight": sw}
         scoring = Scoring(self._scoring(), self.classes_, score_params if routed is None else routed.scorer.score)
-        options = path_options(self, "binomial", FINE)
+        options = path_options(self, "binomial")
         jobs = [
             delayed(fit_fold)(data, Cs, pair, options | {"l1_ratio": ratio}, scoring)
             for pair in folds.pairs
@@ -261,7 +260,7 @@ class LogisticRegressionCV(LogisticPrediction):
 
     def _choose(self, folds: FoldFits, ratios: list[float], data: Rows, axis: bool) -> None:
         """Choose C and l1_ratio, fit all rows, and set the attributes."""
-        options = path_options(self, "binomial", FINE)
+        options = path_options(self, "binomial")
         scores = folds.scores  # (folds, L, R)
         total = scores.sum(axis=0)
         at, r = (int(i) for i in np.unravel_index(int(np.argmax(total)), total.shape))
@@ -285,7 +284,7 @@ class LogisticRegressionCV(LogisticPrediction):
         self._shape_attributes(folds, ratios, axis)
 
     def _fit_all_rows(self, C: float, ratio: float, data: Rows) -> None:
-        options = path_options(self, "binomial") | {"l1_ratio": ratio}
+        options = path_options(self, "binomial", ratio)
         path, _ = fit_Cs(data, np.array([C]), options)
         self.coef_, self.intercept_ = path.coef, path.intercept
         self.dual_gap_, self.relative_gap_ = path.gap[0], path.relative_gap[0]

@@ -12,7 +12,6 @@ from sklearn.base import RegressorMixin
 from sklearn.model_selection import check_cv
 
 from bridle.estimators._base import (
-    FINE,
     LinearPrediction,
     check_grid,
     check_number,
@@ -91,7 +90,7 @@ class PathCV(RegressorMixin, LinearPrediction):  # type: ignore[misc]
         mode = check_precompute(self, p) if hasattr(self, "precompute") else "auto"
         folds = split_rows(check_cv(self.cv), X, y, routed, params)
         fixed = {"sample_weight": w, "offset": o, "mode": mode}
-        options = path_options(self, self._family, FINE) | fixed
+        options = path_options(self, self._family) | fixed
         if self.rule in CROSS_VALIDATED:
             options["effective_df"] = False  # no information criterion is asked for
         curves, paths = self._cross_validate(X, y, folds, options)
@@ -99,7 +98,7 @@ class PathCV(RegressorMixin, LinearPrediction):  # type: ignore[misc]
         k = self.selection_.curve
         self.curve_, self.path_ = curves[k], paths[k]
         self._store_grid(curves, paths)
-        chosen = path_options(self, self._family) | fixed | {"l1_ratio": self.path_.l1_ratio}
+        chosen = path_options(self, self._family, self.path_.l1_ratio) | fixed
         self._store_fit(fit_at(X, y, [self.alpha_], chosen), X.dtype)
         return self
 

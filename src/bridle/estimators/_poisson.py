@@ -203,8 +203,7 @@ class PoissonRegressor(_PoissonPrediction):
         check_flags(self, "fit_intercept", "warm_start", "standardize")
         X, target = check_training_data(self, X, y)
         POISSON.check_target(target)
-        options = path_options(self, "poisson") | {
-            "l1_ratio": float(self.l1_ratio),
+        options = path_options(self, "poisson", self.l1_ratio) | {
             "sample_weight": check_weight(sample_weight, len(target)),
             "offset": check_offset(offset, len(target)),
         }

@@ -6,11 +6,10 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import sparse
 from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.utils import check_random_state
 
-from bridle.certificates import certify
+from bridle.certificates import certify, constant_below, penalty_scale
 from bridle.convert import from_sklearn
 from bridle.errors import InputError
 from bridle.estimators._base import (
@@ -29,6 +28,7 @@ from bridle.estimators._base import (
     warn_unless_converged,
 )
 from bridle.estimators._ridge_algebra import CentredDesign, solve_ridge
+from bridle.path import as_design
 from bridle.penalties import Penalty
 
 Float = NDArray[np.float64]
@@ -38,20 +38,17 @@ LARGEST_GRAM = 6000
 """Side of the largest Gram matrix that is factorised (0.3 GB); beyond it the path solver takes over."""
 
 
-def ridge_penalty(X: Any, weight: Float | None, factor: ArrayLike | None, standardize: bool) -> Float:
-    """Return q_j, (p,): the weight of b_j^2 on the original scale, factor times variance where standardised."""
-    n, p = X.shape
-    q = Penalty(0.0, _optional(factor)).factors(p).copy()
-    if standardize:
-        w = np.full(n, 1.0 / n) if weight is None else weight / weight.sum()
-        mean = np.asarray(X.T @ w, dtype=np.float64).reshape(p)
-        if sparse.issparse(X):
-            variance = np.asarray(X.multiply(X).T @ w, dtype=np.float64).reshape(p) - mean**2
-        else:
-            variance = w @ (np.asarray(X, dtype=np.float64) - mean) ** 2
-        live = variance > 1e-20 * (mean**2 + variance)
-        q *= np.where(live, variance, 1.0)
-    return q
+def ridge_penalty(X: Any, weight: Float | None, estimator: Any) -> Float:
+    """Return q_j, (p,): the weight of b_j^2 on the original scale, as the path defines factors and scales."""
+    design, _ = as_design(X)
+    n, p = design.shape
+    w = np.full(n, 1.0 / n) if weight is None else weight / weight.sum()
+    mean = design.dots(w)
+    deviation = np.sqrt(design.squares(w, mean))
+    centred, scaled = bool(estimator.fit_intercept), bool(estimator.standardize)
+    q = Penalty(0.0, _optional(estimator.penalty_factor)).factors(p)
+    q = q * penalty_scale(mean, deviation, fit_intercept=centred, standardize=scaled) ** 2
+    return np.where(deviation <= constant_below(mean), np.inf, q) if centred else q
 
 
 def is_bounded(estimator: Any) -> bool:
@@ -182,7 +179,7 @@ class Ridge(MultiOutputMixin, RegressorMixin, LinearPrediction):  # type: ignore
         total = float(n if weight is None else weight.sum())
         lambdas = np.asarray(from_sklearn("Ridge", alpha=np.broadcast_to(alphas, t), sum_weight=total).lam)
         columns = y.reshape(n, t)
-        q = ridge_penalty(X, weight, self.penalty_factor, self.standardize)
+        q = ridge_penalty(X, weight, self)
         if has_closed_form(self, X, q):
             design = CentredDesign.make(X, weight, self.fit_intercept, q)
             coef, intercept = solve_ridge(design, columns, np.broadcast_to(alphas, t), self.fit_intercept)
@@ -242,7 +239,7 @@ class Ridge(MultiOutputMixin, RegressorMixin, LinearPrediction):  # type: ignore
         self.relative_gap_ = drop_axis([c.relative_gap for c in found])
 
     def _iterate(self, X: Any, Y: Float, lambdas: Float, weight: Float | None) -> tuple[Float, Float]:
-        options = path_options(self) | {"l1_ratio": 0.0, "sample_weight": weight}
+        options = path_options(self, l1_ratio=0.0) | {"sample_weight": weight}
         paths = [fit_at(X, np.ascontiguousarray(Y[:, k]), [lam], options) for k, lam in enumerate(lambdas)]
         self.solver_, self.n_iter_ = "path", np.array([max(int(path.n_iter[0]), 1) for path in paths])
         self.dual_gap_ = drop_axis([path.gap[0] for path in paths])

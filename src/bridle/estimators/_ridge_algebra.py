@@ -17,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, sparse
 
+from bridle.path import as_design
+
 Float = NDArray[np.float64]
 _BLOCK = 4096  # rows centred at a time: the copy stays small, and no digits are lost to an uncentred Gram matrix
 
@@ -50,12 +52,7 @@ class CentredDesign:
         n, p = X.shape
         w = np.ones(n) if weight is None else weight
         root = np.sqrt(w)
-        mean = np.asarray(X.T @ w, dtype=np.float64).reshape(p) / w.sum() if fit_intercept else np.zeros(p)
-        if fit_intercept and not sparse.issparse(X):
-            shift = np.zeros(p)  # second pass: the rounding of a mean far from 0 would leak into every product
-            for rows in _blocks(n):
-                shift += (np.asarray(X[rows], dtype=np.float64) - mean).T @ w[rows]
-            mean = mean + shift / w.sum()
+        mean = as_design(X)[0].dots(w) / w.sum() if fit_intercept else np.zeros(p)
         with np.errstate(divide="ignore"):
             shrink = np.where(penalty > 0.0, 1.0 / np.sqrt(penalty), 0.0)
         extra = np.flatnonzero(penalty == 0.0)

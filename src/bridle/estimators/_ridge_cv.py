@@ -202,7 +202,7 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, LinearPrediction):  # type: igno
     ) -> Float:
         """Return the scores, (L,) or (L, t), and keep ``cv_results_`` and ``curve_``."""
         n, columns = len(y), y.reshape(len(y), -1)
-        q = ridge_penalty(X, weight, self.penalty_factor, self.standardize)
+        q = ridge_penalty(X, weight, self)
         spectrum = Spectrum.make(CentredDesign.make(X, weight, self.fit_intercept, q), columns, self.fit_intercept)
         root = spectrum.design.root
         scorer = None if self.scoring is None else check_scoring(self, scoring=self.scoring)
@@ -287,7 +287,7 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, LinearPrediction):  # type: igno
         if is_bounded(self):
             models = [self._ridge(float(a)).fit(X, Y, sample_weight=w) for a in grid]
             return [(np.atleast_2d(m.coef_), np.atleast_1d(m.intercept_)) for m in models]
-        q = ridge_penalty(X, w, self.penalty_factor, self.standardize)
+        q = ridge_penalty(X, w, self)
         spectrum = Spectrum.make(CentredDesign.make(X, w, self.fit_intercept, q), Y, self.fit_intercept)
         return [spectrum.solve(float(a)) for a in grid]
 
