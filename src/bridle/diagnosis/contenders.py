@@ -187,8 +187,9 @@ def sampled(train: IntArray, most: int | None, seed: int) -> IntArray:
 def tuning_ratio(family: str, shape: tuple[int, int], l1_ratio: tuple[float, ...]) -> float:
     """End of the tuning grid over its start.
 
-    A grid for ridge starts a thousand times above the lasso's, so it must also go on a thousand times further: at the
-    usual 1e-4 the best ridge model of a strong signal lies beyond the end.
+    A grid for ridge starts a thousand times above the lasso's, so it must also go on a thousand times further (as the
+    path's own does): else the best ridge model of a strong signal lies beyond its end. For other losses than the
+    gaussian it ends earlier than the path's own, since the last tenth of a path costs most and wins nothing.
     """
     n, p = shape
     end = 1e-2 if n <= p else 1e-4 if family == "gaussian" else 1e-3
@@ -247,10 +248,18 @@ def _least_norm(at_train: Float, at_test: Float, t: Target, train: IntArray, tes
     scale[scale <= 1e-12 * np.maximum(np.abs(mean), 1e-300)] = np.inf  # constant columns carry nothing
     r = t.y[train] - offset[train]
     centre = float(w @ r)
-    root = np.sqrt(w)
-    b = np.linalg.lstsq(root[:, None] * (Z / scale), root * (r - centre), rcond=1e-10)[0] / scale
+    b = _solve(np.sqrt(w)[:, None] * (Z / scale), np.sqrt(w) * (r - centre)) / scale
     shift = centre - mean @ b
     return at_train @ b + shift + offset[train], at_test @ b + shift + offset[test]
+
+
+def _solve(Z: Float, r: Float) -> Float:
+    """Least squares of least norm: by the normal equations where they are safe, else through singular values."""
+    if Z.shape[0] > Z.shape[1]:
+        values, vectors = np.linalg.eigh(Z.T @ Z)
+        if values[0] > 1e-6 * values[-1]:  # then the squared condition number costs no more than six digits
+            return np.asarray(vectors @ ((vectors.T @ (Z.T @ r)) / values))
+    return np.asarray(np.linalg.lstsq(Z, r, rcond=1e-10)[0])
 
 
 @dataclass(frozen=True, eq=False)
