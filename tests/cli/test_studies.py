@@ -147,3 +147,12 @@ def test_unknown_bounds_are_left_out():
     nan = float("nan")
     assert interval(Interval(0.5, nan, nan)) == "0.500"
     assert interval(Interval(nan, nan, nan)) == "-"
+
+
+def test_a_strangers_names_cannot_steer_the_terminal(cli, saved):
+    folder = saved("study", coefficients={"\x1b]0;owned\x07\x1b[2Jage": 1.0}, label="balanced", target="y\x9b31m")
+    for args in (["compare", folder, folder], ["info", folder]):
+        done = cli(*args)
+        assert done.exit_code == 0
+        assert not set(done.stdout) & {"\x1b", "\x07", "\x9b"}
+    assert "age" in cli("compare", folder, folder).stdout

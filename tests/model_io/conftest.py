@@ -50,8 +50,8 @@ def make_model(table):
         coef[list(encoder.source_columns).index("noise")] = 0.0
         mean = np.array(encoder.mean)
         return Model(
-            encoder=encoder, family=family, target=target, classes=data.classes, intercept=0.3 - float(coef @ mean), coef=coef,
-            reference=mean, offset="exposure" if offset else "",
+            encoder=encoder, family=family, target=target, classes=data.classes,
+            intercept=0.3 - float(coef @ mean), coef=coef, reference=mean, offset="exposure" if offset else "",
             reference_offset=float(table["exposure"].mean()) if offset else 0.0,
             meta=Meta(name="lasso", label="Lasso (L1)", value=0.02, l1_ratio=1.0, rule="min", sha256="ab", n_rows=200,
                       created="2026-01-01T00:00:00+00:00", versions={"bridle": "0.1.0"}),

@@ -248,6 +248,21 @@ def test_new_levels_and_gaps_are_said(table, make_model):
     assert make_model().explain(table[1]).notes == ()
 
 
+def test_models_and_explanations_print_themselves_short(table, make_model):
+    model = make_model()
+    assert (
+        repr(model)
+        == f"<lasso model of 'sick' (binomial), {np.count_nonzero(model.coef)} of {model.coef.size} features>"
+    )
+    found = model.explain(table[5])
+    text = str(found).splitlines()
+    assert (
+        text[0]
+        == f"the probability of Yes is {number(found.prediction)}; for the average row it is {number(found.baseline)}"
+    )
+    assert text[1] == f"- {found.reasons[0]}"
+
+
 def test_rows_come_in_many_forms(table, make_model):
     model = make_model()
     expected = model.explain(table[5])

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
 
+# Names and cells come from strangers' files: what would steer the terminal is shown as a question mark.
+_HARMLESS = {c: "?" for c in (*range(0x20), *range(0x7F, 0xA0)) if chr(c) not in "\n\t"}
+
 VERDICT_STYLE = {
     "balanced": "green",
     "overfitting": "red",
@@ -33,10 +36,15 @@ def err() -> Console:
 
 def _console(*, stderr: bool) -> Console:
     from rich.console import Console
+    from rich.segment import Segment
 
     class Plain(Console):
         def on_broken_pipe(self) -> None:
             raise  # noqa: PLE0704 (called while a BrokenPipeError is handled; rich would exit with 1)
+
+        def render(self, *args: Any, **options: Any) -> Iterator[Segment]:
+            for part in super().render(*args, **options):
+                yield part if part.control else Segment(part.text.translate(_HARMLESS), part.style)
 
     return Plain(stderr=stderr, highlight=False, markup=False, emoji=False)
 

@@ -82,13 +82,10 @@ def _show(found: Explanation, file: str, row: int, top: int) -> None:
     from rich.text import Text
 
     from bridle.cli.console import out
-    from bridle.model_io.explain import number
 
     console = out()
-    what = f"the probability of {found.positive}" if found.positive else f"the expected {found.target}"
-    here, there = number(found.prediction), number(found.baseline)
     console.print()
-    console.print(Text(f"Row {row} of {file}: {what} is {here}; for {found.against} it is {there}.", "bold"))
+    console.print(Text(f"Row {row} of {file}: {found.headline}.", "bold"))
     console.print()
     console.print(_table(found, top))
     rest = found.columns[top:]

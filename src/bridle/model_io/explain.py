@@ -63,6 +63,15 @@ class Explanation:
         """Reason codes: a sentence for each column that changes the prediction, largest first."""
         return tuple(c.sentence for c in self.columns if c.sentence)
 
+    @property
+    def headline(self) -> str:
+        """Both predictions in a sentence."""
+        what = f"the probability of {self.positive}" if self.positive else f"the expected {self.target}"
+        return f"{what} is {number(self.prediction)}; for {self.against} it is {number(self.baseline)}"
+
+    def __str__(self) -> str:
+        return "\n".join([self.headline, *(f"- {reason}" for reason in self.reasons), *self.notes])
+
 
 def explain(model: Model, row: Any, reference: Any = "mean") -> Explanation:
     """Split the prediction of ``row``; see :meth:`bridle.Model.explain`."""

@@ -44,7 +44,7 @@ class Meta:
     versions: dict[str, str] = field(default_factory=dict)  # package -> version
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Model:
     r"""A generalised linear model on the columns of a table.
 
@@ -102,6 +102,12 @@ class Model:
         labels = 2 if self.loss.name == "binomial" else 0
         if len(self.classes) not in {0, labels}:
             raise InputError(f"a {self.family} model has {labels} classes, got {self.classes!r}")
+
+    def __repr__(self) -> str:
+        name = self.meta.name or self.kind
+        count = f"{np.count_nonzero(self.coef)} of {self.coef.size} features"
+        objective = f"\n{self.meta.objective}" if self.meta.objective else ""
+        return f"<{name} model of {self.target!r} ({self.family}), {count}>{objective}"
 
     @property
     def feature_names(self) -> tuple[str, ...]:
