@@ -158,3 +158,12 @@ def test_the_demo_data():
 def test_roles_that_cannot_be_used(option, value, message):
     with pytest.raises(InputError, match=message):
         make_dataset(FRAME, "y", **{option: value})
+
+
+def test_a_pandas_index_is_no_feature_and_that_is_said():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"x": RNG.standard_normal(30), "y": RNG.standard_normal(30)})
+    assert not any("index" in note for note in make_dataset(frame, "y").notes)
+    assert not any("index" in note for note in make_dataset(frame.iloc[::-1], "y").notes)
+    named = frame.set_index(pandas.Index([f"p{i}" for i in range(30)], name="patient"))
+    assert any("reset_index" in note for note in make_dataset(named, "y").notes)

@@ -36,7 +36,7 @@ COLUMNS = {
     "grade in words": (RNG.choice(["low", "mid", "high"], N), "categorical"),
     "post code": (RNG.choice(["01234", "98765", "04567"], N), "categorical"),
     "sign": (RNG.choice(["+", "-"], N), "categorical"),
-    "own categories": (pl.Series([f"c{i}" for i in range(N)], dtype=pl.Categorical), "categorical"),
+    "own categories": (pl.Series([f"c{i % 4}" for i in range(N)], dtype=pl.Categorical), "categorical"),
     "same": (np.ones(N), "constant"),
     "same or missing": (["x"] * (N - 3) + [None] * 3, "constant"),
     "nothing": ([None] * N, "empty"),
@@ -112,3 +112,16 @@ def test_dates_in_text_are_put_in_order(first, second):
 def test_what_is_no_date():
     for cells in (["2024-13-45", "x"], ["1.5", "2.5"], ["12/2024"], [None, None]):
         assert parse_dates(pl.Series(cells, dtype=pl.String)) is None
+
+
+def test_rare_levels_are_said_and_all_rare_ones_left_out():
+    many = pl.DataFrame(
+        {
+            "job": [f"j{i}" for i in range(20)] * 4 + ["nurse"] * 60 + ["clerk"] * 60,
+            "town": [f"t{i % 60}" for i in range(200)],
+        }
+    )
+    job, town = describe_columns(many)
+    assert (job.kind, job.note) == ("categorical", "20 rare levels share one feature")
+    assert (town.kind, town.used) == ("text", False)
+    assert "60 levels, none of them in 5 rows or more" in town.note

@@ -6,6 +6,7 @@ are left out, each with its reason. The rules never look at the target.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
@@ -186,7 +187,7 @@ def _describe_labels(series: pl.Series, n_distinct: int) -> tuple[str, str]:
     if parse_dates(labels) is not None:
         return "date", _DATE_NOTE
     if series.dtype != pl.String:  # the caller's own categories
-        return "categorical", ""
+        return _levels(labels, series.len())
     if n_distinct > 10 and (note := _mixed(labels)):
         return "text", note
     named = bool(ID_NAME.search(series.name) or ID_PART.search(series.name))
@@ -198,7 +199,20 @@ def _describe_labels(series: pl.Series, n_distinct: int) -> tuple[str, str]:
         return "identifier", "left out: a different label in (nearly) every row"
     if n_distinct > max(20, n_known / 2) and (words >= 4 or n_distinct > 0.8 * n_known):
         return "text", f"left out: free text ({n_distinct} different values in {n_known} rows)"
-    return "categorical", ""
+    return _levels(labels, series.len())
+
+
+def rare_below(n: int) -> float:
+    """Fewest of n rows that a level needs for a feature of its own: 5 (5 % in small tables), and at least 0.5 %."""
+    return max(min(5.0, 0.05 * n), 0.005 * n)
+
+
+def _levels(labels: pl.Series, n: int) -> tuple[str, str]:
+    rows = labels.value_counts(name="n")["n"]
+    rare = int((rows < rare_below(n)).sum())
+    if rare == rows.len() > 2:
+        return "text", f"left out: {rare} levels, none of them in {math.ceil(rare_below(n))} rows or more"
+    return "categorical", f"{rare} rare levels share one feature" if rare > 1 else ""
 
 
 def _mixed(labels: pl.Series) -> str:

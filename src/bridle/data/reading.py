@@ -111,7 +111,7 @@ def read_table(
         frame = frame.select(_present(columns, frame.columns, "the table"))
     digest = content_hash(frame, None)
     frame, forms = settle_types(frame, decimal)
-    return Table(frame, None, tuple(frame.columns), type(source).__name__, digest, forms)
+    return Table(frame, None, tuple(frame.columns), type(source).__name__, digest, forms, _index_notes(source))
 
 
 def iter_batches(
@@ -292,6 +292,16 @@ def _collect(reader: TextReader, wanted: list[str], as_text: frozenset[str]) -> 
 
 def _is_plain(text: pl.Series) -> bool:
     return guess_format(without_missing(text)) == PLAIN
+
+
+def _index_notes(source: Any) -> tuple[str, ...]:
+    """Say so if a pandas frame has an index that says more than the row's number."""
+    index = getattr(source, "index", None)
+    if index is None or not hasattr(index, "names") or (index.name is None and type(index).__name__ == "RangeIndex"):
+        return ()
+    if index.name is None and index.dtype.kind == "i":  # rows of another frame, as a split leaves them
+        return ()
+    return ("The frame's index is no feature; reset_index() makes it a column.",)
 
 
 def _header_notes(names: Sequence[str]) -> tuple[str, ...]:

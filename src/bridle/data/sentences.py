@@ -37,7 +37,7 @@ def data_notes(
         "constant": "constant",
         "identifier": "identifiers, one value per row (name them in keep to use them)",
         "date": "dates or times (name one as the time column to respect the order of the rows)",
-        "text": "free text",
+        "text": "free text, or labels that are all rare",
         "empty": "empty, every cell is missing",
     }
     for kind, word in words.items():

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bridle.data.kinds import TRUTH, Column
+from bridle.data.kinds import TRUTH, Column, rare_below
 from bridle.data.values import PLAIN, NumberFormat, as_numbers, as_text
 from bridle.design.matrix import center
 from bridle.errors import InputError
@@ -79,11 +79,6 @@ class Encoded:
     unseen: dict[str, int]  # level -> rows
 
 
-def threshold(n: int) -> float:
-    """Fewest rows a level needs for a feature of its own: 5 (5 % in small tables), and at least 0.5 %."""
-    return max(min(5.0, 0.05 * n), 0.005 * n)
-
-
 def is_flagged(n_missing: int, n: int) -> bool:
     """Whether so many missing cells get a feature of their own: 5 rows, or 5 % of a small table."""
     return n_missing >= max(1.0, min(5.0, 0.05 * n))
@@ -114,7 +109,7 @@ def learn(column: Column, series: pl.Series, weights: Float | None, policy: str)
         known = labels.is_not_null().to_numpy()
         fill = center(one[known], None if weights is None else weights[known], how, 0.5)
         return ColumnCode(column.name, "pair", levels=tuple(levels), missing=flagged, fill=fill)
-    own = [v for v in levels if rows[v] >= threshold(n)]
+    own = [v for v in levels if rows[v] >= rare_below(n)]
     rare = len(levels) - len(own)
     if rare == 1:  # pooling one level would only rename it
         own, rare = levels, 0
