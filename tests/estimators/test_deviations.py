@@ -149,7 +149,14 @@ def test_d15_log_probabilities_stay_finite():
     assert mine.predict_log_proba(far)[0, 1] == pytest.approx(mine.decision_function(far)[0])
 
 
-def test_d16_errors_are_input_errors(diabetes):
+def test_d16_the_grid_of_a_constant_target(diabetes):
+    X, y = diabetes[0], np.full(len(diabetes[1]), 3.0)
+    assert np.all(peer.LassoCV().fit(X, y).alphas_ == 1e-15)
+    model = ours.LassoCV().fit(X, y)
+    assert list(model.alphas_) == [0.0] and not model.coef_.any()
+
+
+def test_d17_errors_are_input_errors(diabetes):
     with pytest.raises(InputError, match=r"Lasso: alpha must be a number >= 0; got -1\. Change it"):
         ours.Lasso(alpha=-1).fit(*diabetes)
 

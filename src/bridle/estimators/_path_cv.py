@@ -33,7 +33,8 @@ from bridle.estimators._base import (
     splitter_router,
     warn_unless_converged,
 )
-from bridle.path import Path, lambda_grid
+from bridle.grid import lambda_grid
+from bridle.path import Path
 from bridle.selection import Curve, Folds, cross_validate, select
 from bridle.selection.rules import CROSS_VALIDATED
 
@@ -53,7 +54,7 @@ class PathCV(RegressorMixin, LinearPrediction):  # type: ignore[misc]
 
     _family: ClassVar[str] = "gaussian"
     alphas: Any
-    eps: float
+    eps: float | None
     cv: Any
     n_jobs: int | None
     rule: str
@@ -69,7 +70,7 @@ class PathCV(RegressorMixin, LinearPrediction):  # type: ignore[misc]
             check_number(self, "alphas", 1, integer=True)
         check_number(self, "max_iter", 1, integer=True)
         check_number(self, "n_jobs", integer=True, none=True)
-        check_number(self, "eps", 0.0, above=True)
+        check_number(self, "eps", 0.0, above=True, none=self._family != "gaussian")
         check_solver_controls(self)
 
     def _prepare(self, X: Any, y: ArrayLike) -> tuple[Any, Float]:
@@ -112,7 +113,7 @@ class PathCV(RegressorMixin, LinearPrediction):  # type: ignore[misc]
         elif getattr(self, "positive", False):
             runs = [(r, {"lambdas": self._positive_grid(X, y, r, options["sample_weight"])}) for r in ratios]
         else:
-            runs = [(ratios, {"n_lambdas": int(self.alphas), "lambda_min_ratio": float(self.eps)})]
+            runs = [(ratios, {"n_lambdas": int(self.alphas), "lambda_min_ratio": self.eps})]
         curves: list[Curve] = []
         paths: list[Path] = []
         with quiet_about_gaps():
@@ -134,7 +135,7 @@ class PathCV(RegressorMixin, LinearPrediction):  # type: ignore[misc]
         slope = X.T @ residual - (X.T @ w * residual.sum() if self.fit_intercept else 0.0)
         start = max(float(np.max(slope)), 0.0) / ratio
         tiny = float(np.finfo(float).resolution)
-        return np.asarray(lambda_grid(max(start, tiny), 1, 1, int(self.alphas), float(self.eps)))
+        return np.asarray(lambda_grid(max(start, tiny), 1, 1, int(self.alphas), self.eps))
 
     def _store_grid(self, curves: list[Curve], paths: list[Path]) -> None:
         self.alpha_ = float(self.path_.lambdas[self.selection_.index])

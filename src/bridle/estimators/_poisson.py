@@ -229,11 +229,10 @@ class PoissonRegressorCV(_PoissonPrediction, PathCV):
     ----------
     l1_ratio : float or list of float, default=0.0
         Share of the L1 penalty; of several, the best is chosen.
-    eps : float, default=1e-4
-        Smallest over largest alpha of an automatic grid.
+    eps : float or None, default=None
+        Smallest over largest alpha of an automatic grid; None is that of ``bridle.fit_path``.
     alphas : int or (L,), default=100
-        Number of values of an automatic grid, or the grid itself. The grid starts where an L1 penalty (of share
-        max(l1_ratio, 1e-3)) leaves no feature in.
+        Number of values of an automatic grid, or the grid itself.
     fit_intercept : bool, default=True
         Whether to fit an intercept; it is never penalised.
     max_iter : int, default=100
@@ -289,7 +288,7 @@ class PoissonRegressorCV(_PoissonPrediction, PathCV):
         self,
         *,
         l1_ratio: ArrayLike = 0.0,
-        eps: float = 1e-4,
+        eps: float | None = None,
         alphas: ArrayLike = 100,
         fit_intercept: bool = True,
         max_iter: int = 100,

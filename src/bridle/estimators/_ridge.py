@@ -28,8 +28,8 @@ from bridle.estimators._base import (
     warn_unless_converged,
 )
 from bridle.estimators._ridge_algebra import CentredDesign, solve_ridge
-from bridle.path import as_design
 from bridle.penalties import Penalty
+from bridle.problem import as_design
 
 Float = NDArray[np.float64]
 
