@@ -160,3 +160,16 @@ def test_signals_end_with_130(environment, number):
     assert running.returncode == 130
     assert "interrupted" in stderr
     assert "Traceback" not in stderr
+
+
+def test_an_interrupt_that_an_extension_turned_into_an_error_is_still_one(cli, monkeypatch):
+    def importing(_):
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        except KeyboardInterrupt:
+            raise ImportError("Encountered an error while initializing the extension.") from None
+
+    monkeypatch.setattr("bridle.cli.studies.read_result", importing)
+    done = cli("info", "x.json")
+    assert done.exit_code == 130
+    assert "interrupted" in done.stderr

@@ -30,24 +30,27 @@ class Guarded(TyperGroup):
         """Run the command; usage errors go on to typer, everything else ends here."""
         from bridle.cli.console import neat_warnings
 
-        debug = bool(ctx.params.get("debug"))
+        received: list[int] = []
         try:
-            with _terminable(), neat_warnings():
+            with _signals(received), neat_warnings():
                 result = super().invoke(ctx)
                 sys.stdout.flush()
             return result
         except KeyboardInterrupt:
-            _told("interrupted; files that were there before are as they were")
-            raise typer.Exit(INTERRUPTED) from None
+            code = _interrupted()
         except BrokenPipeError:
             _drop_output()  # the reader has gone (head, less): stop without a word, as other tools do
-            raise typer.Exit(BROKEN_PIPE) from None
+            code = BROKEN_PIPE
         except (typer.Exit, typer.Abort, SystemExit):
             raise
         except Exception as error:
-            if _is_usage(error):
+            if received:  # an extension that was just being imported turns an interrupt into an error of its own
+                code = _interrupted()
+            elif _is_usage(error):
                 raise
-            raise typer.Exit(_explain(error, debug)) from None
+            else:
+                code = _explain(error, bool(ctx.params.get("debug")))
+        raise typer.Exit(code)
 
 
 def _is_usage(error: Exception) -> bool:
@@ -55,10 +58,11 @@ def _is_usage(error: Exception) -> bool:
     return hasattr(error, "format_message") and hasattr(error, "exit_code")
 
 
-def _told(message: str) -> None:
+def _interrupted() -> int:
     from bridle.cli.console import say
 
-    say(message, label="bridle", style="bold")
+    say("interrupted; files that were there before are as they were", label="bridle", style="bold")
+    return INTERRUPTED
 
 
 def _explain(error: Exception, debug: bool) -> int:
@@ -115,17 +119,19 @@ def _drop_output() -> None:
 
 
 @contextmanager
-def _terminable() -> Iterator[None]:
-    """Let SIGTERM end a command as Ctrl-C does, so that half-written files are cleared away."""
+def _signals(received: list[int]) -> Iterator[None]:
+    """Let SIGTERM end a command as Ctrl-C does, so that half-written files are cleared away; note which one came."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
-    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+    def interrupt(number: int, _frame: FrameType | None) -> None:
+        received.append(number)
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
