@@ -282,3 +282,8 @@ def test_what_did_not_converge_is_said(wide):
     with pytest.warns(ConvergenceWarning, match="relative duality gap"):
         model = ours.Lasso(1e-7, max_iter=1, tol=1e-10).fit(X @ X.T @ X, y)
     assert model.relative_gap_ > 1e-8
+    separable = np.arange(10.0)[:, None]
+    with pytest.warns(ConvergenceWarning, match="separate"):
+        model = ours.LogisticRegression(C=np.inf).fit(separable, separable[:, 0] > 4)
+    assert np.array_equal(model.predict(separable), separable[:, 0] > 4)
+    ours.LogisticRegression(C=1e9).fit(separable, separable[:, 0] > 4)  # any penalty at all has an optimum

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,6 +12,9 @@ from bridle.diagnosis.verdict import Interval, LearningCurve, Verdict
 from bridle.displays._axes import HELD_OUT, LOSS, TRAINING, Display
 from bridle.errors import InputError
 from bridle.selection import make_folds
+
+if TYPE_CHECKING:
+    from bridle.diagnosis.contenders import EstimatorContender
 
 Float = NDArray[np.float64]
 
@@ -124,27 +127,16 @@ class LearningCurveDisplay(Display):
         -------
         LearningCurveDisplay
         """
-        from sklearn.base import is_classifier
+        from bridle.diagnosis import learning_curve
 
-        from bridle.diagnosis import EstimatorContender, Target, learning_curve
-
-        chosen = family or ("binomial" if is_classifier(estimator) else "gaussian")
-        values = np.asarray(y)
-        labels, positive = None, 1.0
-        if is_classifier(estimator):
-            classes = np.unique(values)
-            if len(classes) != 2:
-                raise InputError(f"y has {len(classes)} classes; expected two. Draw one class against the rest instead")
-            labels, positive, values = values, classes[1], values == classes[1]
         weight = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
-        target = Target(np.asarray(values, dtype=np.float64), chosen, weight)
-        folds = make_folds(target.y, family=chosen, n_splits=n_splits, n_repeats=n_repeats, seed=seed)
-        name = type(estimator).__name__
-        contender = EstimatorContender("model", name, estimator, X, target, labels=labels, positive=positive, seed=seed)
+        contender = _contender(estimator, X, y, family, weight, seed)
+        target = contender.target
+        folds = make_folds(target.y, family=target.family, n_splits=n_splits, n_repeats=n_repeats, seed=seed)
         curve = learning_curve(
-            contender, target.y, family=chosen, folds=folds, shares=shares, sample_weight=weight, seed=seed
+            contender, target.y, family=target.family, folds=folds, shares=shares, sample_weight=weight, seed=seed
         )
-        return cls(curve, chosen).plot(ax=ax, **options)
+        return cls(curve, target.family).plot(ax=ax, **options)
 
     def plot(self, ax: Any = None, **line_kw: Any) -> Self:
         """Draw.
@@ -178,6 +170,26 @@ class LearningCurveDisplay(Display):
         level = self.curve.test[0].level if self.curve.test else 0.95
         ax.legend(frameon=False, fontsize="small", title=f"mean and {level:.0%} interval", title_fontsize="small")
         return self
+
+
+def _contender(
+    estimator: Any, X: Any, y: ArrayLike, family: str | None, weight: Float | None, seed: int
+) -> EstimatorContender:
+    """Return the estimator as diagnosis trains it, a classifier's labels as 0 and 1."""
+    from sklearn.base import is_classifier
+
+    from bridle.diagnosis.contenders import EstimatorContender, Target
+
+    values = np.asarray(y)
+    name, chosen = type(estimator).__name__, family or ("binomial" if is_classifier(estimator) else "gaussian")
+    if not is_classifier(estimator):
+        target = Target(np.asarray(values, dtype=np.float64), chosen, weight)
+        return EstimatorContender("model", name, estimator, X, target, seed=seed)
+    classes = np.unique(values)
+    if len(classes) != 2:
+        raise InputError(f"y has {len(classes)} classes; expected two. Draw one class against the rest instead")
+    target = Target((values == classes[1]).astype(np.float64), chosen, weight)
+    return EstimatorContender("model", name, estimator, X, target, labels=values, positive=classes[1], seed=seed)
 
 
 def _columns(intervals: Sequence[Interval]) -> tuple[Float, Float, Float]:

@@ -210,16 +210,24 @@ def quiet_about_gaps() -> Iterator[None]:
         yield
 
 
-def warn_unless_converged(estimator: Any, relative_gap: ArrayLike, advice: str = "") -> None:
-    """Give scikit-learn's ConvergenceWarning where the certificate misses the estimator's ``tol``."""
-    gap = np.atleast_1d(np.asarray(relative_gap, dtype=np.float64))
+def warn_unless_converged(estimator: Any, *paths: Path) -> None:
+    """Give scikit-learn's ConvergenceWarning where a certificate misses ``tol``, or no finite optimum exists."""
+    name = type(estimator).__name__
+    if any("separated" in path.status for path in paths):
+        warnings.warn(
+            f"{name} did not converge: the features separate the target, and without a penalty no finite coefficients "
+            "are best; those kept fit every row already. Give a penalty.",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
+        return
+    gap = np.concatenate([path.relative_gap for path in paths])
     missed = ~(gap <= max(float(estimator.tol), FINE))  # below this a missed tol is rounding, not a wrong answer
     if missed.any():
-        worst = float(np.nanmax(gap)) if np.isfinite(gap).any() else np.nan
+        worst = float(np.max(gap[missed], initial=0.0, where=np.isfinite(gap[missed])))
         warnings.warn(
-            f"{type(estimator).__name__} did not converge for {int(missed.sum())} of {gap.size} penalties: the "
-            f"relative duality gap is {worst:.3g}, above tol={estimator.tol:g}. "
-            f"{advice or 'Increase max_iter, or scale X.'}",
+            f"{name} did not converge for {int(missed.sum())} of {gap.size} penalties: the relative duality gap is "
+            f"{worst:.3g}, above tol={estimator.tol:g}. Increase max_iter, or scale X.",
             ConvergenceWarning,
             stacklevel=3,
         )

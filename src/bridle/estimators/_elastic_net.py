@@ -79,7 +79,7 @@ class _ElasticNetBase(MultiOutputMixin, RegressorMixin, LinearPrediction):  # ty
         self.relative_gap_ = drop_axis([path.relative_gap[0] for path in paths])
         self.path_ = paths[0] if len(paths) == 1 else tuple(paths)
         self.objective_ = objective_at(paths[0], float(self.alpha))
-        warn_unless_converged(self, self.relative_gap_)
+        warn_unless_converged(self, *paths)
 
     @property
     def sparse_coef_(self) -> Any:

@@ -347,7 +347,7 @@ class LogisticRegression(LogisticPrediction):
         self.intercept_ = path.intercept.astype(X.dtype, copy=False)
         self.n_iter_ = np.maximum(path.n_iter, 1).astype(np.int32)
         self.dual_gap_, self.relative_gap_ = path.gap[0], path.relative_gap[0]
-        warn_unless_converged(self, self.relative_gap_, separation_advice(path.status))
+        warn_unless_converged(self, path)
         return self
 
     def _penalty(self) -> tuple[float, float]:
@@ -379,10 +379,3 @@ def weight_of_sum(sample_weight: ArrayLike | None, n: int) -> Float | None:
     if isinstance(sample_weight, int | float):
         sample_weight = np.full(n, float(sample_weight))
     return check_weight(sample_weight, n)
-
-
-def separation_advice(status: tuple[str, ...]) -> str:
-    """Return what to do where the classes are separated and there is no finite optimum."""
-    if "separated" not in status:
-        return ""
-    return "The features separate the classes, and without a penalty no finite coefficients are best: lower C."

@@ -27,7 +27,7 @@ from bridle.estimators._base import (
     split_rows,
     warn_unless_converged,
 )
-from bridle.estimators._logistic import LogisticPrediction, separation_advice, weight_of_sum
+from bridle.estimators._logistic import LogisticPrediction, weight_of_sum
 from bridle.estimators._logistic_folds import FoldFits, Rows, Scoring, fit_Cs, fit_fold
 from bridle.selection import select
 
@@ -275,9 +275,7 @@ class LogisticRegressionCV(LogisticPrediction):
             self.path_, place = full[r]
             at = int(np.argmax(place == self.selection_.index))
         self.curve_ = folds.curve(r, self.path_, data)
-        paths = [*folds.paths, self.path_]
-        advice = separation_advice(tuple(s for path in paths for s in path.status))
-        warn_unless_converged(self, np.concatenate([path.relative_gap for path in paths]), advice)
+        warn_unless_converged(self, *folds.paths, self.path_)
         self._fit_all_rows(float(self.Cs_[at]), ratios[r], data)
         if not self.refit:
             self._average_folds(folds, ratios)

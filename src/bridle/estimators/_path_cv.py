@@ -151,7 +151,7 @@ class PathCV(RegressorMixin, LinearPrediction):  # type: ignore[misc]
         self.n_iter_ = max(int(path.n_iter[0]), 1)
         self.dual_gap_, self.relative_gap_ = path.gap[0], path.relative_gap[0]
         self.objective_ = objective_at(path, self.alpha_)
-        warn_unless_converged(self, np.append(self.path_.relative_gap, self.relative_gap_))
+        warn_unless_converged(self, self.path_, path)
 
     def _loss_path(self, losses: Float) -> None:
         self.mse_path_ = losses

@@ -213,7 +213,7 @@ class PoissonRegressor(_PoissonPrediction):
         self.intercept_ = path.intercept[0].astype(X.dtype, copy=False) if self.fit_intercept else 0.0
         self.n_iter_ = max(int(path.n_iter[0]), 1)
         self.dual_gap_, self.relative_gap_ = path.gap[0], path.relative_gap[0]
-        warn_unless_converged(self, self.relative_gap_)
+        warn_unless_converged(self, path)
         return self
 
 

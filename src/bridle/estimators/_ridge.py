@@ -244,7 +244,7 @@ class Ridge(MultiOutputMixin, RegressorMixin, LinearPrediction):  # type: ignore
         self.solver_, self.n_iter_ = "path", np.array([max(int(path.n_iter[0]), 1) for path in paths])
         self.dual_gap_ = drop_axis([path.gap[0] for path in paths])
         self.relative_gap_ = drop_axis([path.relative_gap[0] for path in paths])
-        warn_unless_converged(self, self.relative_gap_)
+        warn_unless_converged(self, *paths)
         return np.vstack([path.coef for path in paths]), np.array([path.intercept[0] for path in paths])
 
 
