@@ -188,4 +188,22 @@ def dropout() -> StudyResult:
     return dataclasses.replace(study, models=(*study.models, net), best="dropout")
 
 
-ALL = {f.__name__: f for f in (breast_cancer, diabetes, counts, wide, noise, one_feature, hostile, broken, dropout)}
+@cache
+def separated() -> StudyResult:
+    """The unregularised fit was certain and wrong: its held-out error is infinite, and so are ratios to it."""
+    study = one_feature()
+    models = []
+    for m in study.models:
+        changed = dataclasses.replace(m, holdout_loss=Interval(np.inf, NAN, np.inf)) if m.name == "unregularised" else m
+        if m.verdict is not None:
+            far = dataclasses.replace(m.verdict.comparisons[0], rho=Interval(np.inf, 0.3, np.inf))
+            verdict = dataclasses.replace(m.verdict, comparisons=(far, *m.verdict.comparisons[1:]))
+            changed = dataclasses.replace(changed, verdict=verdict)
+        models.append(changed)
+    return dataclasses.replace(study, models=tuple(models))
+
+
+ALL = {
+    f.__name__: f
+    for f in (breast_cancer, diabetes, counts, wide, noise, one_feature, hostile, broken, dropout, separated)
+}

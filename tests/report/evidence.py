@@ -21,6 +21,8 @@ def verdict_of(
         if other.name == m.name or other.failed:
             continue
         rho = m.cv_loss.value / other.cv_loss.value - 1
+        if label == "balanced":
+            rho = min(rho, -0.02)  # as the rule demands: every upper end below the margin
         side = "null" if other.name == "null" else "simpler" if other.train_loss > m.train_loss else "richer"
         comparisons.append(
             Comparison(
@@ -45,7 +47,7 @@ def verdict_of(
                 name,
                 text,
                 "richer",
-                Interval(rho, rho - 0.06, rho + 0.08),
+                Interval(rho, rho - 0.06, rho + 0.06),
                 0.4,
                 m.cv_loss.value / (1 + rho),
                 0.5 * m.train_loss,

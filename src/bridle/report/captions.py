@@ -221,12 +221,12 @@ def sample_caption(size: SampleSize) -> str:
     """Say whether the rows reach what the criteria ask for."""
     if size.riley_required > 0 and size.n < size.riley_required:
         return (
-            f"The table has {plural(size.n, 'row')}; the strictest criterion asks for {count(size.riley_required)}. "
+            f"There are {plural(size.n, 'row')} to fit; the strictest criterion asks for {count(size.riley_required)}. "
             f"Regularisation makes up for part of the shortfall, not for all of it."
         )
     if size.riley_required > 0:
-        return f"The table has {plural(size.n, 'row')}, and every criterion asks for fewer."
-    return f"The table has {plural(size.n, 'row')}."
+        return f"There are {plural(size.n, 'row')} to fit, and no criterion asks for more."
+    return f"There are {plural(size.n, 'row')} to fit."
 
 
 def swap_caption(swaps: Sequence[Swap]) -> str:
@@ -243,7 +243,10 @@ def swap_caption(swaps: Sequence[Swap]) -> str:
 def gain_caption(result: StudyResult) -> str:
     """Say what the marks of the first comparison are."""
     held = any(math.isfinite(m.holdout_loss.value) for m in result.models)
-    free = any(m.name == "unregularised" and not m.failed for m in result.models)
+    free = any(
+        m.name == "unregularised" and math.isfinite(m.holdout_loss.value if held else m.cv_loss.value)
+        for m in result.models
+    )
     line = " The upright line is the unregularised model." if free else ""
     if held:
         return (

@@ -94,6 +94,7 @@ def _environment() -> jinja2.Environment:
         symbol=parameter_symbol,
         phrase=parameter_phrase,
         raw=_raw,
+        opened=_opened,
     )
     env.globals.update(
         captions=captions,
@@ -113,6 +114,11 @@ def _environment() -> jinja2.Environment:
         isfinite=math.isfinite,
     )
     return env
+
+
+def _opened(text: str) -> str:
+    """Begin a text with a capital letter, and leave the rest as it is."""
+    return text[:1].upper() + text[1:]
 
 
 def _raw(value: float) -> str:

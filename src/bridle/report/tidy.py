@@ -1,8 +1,9 @@
-"""Names as they may be shown: text from a stranger's table can't turn the page's own text around or break it."""
+"""A result as it may be shown: no text that turns the page's own around, no infinity that study.json would lose."""
 
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -14,7 +15,7 @@ _UNSHOWABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\
 
 
 def tidied(value: T) -> T:
-    """Return a result with every character that can't be shown replaced, in all its texts."""
+    """Return a result with every character that can't be shown replaced, and infinities missing as in study.json."""
     result: T = _walk(value)
     return result
 
@@ -27,6 +28,8 @@ def _walk(value: Any) -> Any:
         return dataclasses.replace(value, **changed)
     if isinstance(value, Mapping):
         return {_walk(k): _walk(v) for k, v in value.items()}
-    if isinstance(value, tuple) and value and not isinstance(value[0], int | float):
+    if isinstance(value, tuple):
+        if all(isinstance(v, int | float) for v in value):
+            return tuple(math.nan if math.isinf(v) else v for v in value) if any(map(math.isinf, value)) else value
         return tuple(_walk(v) for v in value)
-    return value
+    return math.nan if isinstance(value, float) and math.isinf(value) else value

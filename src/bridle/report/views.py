@@ -193,8 +193,9 @@ def needs(size: SampleSize) -> list[Need]:
     # A criterion may ask for a hundred times the rows there are: the bar then ends at the edge, the number tells.
     most = min(max([*asked, float(size.n)]), 5.0 * max(size.n, 1))
     made = []
-    for name, rows in size.criteria.items():
-        met = math.isfinite(rows) and rows <= size.n
+    for name, asks in size.criteria.items():
+        rows = float(math.ceil(asks - 1e-9)) if math.isfinite(asks) else math.nan
+        met = rows <= size.n
         bar = amount_bar(rows, most, line=float(size.n), css="bar" if met else "bar short")
         made.append(Need(name, rows, met, bar))
     return made

@@ -90,9 +90,9 @@ def _zones(plot: Plot, margin: float) -> list[Markup]:
         el("rect", x=f"{100 * a:.2f}%", width=f"{100 * (b - a):.2f}%", y=38, height=20, class_=css)
         for a, b, css, _ in spans
     ]
-    parts.append(text("0", 30, spans[0][3], class_="zone-label"))
-    parts.append(text("50%", 14, f"Balanced (within ±{percent(margin)})", class_="zone-label mid"))
-    parts.append(text("100%", 30, spans[2][3], class_="zone-label end"))
+    parts.append(text("0", 14, spans[0][3], class_="zone-label"))
+    parts.append(text("50%", 14, f"Balanced ±{percent(margin)}", class_="zone-label mid"))
+    parts.append(text("100%", 14, spans[2][3], class_="zone-label end"))
     return parts
 
 
