@@ -45,7 +45,8 @@ def staged(folder: FilePath, *, force: bool = False) -> Iterator[FilePath]:
         home.mkdir(parents=True, exist_ok=True)
         aside = FilePath(tempfile.mkdtemp(prefix=".bridle-", dir=home))
     except OSError as error:
-        raise InputError(f"the folder {home} can't be written ({error.strerror}); choose another --out") from error
+        reason = "no permission" if isinstance(error, PermissionError) else error.strerror
+        raise InputError(f"the folder {home} can't be written ({reason}); choose another --out") from error
     try:
         yield aside
         _move(aside, folder)
