@@ -194,11 +194,18 @@ def test_a_contender_that_fails_is_left_out_with_its_reason():
         def fit_predict(self, train, test):
             return {"": (np.full(len(train), np.nan), np.full(len(test), np.nan))}
 
+    class Wild:
+        name, label = "wild", "wild"
+
+        def fit_predict(self, train, test):
+            return {"": (np.full(len(train), 1e200), np.full(len(test), 1e200))}
+
     target = Target(y)
-    found = collect_evidence((NullContender(target), Broken(), Blind()), y, folds=make_folds(y, n_splits=3))
+    found = collect_evidence((NullContender(target), Broken(), Blind(), Wild()), y, folds=make_folds(y, n_splits=3))
     assert found.names == ("null",)
     assert "no licence" in found.failed["broken"]
-    assert "finite" in found.failed["blind"]
+    assert "predictions aren't finite" in found.failed["blind"]
+    assert "loss isn't finite" in found.failed["wild"]
 
 
 def test_evidence_holds_every_row_once_per_repeat_and_tells_progress():

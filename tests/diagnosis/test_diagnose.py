@@ -165,6 +165,19 @@ def test_groups_are_kept_together():
         assert all((groups == g).sum() == (mine == g).sum() for g in mine)
 
 
+def test_a_constant_target_has_no_signal():
+    X, _ = linear_data(40)
+    found = bridle.diagnose(LinearRegression(), X, np.full(40, 3.0), n_repeats=1, challengers=("ridge",))
+    assert found.verdict.label == "no signal"
+    assert np.isfinite([found.verdict.effect.lower, found.verdict.effect.upper]).all()
+
+
+def test_few_rows_have_an_answer():
+    X, y = linear_data(12, p=2)
+    found = bridle.diagnose(KNeighborsRegressor(1), X, y, n_repeats=1)
+    assert found.verdict.label in ("no signal", "undetermined")
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

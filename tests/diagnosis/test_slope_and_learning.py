@@ -8,7 +8,7 @@ from sklearn.neighbors import KNeighborsRegressor
 
 from bridle.diagnosis import calibration_slope, collect_evidence, learning_curve
 from bridle.diagnosis.contenders import EstimatorContender, NullContender, Target
-from bridle.diagnosis.learning import slope_left
+from bridle.diagnosis.learning import last_fall
 from bridle.diagnosis.slope import calibration_in_the_large
 from bridle.errors import InputError
 from bridle.losses import get_family
@@ -99,7 +99,7 @@ def test_learning_curve_falls_for_a_learner_and_ends_at_the_evidence():
     assert curve.train[0].value < curve.train[-1].value
     evidence = collect_evidence((NullContender(target), model), y, folds=folds)
     assert curve.test[-1].value == pytest.approx(np.average(evidence.test_loss[:, 1], weights=evidence.test_weight))
-    assert slope_left(curve).lower < slope_left(curve).value < slope_left(curve).upper
+    assert last_fall(curve) == pytest.approx((curve.test[-2].value - curve.test[-1].value) / curve.test[-2].value)
 
 
 def test_sizes_that_cannot_be_trained_are_left_out():

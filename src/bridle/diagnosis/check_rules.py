@@ -8,7 +8,7 @@ import numpy as np
 
 from bridle.diagnosis.check_context import CheckContext, Finding, Rule
 from bridle.diagnosis.evidence import supported_means
-from bridle.diagnosis.learning import slope_left
+from bridle.diagnosis.learning import last_fall
 from bridle.diagnosis.slope import calibration_in_the_large
 from bridle.losses import get_family
 
@@ -195,14 +195,11 @@ def _falling(c: CheckContext, threshold: float) -> Finding | None:
     curve = c.verdict.learning_curve
     if curve is None or len(curve.n_train) < 2 or not curve.test[-2].value > 0:
         return None
-    fall = slope_left(curve)
-    value = 100 * fall.value
-    rows = f"{curve.n_train[-2]:,} to {curve.n_train[-1]:,}"
+    value = 100 * last_fall(curve)
     return Finding(
         _status(value > threshold),
         value,
-        f"From {rows} training rows the loss on new rows fell by {value:.1f} % "
-        f"({100 * fall.lower:.1f} to {100 * fall.upper:.1f} %).",
+        f"From {curve.n_train[-2]:,} to {curve.n_train[-1]:,} training rows the held-out loss fell by {value:.1f} %.",
         "The curve may still be falling: more rows will probably help more than another model.",
     )
 

@@ -164,15 +164,24 @@ def _run(contender: Contender, train: IntArray, test: IntArray, rows: _Rows) -> 
         error = f"{type(caught).__name__}: {caught}"
     if error:
         return _Fold({}, {}, np.empty(0), error, time.perf_counter() - start)
-    held_out = {v: supported_means(m[1], rows.y[train], rows.family.name) for v, m in means.items() if _finite(m)}
-    trained = {v: supported_means(means[v][0], rows.y[train], rows.family.name) for v in held_out}
+    with np.errstate(over="ignore"):
+        losses = {v: _losses(m, train, test, rows) for v, m in means.items() if _finite(m)}
+    if not np.isfinite(losses[""]).all():
+        return _Fold({}, {}, np.empty(0), "its loss isn't finite", time.perf_counter() - start)
+    losses = {v: pair for v, pair in losses.items() if np.isfinite(pair).all()}
     return _Fold(
-        test={v: rows.loss(test, m) for v, m in held_out.items()},
-        train={v: rows.loss(train, m) for v, m in trained.items()},
+        test={v: pair[1] for v, pair in losses.items()},
+        train={v: pair[0] for v, pair in losses.items()},
         held_out=np.asarray(means[""][1], dtype=np.float64),
         error="",
         seconds=time.perf_counter() - start,
     )
+
+
+def _losses(means: tuple[Float, Float], train: IntArray, test: IntArray, rows: _Rows) -> tuple[float, float]:
+    """Training and held-out loss."""
+    at_train, at_test = (supported_means(m, rows.y[train], rows.family.name) for m in means)
+    return rows.loss(train, at_train), rows.loss(test, at_test)
 
 
 def _finite(means: tuple[Float, Float]) -> bool:

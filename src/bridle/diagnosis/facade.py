@@ -19,7 +19,7 @@ from bridle.diagnosis.learning import learning_curve as make_learning_curve
 from bridle.diagnosis.neighbours import neighbours
 from bridle.diagnosis.table import challenger_features, n_rows_of
 from bridle.diagnosis.verdict import LearningCurve, Verdict
-from bridle.diagnosis.words import interval_words, lower_error, percent
+from bridle.diagnosis.words import interval_words, percent
 from bridle.errors import InputError
 
 Float = NDArray[np.float64]
@@ -50,7 +50,7 @@ class Diagnosis:
     def __str__(self) -> str:
         """Sentence, action, comparisons and checks that aren't passed, as plain text."""
         v = self.verdict
-        lines = [v.sentence, f"Next: {v.action}", "", f"{'compared with':<44} {'side':<8} lower error on new rows"]
+        lines = [v.sentence, f"Next: {v.action}", "", f"{'compared with':<44} {'side':<8} excess error of the model"]
         lines += [f"{label:<44} {side:<8} {effect}" for label, side, effect in _rows(v)]
         lines += [f"{c.code} {c.title}: {c.message}" for c in v.checks if c.status in ("warn", "fail")]
         return "\n".join([*lines, *(f"Note: {n}" for n in self.notes), f"({v.scheme})"])
@@ -58,7 +58,7 @@ class Diagnosis:
     def _repr_html_(self) -> str:
         v = self.verdict
         cells = "".join("<tr>" + "".join(f"<td>{html.escape(c)}</td>" for c in row) + "</tr>" for row in _rows(v))
-        head = "<tr><th>Compared with</th><th>Side</th><th>Lower error on new rows</th></tr>"
+        head = "<tr><th>Compared with</th><th>Side</th><th>Excess error of the model</th></tr>"
         return (
             f"<p><strong>{html.escape(v.sentence)}</strong></p><p>{html.escape(v.action)}</p>"
             f"<table><thead>{head}</thead><tbody>{cells}</tbody></table>"
@@ -66,13 +66,9 @@ class Diagnosis:
 
 
 def _rows(verdict: Verdict) -> list[tuple[str, str, str]]:
-    found = []
-    for c in sorted(verdict.comparisons, key=lambda c: -c.rho.value):
-        shares = replace(
-            c.rho, value=lower_error(c.rho.value), lower=lower_error(c.rho.lower), upper=lower_error(c.rho.upper)
-        )
-        found.append((c.label, c.side, f"{percent(shares.value)} % ({interval_words(shares)})"))
-    return found
+    """Label, side and excess error of each comparison, worst for the model first."""
+    ranked = sorted(verdict.comparisons, key=lambda c: -c.rho.value)
+    return [(c.label, c.side, f"{percent(c.rho.value)} % ({interval_words(c.rho)})") for c in ranked]
 
 
 def diagnose(

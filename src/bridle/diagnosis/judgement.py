@@ -91,7 +91,8 @@ def judge(
     at, null = evidence.column(model), evidence.column(evidence.null)
     columns = _columns(evidence, model, alternatives)
     mean = np.average(evidence.test_loss, axis=0, weights=evidence.test_weight)
-    floored = evidence.test_loss + LOSS_FLOOR * float(mean[null])
+    scale = float(mean[null] or mean.max() or 1.0)  # a constant target has a null loss of 0
+    floored = evidence.test_loss + LOSS_FLOOR * scale
     losses = _Losses(floored, evidence.test_weight, correction(evidence.n_train, evidence.n_test), level)
     paired = _compare(losses, at, columns)
     comparisons = tuple(_comparison(evidence, at, paired, k, level) for k in range(len(columns)))

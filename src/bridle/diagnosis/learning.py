@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bridle.diagnosis.evidence import Contender, FoldPairs, supported_means
 from bridle.diagnosis.intervals import correction, mean_interval
-from bridle.diagnosis.verdict import Interval, LearningCurve
+from bridle.diagnosis.verdict import LearningCurve
 from bridle.errors import InputError
 from bridle.losses import get_family
 
@@ -118,9 +118,6 @@ def _losses(
     return (losses[0], losses[1]) if np.isfinite(losses).all() else None
 
 
-def slope_left(curve: LearningCurve) -> Interval:
-    """Share by which the loss fell over the last step of the curve, with an interval from both ends' intervals."""
-    a, b = curve.test[-2], curve.test[-1]
-    se = np.hypot(a.upper - a.value, b.upper - b.value)
-    fall = a.value - b.value
-    return Interval(fall / a.value, (fall - se) / a.value, (fall + se) / a.value, b.level)
+def last_fall(curve: LearningCurve) -> float:
+    """Share by which the held-out loss fell over the last step of the curve."""
+    return 1.0 - curve.test[-1].value / curve.test[-2].value
