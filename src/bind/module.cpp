@@ -2,12 +2,14 @@
 #include <nanobind/nanobind.h>
 
 namespace bridle_bind {
+void bind_blas();
 void bind_design(nanobind::module_& m);
 void bind_path(nanobind::module_& m);
 }  // namespace bridle_bind
 
 NB_MODULE(_core, m) {
   m.doc() = "The compiled loops of bridle; see docs/solver.md.";
+  bridle_bind::bind_blas();
   bridle_bind::bind_design(m);
   bridle_bind::bind_path(m);
 }

@@ -6,8 +6,8 @@ for every theta with sum_i theta_i = 0 (if there is an intercept) and x_j'theta 
     P(b) - D(theta) = sum_i w_i [f_i(eta_i) + f_i*(u_i) - u_i eta_i]  +  sum_j [h_j(b_j) + h_j*(z_j) - z_j b_j],
 
 u_i = -theta_i / w_i, z_j = x_j'theta. Every bracket is at least 0 (Fenchel and Young), so the gap is a sum of
-non-negative terms and loses no digits where primal and dual agree. The candidate is theta = -s w f'(eta), made
-orthogonal to intercept and unpenalised features by one weighted projection; s = 1, and the largest s that makes
+non-negative terms and loses no digits where primal and dual agree. The candidate is theta = -s w f'(eta'), where eta'
+is eta after a refit of intercept and unpenalised features alone; s = 1, and the largest s that makes
 |z_j| <= lam v_j hold for features with a pure L1 penalty: the better one counts.
 
 A relative gap is relative to the null model's objective less the saturated loss: half the mean null deviance, where
@@ -100,9 +100,9 @@ def certify(
     lower, upper = (bound * scale for bound in pen.bounds(rows.p))
 
     eta = o + intercept + rows.times(b)
-    free = (factor == 0.0) & np.isinf(lower) & np.isinf(upper)
-    theta = -w * fam.gradient(target, eta)
-    theta = _project(theta, w * fam.curvature(target, eta), rows, free, mean / scale, scale, fit_intercept)
+    free = (factor == 0.0) & (b * scale > lower) & (b * scale < upper)
+    fitted = _refit(eta, target, w, fam, rows.columns(free, mean, scale, fit_intercept=fit_intercept))
+    theta = -w * fam.gradient(target, fitted)
     z = (rows.dots(theta) - (mean * np.sum(theta) if fit_intercept else 0.0)) / scale
     kkt = _worst_violation(b * scale, z, lam, pen, (factor, lower, upper))
     z = np.where(free, 0.0, z)
@@ -137,10 +137,13 @@ def null_gap(family: Family, y: Float, w: Float, offset: Float, *, fit_intercept
     Returns
     -------
     float
-        Half the mean null deviance.
+        Half the mean null deviance; 0 if the null model fits every row but for rounding.
     """
     start = family.null_predictor(y, w, offset) if fit_intercept else 0.0
-    return float(np.sum(w * (family.loss(y, start + offset) - family.saturated(y))))
+    saturated = family.saturated(y)
+    gap = float(np.sum(w * (family.loss(y, start + offset) - saturated)))
+    rounding = 1e-14 * float(np.sum(w * np.abs(saturated))) + 1e-28 * float(np.sum(w * y**2))
+    return gap if gap > rounding else 0.0
 
 
 def relative(gap: float, reference: float) -> float:
@@ -170,26 +173,24 @@ def penalty_scale(mean: Float, deviation: Float, *, fit_intercept: bool, standar
     return np.where(deviation > constant_below(mean), deviation, 1.0)
 
 
-def _project(
-    theta: Float,
-    curvature: Float,
-    rows: _Rows,
-    free: NDArray[np.bool_],
-    shift: Float,
-    scale: Float,
-    fit_intercept: bool,
-) -> Float:
-    """Make theta (n,) orthogonal to the intercept and the unpenalised columns: one Newton step of their fit."""
-    columns = [(column / scale[j]) - (shift[j] if fit_intercept else 0.0) for j, column in rows.columns(free)]
-    if fit_intercept:
-        columns.append(np.ones(rows.n))
-    if not columns:
-        return theta
-    Z = np.column_stack(columns)  # (n, unpenalised)
-    for _ in range(3):  # again for the rounding of the first
-        step, *_ = np.linalg.lstsq(Z.T @ (curvature[:, None] * Z), Z.T @ theta, rcond=None)
-        theta = theta - curvature * (Z @ step)
-    return theta
+def _refit(eta: Float, y: Float, w: Float, family: Family, Z: Float) -> Float:
+    """Return the predictor (n,) nearby at which the loss's gradient is orthogonal to Z (n, q), by Newton's method."""
+    if Z.shape[1] == 0:
+        return eta
+    value = float(np.sum(w * family.loss(y, eta)))
+    for _ in range(50):
+        slope = Z.T @ (w * family.gradient(y, eta))
+        curvature = Z.T @ ((w * family.curvature(y, eta))[:, None] * Z)
+        step, *_ = np.linalg.lstsq(curvature, slope, rcond=None)
+        trial, share = eta - Z @ step, 1.0
+        while (moved := float(np.sum(w * family.loss(y, trial)))) > value + 1e-14 * abs(value) and share > 1e-6:
+            share *= 0.5
+            trial = eta - share * (Z @ step)
+        done = float(slope @ step) <= 1e-28 * max(abs(value), 1e-300)
+        eta, value = trial, moved
+        if done:
+            break
+    return eta
 
 
 def _feasible_scale(z: Float, lam: float, pen: Penalty, features: tuple[Float, Float, Float]) -> float:
@@ -244,13 +245,14 @@ class _Rows:
             return np.asarray(self._X @ b, dtype=np.float64)
         return np.concatenate([np.asarray(self._X[s], dtype=np.float64) @ b for s in self._blocks()])
 
-    def columns(self, which: NDArray[np.bool_]) -> list[tuple[int, Float]]:
-        """Return the chosen columns, each (n,), with their numbers."""
-        X = self._X.tocsc() if self._sparse and which.any() else self._X
-        pick = [int(j) for j in np.flatnonzero(which)]
-        if self._sparse:
-            return [(j, X[:, [j]].toarray().ravel().astype(np.float64)) for j in pick]
-        return [(j, X[:, j].astype(np.float64)) for j in pick]
+    def columns(self, which: NDArray[np.bool_], mean: Float, scale: Float, *, fit_intercept: bool) -> Float:
+        """Return the chosen columns, standardised, and the intercept's, (n, chosen + 1)."""
+        X = self._X.tocsc() if self._sparse else self._X
+        picked = X[:, np.flatnonzero(which)]
+        Z = np.asarray(picked.toarray() if self._sparse else picked, dtype=np.float64)
+        if not fit_intercept:
+            return Z / scale[which]
+        return np.column_stack([(Z - mean[which]) / scale[which], np.ones(self.n)])
 
     def moments(self, w: Float) -> tuple[Float, Float]:
         """Weighted mean and standard deviation of the columns, (p,) each, in two passes."""
@@ -261,4 +263,5 @@ class _Rows:
         number = np.repeat(np.arange(self.p), np.diff(X.indptr))
         stored = np.bincount(number, weights=w[X.indices], minlength=self.p)
         squares = np.bincount(number, weights=w[X.indices] * (X.data - mean[number]) ** 2, minlength=self.p)
-        return mean, np.sqrt(squares + np.maximum(0.0, 1.0 - stored) * mean**2)
+        absent = np.where(stored < 1.0 - 1e-14, 1.0 - stored, 0.0)  # weight of the zeros, or rounding of a full column
+        return mean, np.sqrt(squares + absent * mean**2)

@@ -22,8 +22,11 @@ class DenseByColumns final : public Design {
     for (index_t k = 0; k < count; ++k)
       if (coef[k] != 0.0) simd::axpy(coef[k], column(at(list, k)), v, rows());
   }
-  void squares(const double* w, double, const double* shift, double* second) const override {
-    for (index_t j = 0; j < columns(); ++j) second[j] = simd::weighted_square(w, column(j), shift[j], rows());
+  void add_weighted(index_t j, double a, const double* w, double* v) const override {
+    simd::weighted_axpy(a, w, column(j), v, rows());
+  }
+  double square(index_t j, const double* w, double, double shift) const override {
+    return simd::weighted_square(w, column(j), shift, rows());
   }
   void panel(index_t from, index_t size, const index_t* list, index_t count, const double* root, const double* shift,
              const double* scale, double* out) const override {
@@ -49,15 +52,18 @@ class DenseByRows final : public Design {
       : Design(rows, columns), data_(data), stride_(stride) {}
 
   void dots(const index_t* list, index_t count, const double* v, double* out) const override {
-    std::fill(out, out + count, 0.0);
-    const bool all = list == nullptr;
-    for (index_t i = 0; i < rows(); ++i) {
-      if (v[i] == 0.0) continue;
-      if (all)
-        simd::axpy(v[i], row(i), out, count);
-      else
-        for (index_t k = 0; k < count; ++k) out[k] += v[i] * static_cast<double>(row(i)[list[k]]);
+    if (list != nullptr && kDense * count > columns()) {  // whole rows stream faster than gathers
+      std::vector<double> all(columns());
+      dots(nullptr, columns(), v, all.data());
+      for (index_t k = 0; k < count; ++k) out[k] = all[list[k]];
+      return;
     }
+    std::fill(out, out + count, 0.0);
+    index_t i = 0;
+    if (list == nullptr)
+      for (; i + 4 <= rows(); i += 4) simd::axpy4(v + i, row(i), stride_, out, count);
+    for (; i < rows(); ++i)
+      for (index_t k = 0; k < count; ++k) out[k] += v[i] * static_cast<double>(row(i)[at(list, k)]);
   }
   void add(const index_t* list, index_t count, const double* coef, double* v) const override {
     for (index_t i = 0; i < rows(); ++i) {
@@ -66,12 +72,23 @@ class DenseByRows final : public Design {
       v[i] += total;
     }
   }
-  void squares(const double* w, double, const double* shift, double* second) const override {
-    std::fill(second, second + columns(), 0.0);
+  void add_weighted(index_t j, double a, const double* w, double* v) const override {
+    for (index_t i = 0; i < rows(); ++i) v[i] += a * w[i] * static_cast<double>(row(i)[j]);
+  }
+  double square(index_t j, const double* w, double, double shift) const override {
+    double total = 0.0;
+    for (index_t i = 0; i < rows(); ++i) {
+      const double d = static_cast<double>(row(i)[j]) - shift;
+      total += w[i] * d * d;
+    }
+    return total;
+  }
+  void squares(const double* w, double, const double* shift, double* out) const override {
+    std::fill(out, out + columns(), 0.0);
     for (index_t i = 0; i < rows(); ++i)
       for (index_t j = 0; j < columns(); ++j) {
         const double d = static_cast<double>(row(i)[j]) - shift[j];
-        second[j] += w[i] * d * d;
+        out[j] += w[i] * d * d;
       }
   }
   void panel(index_t from, index_t size, const index_t* list, index_t count, const double* root, const double* shift,
@@ -84,6 +101,7 @@ class DenseByRows final : public Design {
   }
 
  private:
+  static constexpr index_t kDense = 16;  // columns of float64 in two cache lines: gathers read them all anyway
   const T* row(index_t i) const { return data_ + i * stride_; }
   const T* data_;
   index_t stride_;
@@ -97,6 +115,7 @@ class SparseByColumns final : public Design {
       : Design(rows, columns), data_(data), indices_(indices), starts_(starts) {}
 
   bool sparse() const override { return true; }
+  index_t stored(index_t j) const override { return static_cast<index_t>(starts_[j + 1] - starts_[j]); }
   void dots(const index_t* list, index_t count, const double* v, double* out) const override {
     for (index_t k = 0; k < count; ++k) {
       const index_t j = at(list, k);
@@ -112,16 +131,19 @@ class SparseByColumns final : public Design {
       for (I e = starts_[j]; e < starts_[j + 1]; ++e) v[indices_[e]] += coef[k] * static_cast<double>(data_[e]);
     }
   }
-  void squares(const double* w, double total, const double* shift, double* second) const override {
-    for (index_t j = 0; j < columns(); ++j) {
-      double sum = 0.0, stored = 0.0;
-      for (I e = starts_[j]; e < starts_[j + 1]; ++e) {
-        const double d = static_cast<double>(data_[e]) - shift[j];
-        sum += w[indices_[e]] * d * d;
-        stored += w[indices_[e]];
-      }
-      second[j] = sum + std::max(0.0, total - stored) * shift[j] * shift[j];
+  void add_weighted(index_t j, double a, const double* w, double* v) const override {
+    for (I e = starts_[j]; e < starts_[j + 1]; ++e)
+      v[indices_[e]] += a * w[indices_[e]] * static_cast<double>(data_[e]);
+  }
+  double square(index_t j, const double* w, double total, double shift) const override {
+    double sum = 0.0, stored = 0.0;
+    for (I e = starts_[j]; e < starts_[j + 1]; ++e) {
+      const double d = static_cast<double>(data_[e]) - shift;
+      sum += w[indices_[e]] * d * d;
+      stored += w[indices_[e]];
     }
+    const double absent = total - stored;  // weight of the zeros, unless it is the rounding of a full column
+    return absent > 1e-14 * total ? sum + absent * shift * shift : sum;
   }
   void panel(index_t from, index_t size, const index_t* list, index_t count, const double* root, const double* shift,
              const double* scale, double* out) const override {

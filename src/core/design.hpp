@@ -21,14 +21,21 @@ class Design {
   virtual void dots(const index_t* list, index_t count, const double* v, double* out) const = 0;
   // v += sum_k coef[k] x_{list[k]}; v (n,), coef (count,)
   virtual void add(const index_t* list, index_t count, const double* coef, double* v) const = 0;
-  // second[j] = sum_i w_i (x_ij - shift_j)^2 for all columns; w (n,) sums to total; shift, second (p,)
-  virtual void squares(const double* w, double total, const double* shift, double* second) const = 0;
+  // v += a w x_j, element by element; w, v (n,)
+  virtual void add_weighted(index_t j, double a, const double* w, double* v) const = 0;
+  // sum_i w_i (x_ij - shift)^2; w (n,) sums to total
+  virtual double square(index_t j, const double* w, double total, double shift) const = 0;
+  // The same for all columns; shift, out (p,)
+  virtual void squares(const double* w, double total, const double* shift, double* out) const {
+    for (index_t j = 0; j < columns_; ++j) out[j] = square(j, w, total, shift[j]);
+  }
   // Rows [from, from + size) of some columns, shifted, to out (size, count) with leading dimension size:
   // out[i, k] = root[i] * (x_{from + i, list[k]} - shift[k]) * scale[k]; root (size,), shift and scale (count,)
   virtual void panel(index_t from, index_t size, const index_t* list, index_t count, const double* root,
                      const double* shift, const double* scale, double* out) const = 0;
   // Whether inner products cost as much as the entries that are stored, fewer than n a column.
   virtual bool sparse() const { return false; }
+  virtual index_t stored(index_t) const { return rows_; }  // entries of column j
 
  private:
   index_t rows_, columns_;

@@ -52,7 +52,22 @@ template <class T>
   return fold(acc) + rest;
 }
 
+template <class T>
+[[gnu::always_inline]] inline void axpy4_any(const double* a, const T* x, index_t stride, double* y, index_t n) {
+  const T *x0 = x, *x1 = x + stride, *x2 = x + 2 * stride, *x3 = x + 3 * stride;
+  for (index_t i = 0; i < n; ++i)
+    y[i] += (a[0] * static_cast<double>(x0[i]) + a[1] * static_cast<double>(x1[i])) +
+            (a[2] * static_cast<double>(x2[i]) + a[3] * static_cast<double>(x3[i]));
+}
+
 }  // namespace
+
+BRIDLE_CLONES void axpy4(const double* a, const double* x, index_t stride, double* y, index_t n) {
+  axpy4_any(a, x, stride, y, n);
+}
+BRIDLE_CLONES void axpy4(const double* a, const float* x, index_t stride, double* y, index_t n) {
+  axpy4_any(a, x, stride, y, n);
+}
 
 BRIDLE_CLONES double dot(const double* x, const double* y, index_t n) { return dot_any(x, y, n); }
 BRIDLE_CLONES double dot(const float* x, const double* y, index_t n) { return dot_any(x, y, n); }
@@ -63,6 +78,14 @@ BRIDLE_CLONES void axpy(double a, const double* x, double* y, index_t n) {
 
 BRIDLE_CLONES void axpy(double a, const float* x, double* y, index_t n) {
   for (index_t i = 0; i < n; ++i) y[i] += a * static_cast<double>(x[i]);
+}
+
+BRIDLE_CLONES void weighted_axpy(double a, const double* w, const double* x, double* y, index_t n) {
+  for (index_t i = 0; i < n; ++i) y[i] += a * w[i] * x[i];
+}
+
+BRIDLE_CLONES void weighted_axpy(double a, const double* w, const float* x, double* y, index_t n) {
+  for (index_t i = 0; i < n; ++i) y[i] += a * w[i] * static_cast<double>(x[i]);
 }
 
 BRIDLE_CLONES double sum(const double* x, index_t n) {

@@ -1,0 +1,95 @@
+"""lambda = 0, where the minimum may not be unique, or may not be attained: the answers that are given there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from bridle import _core
+from bridle.problem import Problem
+
+Float = NDArray[np.float64]
+
+_MOST_ENTRIES = 20_000_000  # of a dense copy that is made only to look into a rank; larger problems keep the path's end
+_SUSPICIOUS = 15.0  # |eta| that a fitted probability reaches only next to 0 or 1
+
+
+def at_zero(problem: Problem, raw: _core.PathResult, status: list[str]) -> list[str]:
+    """Give the last fit, at lambda = 0, its defined answer; change ``raw`` and ``status``, return notes.
+
+    Separated classes (a plane splits them, so that the likelihood has no maximum) get the status "separated" and keep
+    the finite coefficients at which the solver stopped. Collinear columns get the minimiser with the smallest
+    Euclidean norm of standardised coefficients.
+
+    Parameters
+    ----------
+    problem : Problem
+        The problem.
+    raw : PathResult
+        The path, whose last lambda is 0.
+    status : list of str
+        One per lambda.
+
+    Returns
+    -------
+    list of str
+        Sentences for ``Path.notes``.
+    """
+    used = np.isfinite(problem.factor)
+    b = np.zeros(problem.shape[1])
+    last = slice(int(raw["starts"][-2]), int(raw["starts"][-1]))
+    b[raw["columns"][last]] = raw["values"][last]
+    eta = problem.offset + raw["intercept"][-1] + problem.design.times(b)
+    if problem.family.name == "binomial" and np.max(np.abs(eta[problem.w > 0.0])) > _SUSPICIOUS:
+        if problem.shape[0] * problem.shape[1] <= _MOST_ENTRIES and _separated(problem, used):
+            status[-1] = "separated"
+            return ["at lambda = 0 the classes are separated: the likelihood has no maximum, the coefficients no limit"]
+        return []
+    bounded = bool(np.isfinite(problem.lower).any() or np.isfinite(problem.upper).any())
+    if bounded or problem.shape[0] * problem.shape[1] > _MOST_ENTRIES or not np.any(b):
+        return []
+    X = (_dense(problem.matrix)[:, used] - problem.centre[used]) / problem.scale[used]
+    _, s, Vt = np.linalg.svd(np.sqrt(problem.w)[:, None] * X, full_matrices=False)
+    rank = int(np.sum(s > s[0] * max(X.shape) * np.finfo(float).eps))
+    if rank == X.shape[1]:
+        return []
+    short = Vt[:rank].T @ (Vt[:rank] @ (b[used] * problem.scale[used])) / problem.scale[used]
+    raw["intercept"][-1] += problem.centre[used] @ (b[used] - short)
+    raw["columns"] = np.concatenate([raw["columns"][: last.start], np.flatnonzero(used)])
+    raw["values"] = np.concatenate([raw["values"][: last.start], short])
+    raw["starts"] = raw["starts"].copy()
+    raw["starts"][-1] = last.start + len(short)
+    return [f"at lambda = 0 the columns have rank {rank} of {X.shape[1]}: the solution of smallest norm is given"]
+
+
+def _separated(problem: Problem, used: NDArray[np.bool_]) -> bool:
+    """Whether a plane splits the classes, by the linear programme of Konis (2007)."""
+    from scipy.optimize import linprog
+
+    rows = problem.w > 0.0
+    y = problem.y[rows]
+    Z = (_dense(problem.matrix)[np.ix_(rows, used)] - problem.centre[used]) / problem.scale[used]
+    if problem.fit_intercept:
+        Z = np.column_stack([np.ones(len(y)), Z])
+    signed = np.where(y == 1.0, 1.0, -1.0)[:, None] * Z
+    sure = (y == 0.0) | (y == 1.0)
+    low = np.where(problem.lower[used] < 0.0, -np.inf, 0.0)
+    high = np.where(problem.upper[used] > 0.0, np.inf, 0.0)
+    bounds = [(None, None)] * problem.fit_intercept + list(zip(low, high, strict=True))
+    margin = linprog(
+        -signed[sure].sum(axis=0),
+        A_ub=np.vstack([signed[sure], -signed[sure]]),
+        b_ub=np.concatenate([np.ones(sure.sum()), np.zeros(sure.sum())]),
+        A_eq=Z[~sure] if (~sure).any() else None,
+        b_eq=np.zeros(int((~sure).sum())) if (~sure).any() else None,
+        bounds=bounds,
+        method="highs",
+    )
+    return bool(margin.status == 3 or (margin.status == 0 and -margin.fun > 1e-6))
+
+
+def _dense(matrix: Any) -> Float:
+    return np.asarray(matrix.toarray() if sparse.issparse(matrix) else matrix, dtype=np.float64)

@@ -1,0 +1,335 @@
+"""A problem as the core takes it: checked input, moments of the columns, scales, and what rounding leaves undefined."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
+
+from bridle import _core
+from bridle.certificates import constant_below, null_gap, penalty_scale
+from bridle.errors import InputError
+from bridle.grid import L1_FLOOR
+from bridle.losses import Family, get_family
+from bridle.penalties import Penalty
+
+Float = NDArray[np.float64]
+
+_FAMILY_CODES = {"gaussian": 0, "binomial": 1, "poisson": 2}
+_MODES = {"auto": 0, "gram": 1, "columns": 2}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Tolerance and limits, checked."""
+
+    tol: float
+    max_iter: int
+    mode: int
+
+    @classmethod
+    def make(cls, tol: float, max_iter: int, mode: str, family: str) -> Settings:
+        """Check and translate what the user gave."""
+        if not 0.0 < tol < 1.0:
+            raise InputError(f"tol must lie between 0 and 1; got {tol!r}")
+        if max_iter < 1:
+            raise InputError(f"max_iter must be at least 1; got {max_iter!r}")
+        if mode not in _MODES:
+            raise InputError(f"unknown mode {mode!r}; expected one of {', '.join(_MODES)}")
+        if mode == "gram" and family != "gaussian":
+            raise InputError("mode='gram' needs the gaussian family: other losses have no fixed Gram matrix")
+        return cls(float(tol), int(max_iter), _MODES[mode])
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A checked problem in the form that the core takes."""
+
+    design: _core.Design
+    matrix: Any  # the array or CSC matrix that the design looks into
+    family: Family
+    y: Float  # (n,)
+    w: Float  # (n,) sums to 1
+    offset: Float  # (n,)
+    mean: Float  # (p,)
+    deviation: Float  # (p,)
+    scale: Float  # (p,)
+    factor: Float  # (p,) inf for constant columns too
+    lower: Float
+    upper: Float
+    l1_ratio: float
+    fit_intercept: bool
+    start: float  # intercept of the null model
+    reference: float
+    notes: tuple[str, ...]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.design.shape
+
+    @classmethod
+    def make(
+        cls,
+        X: Any,
+        y: ArrayLike,
+        *,
+        family: str,
+        sample_weight: ArrayLike | None,
+        offset: ArrayLike | None,
+        fit_intercept: bool,
+        standardize: bool,
+        penalty: Penalty,
+    ) -> Problem:
+        """Check what the user gave, and find the moments of the columns and the null model."""
+        design, matrix = as_design(X)
+        n, p = design.shape
+        fam = get_family(family)
+        target = _rows(y, n, "y")
+        fam.check_target(target)
+        w = _weights(sample_weight, n)
+        o = np.zeros(n) if offset is None else _rows(offset, n, "offset")
+        mean = design.dots(w)
+        deviation = np.sqrt(design.squares(w, mean))
+        _check_finite(X, deviation)
+        notes: list[str] = []
+        factor = penalty.factors(p).copy()
+        constant = deviation <= constant_below(mean)
+        if fit_intercept and constant.any():
+            factor[constant] = np.inf
+            notes.append(f"{_columns(constant)} constant: their coefficients are 0")
+        start = fam.null_predictor(target, w, o) if fit_intercept else 0.0
+        if not np.isfinite(start):
+            raise InputError(
+                f"every row has the target {target[w > 0.0][0]:g}: a {fam.name} model needs rows with other values too"
+            )
+        lower, upper = (np.ascontiguousarray(bound) for bound in penalty.bounds(p))
+        return cls(
+            design=design,
+            matrix=matrix,
+            family=fam,
+            y=target,
+            w=w,
+            offset=o,
+            mean=mean,
+            deviation=deviation,
+            scale=penalty_scale(mean, deviation, fit_intercept=fit_intercept, standardize=standardize),
+            factor=factor,
+            lower=lower,
+            upper=upper,
+            l1_ratio=penalty.l1_ratio,
+            fit_intercept=fit_intercept,
+            start=start,
+            reference=null_gap(fam, target, w, o, fit_intercept=fit_intercept),
+            notes=tuple(notes),
+        )
+
+    @property
+    def centre(self) -> Float:
+        """What is subtracted from the columns, (p,): nothing without an intercept."""
+        return self.mean if self.fit_intercept else np.zeros_like(self.mean)
+
+    def solve(self, lambdas: Float, settings: Settings) -> _core.PathResult:
+        """Solve at each of ``lambdas`` (L,), descending; a null model that is already perfect is the answer."""
+        if self.reference == 0.0:
+            return self._null_result(len(lambdas))
+        with _one_blas_thread:
+            return _core.solve_path(
+                self.design,
+                _FAMILY_CODES[self.family.name],
+                self.y,
+                self.w,
+                self.offset,
+                self.centre,
+                self.scale,
+                (self.factor, self.lower, self.upper),
+                self.l1_ratio,
+                self.fit_intercept,
+                self.start,
+                self.reference,
+                lambdas,
+                settings.tol,
+                settings.max_iter,
+                settings.mode,
+            )
+
+    def in_space(self, Z: Float, unpenalised: int) -> Problem:
+        """Return the same problem with other features Z (n, r), as they are; the last ``unpenalised`` are free."""
+        r = Z.shape[1]
+        return replace(
+            self,
+            design=_core.dense(Z),
+            matrix=Z,
+            mean=np.zeros(r),
+            deviation=np.ones(r),
+            scale=np.ones(r),
+            factor=np.where(np.arange(r) < r - unpenalised, 1.0, 0.0),
+            lower=np.full(r, -np.inf),
+            upper=np.full(r, np.inf),
+        )
+
+    def _null_result(self, count: int) -> _core.PathResult:
+        zeros = np.zeros(count)
+        loss = float(np.sum(self.w * self.family.loss(self.y, self.start + self.offset)))
+        return {
+            "intercept": np.full(count, self.start),
+            "starts": np.zeros(count + 1, dtype=np.int64),
+            "columns": np.zeros(0, dtype=np.int64),
+            "values": np.zeros(0),
+            "gap": zeros,
+            "kkt": zeros,
+            "loss": np.full(count, loss),
+            "status": np.zeros(count, dtype=np.int32),
+            "n_iter": np.zeros(count, dtype=np.int64),
+        }
+
+    def lambda_max(self, settings: Settings) -> float:
+        """Smallest lambda at which every penalised coefficient is 0.
+
+        For ridge there is none; taken is that of l1_ratio 0.001, for a gaussian y in standard deviations, since the
+        ridge penalty that matters doesn't depend on the unit of y (docs/decisions/0201).
+        """
+        eta = self.offset + self.start
+        if (self.factor == 0.0).any():
+            raw = replace(self, factor=np.where(self.factor > 0.0, np.inf, 0.0)).solve(np.ones(1), settings)
+            b = np.zeros(self.shape[1])
+            b[raw["columns"]] = raw["values"]
+            eta = self.offset + raw["intercept"][0] + self.design.times(b)
+        gradient = self.family.gradient(self.y, eta)
+        slope = self.design.dots(-self.w * gradient) + (self.mean * (self.w @ gradient) if self.fit_intercept else 0.0)
+        length = np.hypot(self.mean, self.deviation) * np.sqrt(self.w @ gradient**2)
+        slope[np.abs(slope) <= 1e-13 * length] = 0.0  # what rounding leaves of an exact 0
+        on = (self.factor > 0.0) & np.isfinite(self.factor)
+        top = float(np.max(np.abs(slope[on]) / (self.scale[on] * self.factor[on]), initial=0.0))
+        if self.l1_ratio >= L1_FLOOR or top == 0.0:
+            return top / max(self.l1_ratio, L1_FLOOR)
+        unit = float(np.sqrt(2.0 * self.reference)) if self.family.name == "gaussian" else 1.0
+        return top / (L1_FLOOR * unit)
+
+
+def as_design(X: Any) -> tuple[_core.Design, Any]:
+    """Return (view, matrix that it looks into); only what the core can't read is converted.
+
+    Parameters
+    ----------
+    X : (n, p)
+        Array, sparse matrix or data frame.
+
+    Returns
+    -------
+    tuple
+        The design, and the object whose memory it reads.
+
+    Raises
+    ------
+    InputError
+        X isn't a matrix of numbers with at least one row and one column.
+    """
+    if sparse.issparse(X):
+        if X.ndim != 2 or 0 in X.shape:
+            raise InputError(f"X has shape {X.shape}; expected at least one row and one column")
+        csc = X if X.format == "csc" else X.tocsc()
+        if not csc.has_canonical_format:
+            csc = csc.copy()
+            csc.sum_duplicates()
+        data = csc.data if csc.data.dtype in (np.float64, np.float32) else csc.data.astype(np.float64)
+        indices, starts = csc.indices, csc.indptr
+        if indices.dtype != starts.dtype or indices.dtype not in (np.int32, np.int64):
+            indices, starts = indices.astype(np.int64), starts.astype(np.int64)
+        view = sparse.csc_array((data, indices, starts), shape=X.shape)
+        return _core.sparse(data, indices, starts, X.shape[0]), view
+    try:
+        dense = np.asarray(X)
+        if dense.dtype not in (np.float64, np.float32):
+            dense = dense.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"X can't be read as a matrix of numbers: {error}") from None
+    if dense.ndim != 2 or 0 in dense.shape:
+        raise InputError(f"X has shape {dense.shape}; expected two dimensions, at least one row and one column")
+    if dense.dtype.byteorder not in "=|" or dense.itemsize not in dense.strides or min(dense.strides) < 0:
+        dense = np.asfortranarray(dense, dtype=dense.dtype.newbyteorder("="))
+    return _core.dense(dense), dense
+
+
+def _rows(values: ArrayLike, n: int, name: str) -> Float:
+    try:
+        array = np.ascontiguousarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name} can't be read as numbers: {error}") from None
+    if array.shape != (n,):
+        raise InputError(f"{name} has shape {array.shape}; expected one value per row of X, ({n},)")
+    if not np.isfinite(array).all():
+        row = int(np.argmin(np.isfinite(array)))
+        raise InputError(f"{name} must be finite; row {row} has {array[row]!r}")
+    return array
+
+
+def _weights(values: ArrayLike | None, n: int) -> Float:
+    if values is None:
+        return np.full(n, 1.0 / n)
+    w = _rows(values, n, "sample_weight")
+    if (w < 0.0).any():
+        row = int(np.argmax(w < 0.0))
+        raise InputError(f"sample weights must be >= 0; row {row} has {w[row]!r}")
+    total = float(np.sum(w))
+    if not 0.0 < total < np.inf:
+        raise InputError("sample weights must have a finite sum above 0: at least one row has to count")
+    return w / total
+
+
+def _check_finite(X: Any, deviation: Float) -> None:
+    """Moments of a column are finite exactly if its entries are (or are too large to square)."""
+    bad = ~np.isfinite(deviation)
+    if bad.any():
+        j = int(np.argmax(bad))
+        name = f" ({X.columns[j]!r})" if hasattr(X, "columns") else ""
+        raise InputError(
+            f"column {j}{name} of X has missing, infinite or too large values: impute them or leave the column out"
+        )
+
+
+def _columns(which: NDArray[np.bool_]) -> str:
+    numbers = [str(j) for j in np.flatnonzero(which)[:5]]
+    more = f" and {int(which.sum()) - 5} more" if which.sum() > 5 else ""
+    return f"columns {', '.join(numbers)}{more} are"
+
+
+@cache
+def _blas() -> Any:
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController().select(user_api="blas")
+
+
+class _OneBlasThread:
+    """Holds BLAS to one thread while any path is being solved, in whichever thread of Python.
+
+    The core's products come one block after another: threads that are woken and put to sleep for each cost more than
+    they bring as soon as the processor has other work, and one thread gives the same digits everywhere.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._count = 0
+        self._limit: Any = None
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._count += 1
+            if self._count == 1:
+                self._limit = _blas().limit(limits=1)
+                self._limit.__enter__()
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._count -= 1
+            if self._count == 0:
+                self._limit.__exit__(*error)
+
+
+_one_blas_thread = _OneBlasThread()

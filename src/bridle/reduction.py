@@ -1,0 +1,103 @@
+r"""Ridge with more features than rows: the same problem in at most n features.
+
+With :math:`\hat X = (X - 1 m') \mathrm{diag}(s \sqrt v)^{-1}` and :math:`\hat X \hat X' = Q \Lambda Q'`, the features
+:math:`Z = Q \Lambda^{1/2}` have the same objective: a minimiser has its coefficients in the row space of
+:math:`\hat X`, so :math:`\gamma = \hat X' Q \Lambda^{-1/2} \zeta` loses nothing (Hastie and Tibshirani 2004,
+Biostatistics 5(3)). Unpenalised columns stay beside Z as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import linalg, sparse
+
+from bridle import _core
+from bridle.problem import Problem, Settings
+
+Float = NDArray[np.float64]
+
+MOST_ROWS = 5000  # above this the n x n kernel and its eigenvectors cost more than descent by columns
+_BLOCK_BYTES = 1 << 25
+
+
+def applies(problem: Problem, settings: Settings) -> bool:
+    """Whether the problem is plain ridge with more columns than rows, so that n features do."""
+    n, p = problem.shape
+    free = bool(np.isinf(problem.lower).all() and np.isinf(problem.upper).all())
+    return settings.mode == 0 and problem.l1_ratio == 0.0 and free and p > max(n, 64) and n <= MOST_ROWS
+
+
+def solve_reduced(problem: Problem, lambdas: Float, settings: Settings) -> _core.PathResult:
+    """Solve a ridge path in the space of the rows, and give coefficients of the features.
+
+    Parameters
+    ----------
+    problem : Problem
+        One to which :func:`applies` says yes.
+    lambdas : (L,)
+        Descending.
+    settings : Settings
+        Tolerance and limits.
+
+    Returns
+    -------
+    PathResult
+        As from the core, with dense coefficients.
+    """
+    ridge = (problem.factor > 0.0) & np.isfinite(problem.factor)
+    kept = np.flatnonzero(problem.factor == 0.0)
+    divisor = np.where(ridge, problem.scale * np.sqrt(np.where(ridge, problem.factor, 1.0)), 1.0)
+    columns = _Standardised(problem, np.flatnonzero(ridge), divisor)
+    values, Q = linalg.eigh(columns.kernel())
+    on = values > values[-1] * 1e-15 * len(values)
+    on[-1] = True  # columns that are all 0 leave one feature of 0
+    root = np.sqrt(np.maximum(values[on], np.finfo(float).tiny))
+    Z = np.asfortranarray(np.hstack([Q[:, on] * root, columns.plain(kept)]))  # (n, r + unpenalised)
+    raw = problem.in_space(Z, unpenalised=len(kept)).solve(lambdas, settings)
+
+    zeta = sparse.csr_array((raw["values"], raw["columns"], raw["starts"]), shape=(len(lambdas), Z.shape[1])).toarray()
+    r = int(on.sum())
+    coef = np.zeros((len(lambdas), problem.shape[1]))
+    columns.back((Q[:, on] / root) @ zeta[:, :r].T, coef)
+    coef[:, kept] = zeta[:, r:]
+    result = sparse.csr_array(coef)
+    raw["intercept"] = raw["intercept"] - coef[:, ridge] @ problem.centre[ridge]
+    raw["values"], raw["columns"], raw["starts"] = result.data, result.indices, result.indptr
+    return raw
+
+
+class _Standardised:
+    """Chosen columns of a design, centred and divided, in blocks of columns that are small beside the matrix."""
+
+    def __init__(self, problem: Problem, chosen: NDArray[np.int64], divisor: Float) -> None:
+        self._X: Any = problem.matrix
+        self._chosen = chosen
+        self._centre, self._divisor = problem.centre, divisor
+        self._n = problem.shape[0]
+
+    def plain(self, which: NDArray[np.int64]) -> Float:
+        """Return columns as they are, (n, len(which))."""
+        block = self._X[:, which]
+        return np.asarray(block.toarray() if sparse.issparse(block) else block, dtype=np.float64)
+
+    def _blocks(self) -> Iterator[tuple[NDArray[np.int64], Float]]:
+        size = max(1, _BLOCK_BYTES // (8 * self._n))
+        for start in range(0, len(self._chosen), size):
+            which = self._chosen[start : start + size]
+            yield which, (self.plain(which) - self._centre[which]) / self._divisor[which]
+
+    def kernel(self) -> Float:
+        """Return the inner products of the rows, (n, n)."""
+        K = np.zeros((self._n, self._n))
+        for _, block in self._blocks():
+            K += block @ block.T
+        return K
+
+    def back(self, A: Float, coef: Float) -> None:
+        """Fill coef (L, p) on the original scale from A (n, L)."""
+        for which, block in self._blocks():
+            coef[:, which] = (block.T @ A).T / self._divisor[which]

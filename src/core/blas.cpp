@@ -1,0 +1,10 @@
+#include "blas.hpp"
+
+namespace bridle {
+
+Blas& blas() {
+  static Blas table;
+  return table;
+}
+
+}  // namespace bridle

@@ -1,0 +1,73 @@
+// Minimising the quadratic model plus penalty over the working set: coordinate descent, and direct solves of the
+// active set in between.
+//
+// Coordinate descent finds signs quickly and digits slowly; with the signs and bounds held, the optimum is one linear
+// system away. A step of the second kind goes to that point, or to the first sign change or bound on the way, drops
+// what blocked it and solves again, like a step of an active-set or homotopy method (Osborne, Presnell and Turlach
+// 2000). Both kinds only lower the objective, so that together they end at the optimum.
+#pragma once
+
+#include <cmath>
+#include <vector>
+
+#include "factor.hpp"
+#include "penalty.hpp"
+#include "quadratic.hpp"
+#include "status.hpp"
+
+namespace bridle {
+
+// Counts sweeps and direct solves of one lambda, and asks the caller at intervals whether to stop.
+struct Budget {
+  index_t used = 0, limit = 0;
+  bool (*interrupted)(void*) = nullptr;
+  void* context = nullptr;
+  bool stop = false;
+
+  bool spend() {
+    ++used;
+    stop = stop || (interrupted && interrupted(context));
+    return !stop && used < limit;
+  }
+};
+
+// What is left to be gained where rounding hides it: a slope is known to about `noise` * sqrt(H_kk), and a coefficient
+// at 0 stays there unless its slope exceeds the threshold by more, or exact ties would enter and leave for ever.
+struct Precision {
+  double enough = 0.0;  // stop when a sweep gains less
+  double noise = 0.0;
+};
+
+// One pass of coordinate descent; returns the largest H_kk move_k^2, which bounds what a coordinate had to gain.
+template <class Quadratic>
+double sweep(Quadratic& q, const std::vector<Term>& terms, std::vector<double>& beta, const Precision& precision,
+             bool active_only) {
+  double largest = 0.0;
+  for (index_t k = 0; k < q.size(); ++k) {
+    const double h = q.curvature(k);
+    if (!(h + terms[k].ridge > 0.0) || (active_only && beta[k] == 0.0)) continue;
+    const double slope = q.slope(k);
+    if (beta[k] == 0.0 && std::abs(slope) <= (1.0 + 1e-12) * terms[k].l1 + precision.noise * std::sqrt(h)) continue;
+    const double b = terms[k].minimiser(beta[k], slope, h), move = b - beta[k];
+    if (move == 0.0) continue;
+    beta[k] = b;
+    q.move(k, move);
+    largest = std::max(largest, (h + terms[k].ridge) * move * move);
+  }
+  return largest;
+}
+
+// Solve for the active coefficients with signs and bounds held, step by step until nothing blocks. Returns the active
+// set (positions, ascending) that was solved for at the end; empty if the budget ran out before.
+std::vector<index_t> active_set_step(GramQuadratic& q, const std::vector<Term>& terms, std::vector<double>& beta,
+                                     ActiveFactor& factor, Budget& budget);
+
+// Descend until a sweep over the working set gains less than enough, or until a direct solve finds the active set of
+// the one before: then nothing but rounding is left.
+void minimise(GramQuadratic& q, const std::vector<Term>& terms, std::vector<double>& beta, const Precision& precision,
+              ActiveFactor& factor, Budget& budget);
+// Gives up after `most` sweeps.
+void minimise(ColumnQuadratic& q, const std::vector<Term>& terms, std::vector<double>& beta,
+              const Precision& precision, index_t most, Budget& budget);
+
+}  // namespace bridle

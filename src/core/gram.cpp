@@ -1,0 +1,113 @@
+#include "gram.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "blas.hpp"
+
+namespace bridle {
+namespace {
+
+constexpr index_t kPanelRows = 256;  // a panel of 300 columns stays in the second-level cache
+constexpr index_t kFewColumns = 8;   // below this a pass of inner products costs less than building panels
+constexpr double kOwnLoops = 2e7;    // products below which threads woken by BLAS cost more than they bring
+
+}  // namespace
+
+void Gram::reset(const double* weights, index_t n) {
+  weights_.assign(weights, weights + n);
+  total_ = simd::sum(weights, n);
+  size_ = 0;
+  shift_.clear();
+  ++version_;
+}
+
+void Gram::reserve(index_t count) {
+  if (count <= ld_) return;
+  const index_t ld = std::max(count, ld_ + ld_ / 2);
+  std::vector<double> grown(ld * ld);
+  for (index_t k = 0; k < size_; ++k) std::copy_n(column(k), size_, grown.data() + k * ld);
+  data_.swap(grown);
+  ld_ = ld;
+}
+
+void Gram::extend(const Columns& x, const index_t* list, index_t count) {
+  if (count <= size_) return;
+  reserve(count);
+  const index_t from = size_;
+  shift_.resize(count, 0.0);
+  if (x.centred && total_ > 0.0) {
+    x.design.dots(list + from, count - from, weights_.data(), shift_.data() + from);
+    for (index_t k = from; k < count; ++k) shift_[k] /= total_;
+  }
+  if (x.design.sparse() || count - from < kFewColumns)
+    by_columns(x, list, from, count);
+  else
+    by_panels(x, list, from, count);
+  for (index_t k = from; k < count; ++k)  // mirror: column k holds rows 0..k so far
+    for (index_t i = 0; i < k; ++i) data_[i * ld_ + k] = data_[k * ld_ + i];
+  size_ = count;
+}
+
+// One column z = W (x~_k - mean) at a time against all that are there; sum_i z_i = 0, so x_i'z needs no centring.
+void Gram::by_columns(const Columns& x, const index_t* list, index_t from, index_t count) {
+  const index_t n = x.rows();
+  std::vector<double> z(n), out(count);
+  const double one = 1.0;
+  for (index_t k = from; k < count; ++k) {
+    const index_t j = list[k];
+    std::fill(z.begin(), z.end(), -shift_[k]);
+    x.design.add(&j, 1, &one, z.data());
+    const double scale = 1.0 / x.scale[j];
+    for (index_t i = 0; i < n; ++i) z[i] *= weights_[i] * scale;
+    x.design.dots(list, k + 1, z.data(), out.data());
+    const double rounding = x.centred ? simd::sum(z.data(), n) : 0.0;
+    double* to = data_.data() + k * ld_;
+    for (index_t i = 0; i <= k; ++i) to[i] = (out[i] - shift_[i] * rounding) / x.scale[list[i]];
+  }
+}
+
+// Blocks of rows, centred and scaled by sqrt(W), go through BLAS: no Gram of uncentred data loses digits here.
+void Gram::by_panels(const Columns& x, const index_t* list, index_t from, index_t count) {
+  const index_t n = x.rows();
+  std::vector<double> panel(kPanelRows * count), root(kPanelRows), inverse(count);
+  for (index_t k = 0; k < count; ++k) inverse[k] = 1.0 / x.scale[list[k]];
+  for (index_t k = from; k < count; ++k) std::fill_n(data_.data() + k * ld_, count, 0.0);
+  const bool own = static_cast<double>(n) * static_cast<double>(count - from) * static_cast<double>(count) < kOwnLoops;
+  double one = 1.0;
+  char upper = 'U', trans = 'T', plain = 'N';
+  for (index_t row = 0; row < n; row += kPanelRows) {
+    const index_t rows = std::min(kPanelRows, n - row);
+    for (index_t i = 0; i < rows; ++i) root[i] = std::sqrt(weights_[row + i]);
+    x.design.panel(row, rows, list, count, root.data(), shift_.data(), inverse.data(), panel.data());
+    if (own) {
+      for (index_t k = from; k < count; ++k)
+        for (index_t i = 0; i <= k; ++i)
+          data_[k * ld_ + i] += simd::dot(panel.data() + i * rows, panel.data() + k * rows, rows);
+      continue;
+    }
+    int size = static_cast<int>(rows), fresh = static_cast<int>(count - from), old = static_cast<int>(from);
+    int ld = static_cast<int>(ld_);
+    double* added = panel.data() + from * rows;  // (rows, fresh)
+    double* to = data_.data() + from * ld_;
+    if (old > 0)
+      blas().dgemm(&trans, &plain, &old, &fresh, &size, &one, panel.data(), &size, added, &size, &one, to, &ld);
+    blas().dsyrk(&upper, &trans, &fresh, &size, &one, added, &size, &one, to + from, &ld);
+  }
+}
+
+void Gram::keep(const std::vector<index_t>& keep) {
+  const index_t count = static_cast<index_t>(keep.size());
+  if (count == size_) return;
+  for (index_t k = 0; k < count; ++k) {  // keep[k] >= k: nothing is overwritten before it is read
+    const double* read = data_.data() + keep[k] * ld_;
+    double* write = data_.data() + k * ld_;
+    for (index_t i = 0; i < count; ++i) write[i] = read[keep[i]];
+    shift_[k] = shift_[keep[k]];
+  }
+  size_ = count;
+  shift_.resize(count);
+  ++version_;
+}
+
+}  // namespace bridle

@@ -1,0 +1,37 @@
+// The weighted Gram matrix of the working set, H = X~'WX~ with columns centred under W, kept and extended.
+#pragma once
+
+#include <vector>
+
+#include "columns.hpp"
+
+namespace bridle {
+
+class Gram {
+ public:
+  index_t size() const { return size_; }                                      // k
+  const double* column(index_t k) const { return data_.data() + k * ld_; }    // (k,) contiguous; H is symmetric
+  double at(index_t i, index_t k) const { return data_[k * ld_ + i]; }
+  double shift(index_t k) const { return shift_[k]; }  // mean of raw column k under W; 0 without an intercept
+  unsigned version() const { return version_; }        // changes whenever entries that were there change
+
+  // Forget everything and take new weights (n,): the curvature of the loss at some point.
+  void reset(const double* weights, index_t n);
+  bool empty() const { return weights_.empty(); }
+  // Append list[size()..count) under the weights that it was reset with; list (count,)
+  void extend(const Columns& x, const index_t* list, index_t count);
+  // Keep rows and columns keep[0] < keep[1] < ... only.
+  void keep(const std::vector<index_t>& keep);
+
+ private:
+  void reserve(index_t count);
+  void by_panels(const Columns& x, const index_t* list, index_t from, index_t count);
+  void by_columns(const Columns& x, const index_t* list, index_t from, index_t count);
+
+  std::vector<double> weights_, data_, shift_;
+  double total_ = 0.0;
+  index_t size_ = 0, ld_ = 0;
+  unsigned version_ = 0;
+};
+
+}  // namespace bridle

@@ -1,0 +1,36 @@
+#include "quadratic.hpp"
+
+#include <algorithm>
+
+namespace bridle {
+
+ColumnQuadratic::ColumnQuadratic(const Columns& x, const std::vector<index_t>& list, const double* residual,
+                                 const double* weights)
+    : x_(x), list_(list), weights_(weights), residual_(residual, residual + x.rows()) {
+  const index_t n = x.rows(), k = size();
+  total_ = simd::sum(weights, n);
+  shift_.assign(k, 0.0);
+  curvature_.resize(k);
+  if (x.centred && total_ > 0.0) {
+    x.design.dots(list.data(), k, weights, shift_.data());
+    for (double& s : shift_) s /= total_;
+  }
+  for (index_t i = 0; i < k; ++i) {
+    const double s = x.scale[list[i]];
+    curvature_[i] = x.design.square(list[i], weights, total_, shift_[i]) / (s * s);
+  }
+}
+
+double ColumnQuadratic::slope(index_t k) const {
+  double out;
+  x_.design.dots(&list_[k], 1, residual_.data(), &out);
+  return (out - offset_ * shift_[k] * total_) / x_.scale[list_[k]];
+}
+
+void ColumnQuadratic::move(index_t k, double delta) {
+  const double step = delta / x_.scale[list_[k]];
+  x_.design.add_weighted(list_[k], -step, weights_, residual_.data());
+  offset_ -= step * shift_[k];
+}
+
+}  // namespace bridle

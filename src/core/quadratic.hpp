@@ -1,0 +1,49 @@
+// The quadratic model of the loss on the working set, 1/2 d'Hd - c'd for a move d, in two representations.
+//
+// Descent (descent.hpp) is templated over them. Both give the slope c - Hd of a coordinate at the current move, the
+// curvature H_kk, and take a move of one coordinate.
+#pragma once
+
+#include <vector>
+
+#include "columns.hpp"
+#include "gram.hpp"
+
+namespace bridle {
+
+// H is at hand: a slope costs nothing, a move k operations.
+class GramQuadratic {
+ public:
+  GramQuadratic(const Gram& gram, std::vector<double>& slope) : gram_(gram), slope_(slope) {}
+  index_t size() const { return gram_.size(); }
+  double slope(index_t k) const { return slope_[k]; }
+  double curvature(index_t k) const { return gram_.at(k, k); }
+  void move(index_t k, double delta) { simd::axpy(-delta, gram_.column(k), slope_.data(), gram_.size()); }
+  const Gram& gram() const { return gram_; }
+
+ private:
+  const Gram& gram_;
+  std::vector<double>& slope_;  // (k,) c - Hd
+};
+
+// H is never formed, for working sets whose Gram matrix would not fit: a slope and a move cost one column each.
+// The residual is kept as residual - offset * weights, so that centring touches no zero of a sparse column.
+class ColumnQuadratic {
+ public:
+  // residual, weights (n,): minus the loss's gradient and its curvature in eta; sum of residual 0 with an intercept
+  ColumnQuadratic(const Columns& x, const std::vector<index_t>& list, const double* residual, const double* weights);
+  index_t size() const { return static_cast<index_t>(list_.size()); }
+  double slope(index_t k) const;
+  double curvature(index_t k) const { return curvature_[k]; }
+  void move(index_t k, double delta);
+  double shift(index_t k) const { return shift_[k]; }
+
+ private:
+  const Columns& x_;
+  const std::vector<index_t>& list_;
+  const double* weights_;
+  std::vector<double> residual_, shift_, curvature_;
+  double total_ = 0.0, offset_ = 0.0;
+};
+
+}  // namespace bridle

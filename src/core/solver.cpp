@@ -1,0 +1,324 @@
+#include "solver.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "gap.hpp"
+
+namespace bridle {
+namespace {
+
+constexpr index_t kGramColumns = 6000;   // largest working set that gets a Gram matrix (288 MB)
+constexpr index_t kFullGram = 4000;      // largest p for which the whole Gram matrix is made at the start
+constexpr double kSafety = 0.9;          // share of the tolerance that is used, so that a referee's rounding passes
+constexpr index_t kManySweeps = 300;     // of descent by columns in one model, after which a direct solve is worth it
+constexpr int kStall = 12;               // steps without progress after which rounding is to blame
+constexpr double kSeparationTol = 1e-10; // at lam = 0 a separated fit has to run far enough to be told apart
+
+// New gap / old gap above which the model's weights are renewed: a Gram matrix costs k times what a step costs, so that
+// large working sets put up with slower steps.
+double patience_with_old_weights(index_t k) { return std::min(0.8, 0.1 + static_cast<double>(k) / 500.0); }
+
+bool wants_gram(const Problem& in, const Settings& settings) {
+  if (in.family != Family::gaussian || settings.mode == Mode::columns) return false;
+  const index_t n = in.design->rows(), p = in.design->columns();
+  return settings.mode == Mode::gram || (!in.design->sparse() && p <= kFullGram && n >= 2 * p);
+}
+
+}  // namespace
+
+Solver::Solver(const Problem& problem, const Settings& settings)
+    : in_(problem),
+      set_(settings),
+      loss_(make_loss(problem.family)),
+      x_{*problem.design, problem.centre, problem.scale, problem.intercept},
+      n_(problem.design->rows()),
+      work_(problem),
+      eta_(n_),
+      residual_(n_),
+      weights_(n_),
+      b0_(problem.start) {
+  budget_.limit = settings.max_iter;
+  budget_.interrupted = settings.interrupted;
+  budget_.context = settings.context;
+  for (index_t i = 0; i < n_; ++i) eta_[i] = in_.offset[i] + b0_;
+  look();
+  if (wants_gram(problem, settings)) enter_gram_space();
+}
+
+// Prox-Newton (Lee, Sun and Saunders 2014) on a working set that grows by violators of the optimality conditions.
+Status Solver::solve(double lam) {
+  begin(lam);
+  const bool bare = lam == 0.0 && in_.family == Family::binomial;
+  const double target = kSafety * (bare ? std::min(set_.tol, kSeparationTol) : set_.tol) * in_.reference;
+  double last = std::numeric_limits<double>::infinity();
+  int idle = 0;
+  while (true) {
+    // 1. Certificate of the working set, then of all features.
+    look();
+    gap_ = gap(false);
+    const bool out_of_time = budget_.used >= budget_.limit || idle >= kStall;
+    if (gap_ <= target || out_of_time) {
+      if (check_all()) {
+        gap_ = gap(true);
+        if (gap_ <= target) return Status::converged;
+        if (out_of_time) return idle >= kStall ? Status::stalled : Status::max_iter;
+      }
+      const std::vector<index_t> violators = work_.violators(growth());
+      if (!violators.empty()) last = std::numeric_limits<double>::infinity();
+      add_features(violators);
+    }
+    // 2. What the last step has won decides how old the model's weights and how coarse its solution may be.
+    refresh_ = refresh_ || gap_ > patience_with_old_weights(work_.size()) * last;
+    if (gap_ > 0.5 * last) enough_ = std::max(1e-3 * enough_, 1e-26 * in_.reference);
+    idle = gap_ < 0.9 * last ? 0 : idle + 1;
+    last = std::min(gap_, last);
+    // 3. Model, its minimum, line search.
+    if (!improve()) ++idle;
+    if (budget_.stop) return Status::interrupted;
+  }
+}
+
+void Solver::begin(double lam) {
+  previous_ = first_ ? lam : lam_;
+  lam_ = lam;
+  budget_.used = 0;
+  if (gram_space_ && lam == 0.0) leave_gram_space();  // no penalty forgives rounding: refine on the rows
+  work_.set_lambda(lam);
+  if (first_ && !gram_space_)
+    x_.dots(nullptr, in_.design->columns(), residual_.data(), work_.outside.data());
+  const double reach = 2.0 * lam - previous_;
+  const bool may_shrink = !gram_space_ && (!loss_->quadratic() || work_.size() > 3 * work_.active() + 300);
+  if (may_shrink) {
+    std::vector<index_t> places;
+    for (index_t k = 0; k < work_.size(); ++k) {
+      const bool strong = std::abs(work_.slope[k]) >= in_.l1_ratio * in_.factor[work_.list[k]] * reach;
+      if (work_.beta[k] != 0.0 || work_.terms[k].l1 == 0.0 || strong) places.push_back(k);
+    }
+    if (static_cast<index_t>(places.size()) < work_.size()) {
+      if (!gram_.empty() && gram_.size() == work_.size()) gram_.keep(places);
+      work_.keep(places);
+    }
+  }
+  if (!gram_space_) add_features(work_.violators(growth()));
+  enough_ = 1e-3 * set_.tol * in_.reference;
+  slow_ = false;
+  first_ = false;
+}
+
+index_t Solver::growth() const {
+  if (lam_ * in_.l1_ratio == 0.0) return in_.design->columns();  // ridge: every feature is active
+  return std::max<index_t>(100, 2 * work_.active());
+}
+
+void Solver::add_features(const std::vector<index_t>& features) {
+  for (index_t j : features) work_.add(j);
+}
+
+void Solver::look() {
+  if (gram_space_) {
+    work_.slope = gram_start_;
+    for (index_t k = 0; k < work_.size(); ++k)
+      if (work_.beta[k] != 0.0) simd::axpy(-work_.beta[k], gram_.column(k), work_.slope.data(), work_.size());
+    return;
+  }
+  loss_->derivatives(in_.y, in_.w, eta_.data(), n_, residual_.data(), weights_.data());
+  if (in_.intercept) centre_intercept();
+  x_.dots(work_.list.data(), work_.size(), residual_.data(), work_.slope.data());
+}
+
+void Solver::centre_intercept() {
+  for (int step = 0; step < 50; ++step) {
+    const double total = simd::sum(residual_.data(), n_), curvature = simd::sum(weights_.data(), n_);
+    if (!(curvature > 0.0) || std::abs(total) <= 1e-7 * set_.tol * std::sqrt(in_.reference * curvature)) return;
+    const double move = std::max(-2.0, std::min(2.0, total / curvature));
+    if (b0_ + move == b0_) return;
+    b0_ += move;
+    for (index_t i = 0; i < n_; ++i) eta_[i] += move;
+    loss_->derivatives(in_.y, in_.w, eta_.data(), n_, residual_.data(), weights_.data());
+  }
+}
+
+bool Solver::check_all() {
+  if (gram_space_) return true;
+  std::vector<index_t> rest = work_.strong(previous_);
+  std::vector<double> slopes;
+  const auto read = [&] {
+    slopes.resize(rest.size());
+    x_.dots(rest.data(), static_cast<index_t>(rest.size()), residual_.data(), slopes.data());
+    for (size_t i = 0; i < rest.size(); ++i) work_.outside[rest[i]] = slopes[i];
+  };
+  // The strong set first: it nearly always holds every violator, and is much smaller than the rest.
+  read();
+  if (budget_.used < budget_.limit)
+    for (index_t j : rest)
+      if (work_.term(j).violation(0.0, work_.outside[j]) > 0.0) return false;
+  std::vector<char> skip(in_.design->columns(), 0);
+  for (index_t j : rest) skip[j] = 1;
+  rest.clear();
+  for (index_t j : work_.included)
+    if (!work_.contains(j) && !skip[j]) rest.push_back(j);
+  read();
+  return true;
+}
+
+double Solver::scaling_cost(double s) const {
+  if (s >= 1.0) return 0.0;
+  if (!gram_space_) return loss_->scaling_gap(in_.y, in_.w, eta_.data(), n_, s);
+  double loss = gram_loss_;
+  for (index_t k = 0; k < work_.size(); ++k) loss -= 0.5 * work_.beta[k] * (gram_start_[k] + work_.slope[k]);
+  return (1.0 - s) * (1.0 - s) * std::max(0.0, loss);
+}
+
+double Solver::gap(bool all) const {
+  GapSum sum(in_.reference);
+  for (index_t k = 0; k < work_.size(); ++k) sum.limit(work_.terms[k], work_.slope[k]);
+  const auto outsiders = [&](auto&& use) {
+    if (!all || gram_space_) return;
+    for (index_t j : work_.included)
+      if (!work_.contains(j)) use(work_.term(j), work_.outside[j]);
+  };
+  outsiders([&](const Term& term, double slope) { sum.limit(term, slope); });
+  for (index_t k = 0; k < work_.size(); ++k) sum.add(work_.terms[k], work_.beta[k], work_.slope[k], work_.curvature[k]);
+  outsiders([&](const Term& term, double slope) { sum.add(term, 0.0, slope, 0.0); });
+  return sum.total(scaling_cost(sum.scale()));
+}
+
+double Solver::penalty_value(const std::vector<double>& beta) const {
+  double total = 0.0;
+  for (index_t k = 0; k < work_.size(); ++k) total += work_.terms[k].value(beta[k]);
+  return total;
+}
+
+// A move costs k operations in Gram space and two passes over its entries by columns. Columns win where they are much
+// shorter, as in sparse data; but only the Gram matrix allows direct solves, so hard problems go back to it.
+bool Solver::use_gram() const {
+  const index_t k = work_.size();
+  if (gram_space_) return true;
+  if (k > kGramColumns) return false;
+  if (!in_.design->sparse() || slow_) return true;
+  index_t entries = 0;
+  for (index_t j : work_.list) entries += in_.design->stored(j);
+  return 4 * entries >= k * k;
+}
+
+bool Solver::improve() {
+  const index_t k = work_.size();
+  const std::vector<double> before = work_.beta, slope = work_.slope;
+  const Precision precision{enough_, 1e-15 * std::sqrt(in_.reference)};
+  double constant = 0.0;  // what the centring of the columns moves the intercept by
+  if (use_gram()) {
+    if (!gram_space_ && (gram_.empty() || (refresh_ && !loss_->quadratic()))) gram_.reset(weights_.data(), n_);
+    refresh_ = false;
+    gram_.extend(x_, work_.list.data(), k);
+    GramQuadratic model(gram_, work_.slope);
+    minimise(model, work_.terms, work_.beta, precision, factor_, budget_);
+    for (index_t i = 0; i < k; ++i) {
+      work_.curvature[i] = gram_.at(i, i);
+      constant -= (work_.beta[i] - before[i]) / in_.scale[work_.list[i]] * gram_.shift(i);
+    }
+  } else {
+    ColumnQuadratic model(x_, work_.list, residual_.data(), weights_.data());
+    const index_t used = budget_.used;
+    minimise(model, work_.terms, work_.beta, precision, k <= kGramColumns ? kManySweeps : budget_.limit, budget_);
+    slow_ = budget_.used - used >= kManySweeps;
+    for (index_t i = 0; i < k; ++i) {
+      work_.curvature[i] = model.curvature(i);
+      constant -= (work_.beta[i] - before[i]) / in_.scale[work_.list[i]] * model.shift(i);
+    }
+  }
+  if (gram_space_) {
+    b0_ += constant;
+    return work_.beta != before;
+  }
+  work_.slope = slope;
+  return line_search(before, constant);
+}
+
+// Backtracking on the true objective (Armijo); for the gaussian loss the model is exact and the step whole.
+bool Solver::line_search(const std::vector<double>& before, double constant) {
+  const index_t k = work_.size();
+  const std::vector<double> goal = work_.beta;
+  std::vector<double> direction(n_, constant), coef;
+  std::vector<index_t> moved;
+  double predicted = penalty_value(goal) - penalty_value(before);
+  for (index_t i = 0; i < k; ++i) {
+    if (goal[i] == before[i]) continue;
+    moved.push_back(work_.list[i]);
+    coef.push_back((goal[i] - before[i]) / in_.scale[work_.list[i]]);
+    predicted -= work_.slope[i] * (goal[i] - before[i]);
+  }
+  if (moved.empty()) return false;
+  in_.design->add(moved.data(), static_cast<index_t>(moved.size()), coef.data(), direction.data());
+  double t = 1.0;
+  if (!loss_->quadratic()) {
+    const double start = loss_value(eta_.data()) + penalty_value(before);
+    const double rounding = 1e-14 * (std::abs(start) + in_.reference);
+    std::vector<double> trial(n_);
+    for (;; t *= 0.5) {
+      if (t < 1e-10) {
+        work_.beta = before;
+        refresh_ = true;
+        return false;
+      }
+      for (index_t i = 0; i < n_; ++i) trial[i] = eta_[i] + t * direction[i];
+      for (index_t i = 0; i < k; ++i) work_.beta[i] = before[i] + t * (goal[i] - before[i]);
+      const double value = loss_value(trial.data()) + penalty_value(work_.beta);
+      if (value <= start + 1e-4 * t * std::min(0.0, predicted) + rounding) break;  // false for NaN and infinity
+    }
+    refresh_ = t < 1.0;
+    eta_.swap(trial);
+  } else {
+    for (index_t i = 0; i < n_; ++i) eta_[i] += direction[i];
+  }
+  b0_ += t * constant;
+  return true;
+}
+
+void Solver::enter_gram_space() {
+  gram_space_ = true;
+  for (index_t j : work_.included) work_.add(j);
+  const index_t k = work_.size();
+  gram_.reset(weights_.data(), n_);
+  gram_.extend(x_, work_.list.data(), k);
+  gram_start_.resize(k);
+  x_.dots(work_.list.data(), k, residual_.data(), gram_start_.data());
+  gram_loss_ = loss_value(eta_.data());
+  for (index_t i = 0; i < k; ++i) work_.curvature[i] = gram_.at(i, i);
+}
+
+void Solver::leave_gram_space() {
+  gram_space_ = false;
+  std::vector<double> coef(work_.size());
+  for (index_t k = 0; k < work_.size(); ++k) coef[k] = work_.beta[k] / in_.scale[work_.list[k]];
+  for (index_t i = 0; i < n_; ++i) eta_[i] = in_.offset[i] + b0_;
+  in_.design->add(work_.list.data(), work_.size(), coef.data(), eta_.data());
+}
+
+void Solver::record(Status status, PathResult& out) const {
+  double worst = 0.0, loss = gram_loss_;
+  std::vector<std::pair<index_t, double>> row;
+  for (index_t k = 0; k < work_.size(); ++k) {
+    worst = std::max(worst, work_.terms[k].violation(work_.beta[k], work_.slope[k]));
+    loss -= 0.5 * work_.beta[k] * (gram_space_ ? gram_start_[k] + work_.slope[k] : 0.0);
+    if (work_.beta[k] != 0.0) row.emplace_back(work_.list[k], work_.beta[k] / in_.scale[work_.list[k]]);
+  }
+  if (!gram_space_)
+    for (index_t j : work_.included)
+      if (!work_.contains(j)) worst = std::max(worst, work_.term(j).violation(0.0, work_.outside[j]));
+  std::sort(row.begin(), row.end());
+  for (const auto& entry : row) {
+    out.columns.push_back(entry.first);
+    out.values.push_back(entry.second);
+  }
+  out.starts.push_back(static_cast<index_t>(out.columns.size()));
+  out.intercept.push_back(b0_);
+  out.gap.push_back(gap_);
+  out.kkt.push_back(worst);
+  out.loss.push_back(gram_space_ ? std::max(0.0, loss) : loss_value(eta_.data()));
+  out.status.push_back(static_cast<int>(status));
+  out.n_iter.push_back(budget_.used);
+}
+
+}  // namespace bridle

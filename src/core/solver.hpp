@@ -1,0 +1,63 @@
+// One problem at one lambda after another: prox-Newton on a working set, with a certificate at the end of each.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "descent.hpp"
+#include "path.hpp"
+#include "working_set.hpp"
+
+namespace bridle {
+
+class Solver {
+ public:
+  Solver(const Problem& problem, const Settings& settings);
+  // From the solution before, the problem at lam.
+  Status solve(double lam);
+  // Append what solve found to result.
+  void record(Status status, PathResult& result) const;
+
+ private:
+  // Where the model is made: on rows (eta and residual are kept), or in the space of a full Gram matrix, where
+  // slopes are q - H beta and X is never read again.
+  void enter_gram_space();
+  void leave_gram_space();
+
+  void begin(double lam);      // terms, working set and budget for lam
+  void look();                 // derivatives and slopes of the working set at the current point
+  void centre_intercept();     // Newton on the intercept alone, until the residual sums to 0
+  bool check_all();            // slopes of all features outside; false if it met violators before the last
+  double gap(bool all) const;  // of the working set, or of all features
+  bool improve();              // one prox-Newton step; false if it could not lower the objective
+  bool line_search(const std::vector<double>& before, double constant);
+  void add_features(const std::vector<index_t>& features);
+  double penalty_value(const std::vector<double>& beta) const;
+  double loss_value(const double* eta) const { return loss_->value(in_.y, in_.w, eta, n_); }
+  double scaling_cost(double s) const;
+  index_t growth() const;
+  bool use_gram() const;       // whether the model of this working set is made as a Gram matrix
+
+  const Problem& in_;
+  const Settings& set_;
+  std::unique_ptr<Loss> loss_;
+  Columns x_;
+  const index_t n_;
+  WorkingSet work_;
+  Gram gram_;
+  ActiveFactor factor_;
+  Budget budget_;
+
+  std::vector<double> eta_, residual_, weights_;  // (n,) linear predictor; -w loss'; w loss''
+  std::vector<double> gram_start_;                // (k,) q: slopes at beta = 0, in Gram space
+  double gram_loss_ = 0.0;                        // loss at beta = 0, in Gram space
+  bool gram_space_ = false;
+  double b0_ = 0.0;           // intercept on the original scale
+  double lam_ = 0.0, previous_ = std::numeric_limits<double>::infinity();
+  double gap_ = 0.0, enough_ = 0.0, loss_now_ = 0.0;
+  bool refresh_ = true;       // the model's weights are too old
+  bool slow_ = false;         // descent by columns needs too many sweeps at this lambda
+  bool first_ = true;
+};
+
+}  // namespace bridle
