@@ -274,3 +274,39 @@ def test_columns_of_python_objects():
     columns = {"b": np.array([True, None], dtype=object), "m": np.array(["a", 2], dtype=object)}
     assert read_table(columns).frame.rows() == [(True, "a"), (None, "2")]
     assert read_table(np.array([[1.5, "u"], [None, "v"]], dtype=object)).frame.rows() == [(1.5, "u"), (None, "v")]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.binary(max_size=300) | st.text(st.sampled_from('ab1,;\n\r"é\t. '), max_size=80).map(str.encode))
+def test_any_bytes_are_a_table_or_a_clear_error(tmp_path_factory, data):
+    path = tmp_path_factory.mktemp("fuzz") / "t"
+    path.write_bytes(data)
+    try:
+        table = read_table(path)
+    except InputError as error:
+        assert len(str(error)) > 20
+    else:
+        assert table.n_rows >= 1
+
+
+@pytest.mark.parametrize("kind", ["parquet", "feather", "stream", "gzip", "zstd"])
+def test_damaged_bytes_are_a_table_or_a_clear_error(tmp_path, kind, capfd):
+    rng = np.random.default_rng(2)
+    frame = pl.DataFrame({"a": np.arange(300), "g": ["u", "v", None] * 100})
+    path = tmp_path / "t"
+    if kind in ("gzip", "zstd"):
+        path.write_bytes((gzip if kind == "gzip" else zstd).compress(frame.write_csv().encode()))
+    else:
+        {"parquet": frame.write_parquet, "feather": frame.write_ipc, "stream": frame.write_ipc_stream}[kind](path)
+    whole = bytearray(path.read_bytes())
+    for _ in range(60):
+        broken = bytearray(whole)
+        for at in rng.integers(0, len(broken), rng.integers(1, 6)):
+            broken[at] = rng.integers(0, 256)
+        path.write_bytes(broken[: len(broken) if rng.random() < 0.7 else rng.integers(1, len(broken))])
+        try:
+            table = read_table(path)
+        except InputError as error:
+            assert len(str(error)) > 20
+        else:
+            assert table.n_rows >= 1
