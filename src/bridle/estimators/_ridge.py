@@ -235,8 +235,8 @@ class Ridge(MultiOutputMixin, RegressorMixin, LinearPrediction):  # type: ignore
             )
             for k, lam in enumerate(lambdas)
         ]
-        self.dual_gap_ = drop_axis([c.gap for c in found])
-        self.relative_gap_ = drop_axis([c.relative_gap for c in found])
+        self.dual_gap_ = drop_axis([max(c.gap, 0.0) for c in found])
+        self.relative_gap_ = drop_axis([max(c.relative_gap, 0.0) for c in found])
 
     def _iterate(self, X: Any, Y: Float, lambdas: Float, weight: Float | None) -> tuple[Float, Float]:
         options = path_options(self, l1_ratio=0.0) | {"sample_weight": weight}
