@@ -35,7 +35,7 @@ def fit_path(X: Float, y: Float, lams: Float, ratio: float, family: str, steps: 
     """Coefficients (L, p) and intercepts (L,) by accelerated proximal gradient, each lambda from the one before."""
     n, p = X.shape
     curvature = {"gaussian": 1.0, "binomial": 0.25, "poisson": 2.0 * max(1.0, y.mean())}[family]
-    step = 1 / (curvature * np.linalg.norm(X, 2) ** 2 / n + 1e-12)
+    step = 1 / (curvature * np.linalg.eigvalsh(X.T @ X if n > p else X @ X.T)[-1] / n + 1e-12)
     m = y.mean()
     b0 = float({"gaussian": lambda: m, "binomial": lambda: np.log(m / (1 - m)), "poisson": lambda: np.log(m)}[family]())
     b, coefs, intercepts = np.zeros(p), [], []
