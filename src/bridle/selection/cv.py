@@ -228,7 +228,7 @@ def _one_blas_thread() -> Iterator[None]:
 def _quiet() -> Iterator[None]:
     """Hold back the warning of each single path: one for the whole cross-validation follows."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", ".*missed the relative gap.*", BridleWarning)
+        warnings.filterwarnings("ignore", ".*relative gap.*", BridleWarning)
         yield
 
 
