@@ -194,21 +194,23 @@ def print_verdict(verdict: Verdict) -> None:
     console.print()
     console.print(headline(verdict, verdict.sentence))
     console.print()
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    table.add_column("Against", no_wrap=True)
-    table.add_column("Side")
-    table.add_column("Excess error, %", justify="right", no_wrap=True)
-    table.add_column("p", justify="right")
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+    table.add_column("Against", overflow="fold")
+    table.add_column("Side", no_wrap=True)
+    table.add_column(f"Excess error, %\n[{100 * verdict.level:g} % CI]", justify="right", no_wrap=True)
+    table.add_column("p", justify="right", no_wrap=True)
     for c in sorted(verdict.comparisons, key=lambda c: -c.rho.value):
         name = Text(c.label, "bold" if c.alternative == verdict.alternative else "")
         rho = f"{100 * c.rho.value:+.1f} [{100 * c.rho.lower:+.1f}, {100 * c.rho.upper:+.1f}]"
-        table.add_row(name, c.side, rho, f"{c.p_value:.3f}")
+        table.add_row(name, c.side, rho, "<0.001" if c.p_value < 0.001 else f"{c.p_value:.3f}")
     if verdict.comparisons:
         console.print(table)
+        console.print()
     for check in verdict.checks:
         if check.status in {"warn", "fail"}:
             console.print(Text.assemble((f"{check.code} {check.title}: ", "yellow"), check.message))
     if verdict.action:
+        console.print()
         console.print(Text.assemble(("Next: ", "bold"), verdict.action))
 
 
