@@ -194,18 +194,20 @@ class Problem:
         For ridge there is none; taken is that of l1_ratio 0.001, for a gaussian y in standard deviations, since the
         ridge penalty that matters doesn't depend on the unit of y (docs/decisions/0201).
         """
-        eta = self.offset + self.start
+        eta, room = self.offset + self.start, 1.0
         if (self.factor == 0.0).any():
-            raw = replace(self, factor=np.where(self.factor > 0.0, np.inf, 0.0)).solve(np.ones(1), settings)
+            tight = replace(settings, tol=min(settings.tol, 1e-12))
+            raw = replace(self, factor=np.where(self.factor > 0.0, np.inf, 0.0)).solve(np.ones(1), tight)
             b = np.zeros(self.shape[1])
             b[raw["columns"]] = raw["values"]
             eta = self.offset + raw["intercept"][0] + self.design.times(b)
+            room = 1.0 + 1e-9  # what the fit of the unpenalised features may be off by
         gradient = self.family.gradient(self.y, eta)
         slope = self.design.dots(-self.w * gradient) + (self.mean * (self.w @ gradient) if self.fit_intercept else 0.0)
         length = np.hypot(self.mean, self.deviation) * np.sqrt(self.w @ gradient**2)
         slope[np.abs(slope) <= 1e-13 * length] = 0.0  # what rounding leaves of an exact 0
         on = (self.factor > 0.0) & np.isfinite(self.factor)
-        top = float(np.max(np.abs(slope[on]) / (self.scale[on] * self.factor[on]), initial=0.0))
+        top = room * float(np.max(np.abs(slope[on]) / (self.scale[on] * self.factor[on]), initial=0.0))
         if self.l1_ratio >= L1_FLOOR or top == 0.0:
             return top / max(self.l1_ratio, L1_FLOOR)
         unit = float(np.sqrt(2.0 * self.reference)) if self.family.name == "gaussian" else 1.0

@@ -1,0 +1,63 @@
+"""Kernels against their NumPy twins."""
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from bridle import _core
+from bridle.problem import as_design
+
+
+@pytest.mark.parametrize("kind", ["F", "C", "csc", "csr", "float32", "strided"])
+@pytest.mark.parametrize("shape", [(1, 1), (3, 70), (37, 5), (129, 33)])
+def test_design_products(kit, kind, shape):
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=shape).astype(np.float32).astype(float) * (rng.random(shape) < 0.6)
+    design, _ = as_design(kit.storage(X, kind))
+    v, b, w = rng.normal(size=shape[0]), rng.normal(size=shape[1]), rng.random(shape[0])
+    shift = rng.normal(size=shape[1])
+    assert design.shape == shape
+    np.testing.assert_allclose(design.dots(v), X.T @ v, atol=1e-12)
+    np.testing.assert_allclose(design.times(b), X @ b, atol=1e-12)
+    np.testing.assert_allclose(design.squares(w, shift), w @ (X - shift) ** 2, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        np.asfortranarray,
+        np.ascontiguousarray,
+        lambda X: np.asfortranarray(X, dtype=np.float32),
+        lambda X: np.ascontiguousarray(X)[::2],
+        lambda X: np.asfortranarray(X)[:, ::2],
+    ],
+)
+def test_usable_dense_matrices_are_not_copied(make):
+    X = make(np.random.default_rng(0).normal(size=(20, 6)))
+    design, matrix = as_design(X)
+    assert np.shares_memory(X, matrix)
+    before = design.times(np.ones(X.shape[1]))
+    X[...] += 1.0  # the design looks into the caller's memory
+    np.testing.assert_allclose(design.times(np.ones(X.shape[1])), before + X.shape[1], rtol=1e-5, atol=1e-5)
+
+
+def test_usable_sparse_matrices_are_not_copied():
+    X = sparse.random(30, 8, density=0.3, format="csc", rng=np.random.default_rng(0))
+    _, matrix = as_design(X)
+    assert np.shares_memory(X.data, matrix.data)
+    assert np.shares_memory(X.indices, matrix.indices)
+
+
+def test_duplicate_entries_of_a_sparse_matrix_are_summed():
+    X = sparse.csc_matrix((np.array([1.0, 2.0, 5.0]), np.array([0, 0, 1]), np.array([0, 2, 3])), shape=(2, 2))
+    design, _ = as_design(X)
+    np.testing.assert_array_equal(design.squares(np.ones(2), np.zeros(2)), [9.0, 25.0])
+    assert X.nnz == 3  # the caller's matrix is as it was
+
+
+def test_wrong_lengths_are_refused_by_the_binding():
+    design = _core.dense(np.ones((3, 2)))
+    with pytest.raises(ValueError, match="one value per row"):
+        design.dots(np.ones(2))
+    with pytest.raises(ValueError, match="one value per column"):
+        design.times(np.ones(3))
