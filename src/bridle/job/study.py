@@ -116,7 +116,11 @@ def study(
     groups: Any = None,
     time: Any = None,
     exclude: Sequence[str] = (),
+    keep: Sequence[str] = (),
     positive: Any = None,
+    separator: str | None = None,
+    decimal: str | None = None,
+    encoding: str | None = None,
     bootstrap: int = 50,
     challengers: bool = True,
     learning_curve: bool = True,
@@ -157,8 +161,12 @@ def study(
         time that orders the folds.
     exclude : sequence of str
         Columns to leave out.
+    keep : sequence of str
+        Columns to use although they look like an identifier, a date or free text.
     positive : optional
         Label of the class to predict the probability of.
+    separator, decimal, encoding : str, optional
+        How a text file is written; recognised by default.
     bootstrap : int
         Bootstrap samples for stability and intervals of coefficients; fewer on big tables.
     challengers : bool
@@ -194,13 +202,17 @@ def study(
         missing=missing, bootstrap=bootstrap, challengers=challengers, learning_curve=learning_curve, seed=seed,
         n_jobs=n_jobs, tol=tol,
     )  # fmt: skip
-    given = data if isinstance(data, Dataset) else make_dataset(
-        data, target, family=family, weights=weights, offset=offset, groups=groups, time=time,
-        exclude=tuple(exclude), positive=positive,
+    offset_name = offset if isinstance(offset, str) else ""
+    if isinstance(data, Dataset):
+        return _run(data, options, offset_name, command, progress or _silent)
+    reading = {"separator": separator, "decimal": decimal, "encoding": encoding}
+    roles = {"weights": weights, "offset": offset, "groups": groups, "time": time}
+    return _run(  # the table isn't kept here, so that it can go once it has become a matrix
+        make_dataset(
+            data, target, family=family, exclude=tuple(exclude), keep=tuple(keep), positive=positive, **roles, **reading
+        ),
+        options, offset_name, command, progress or _silent,
     )  # fmt: skip
-    if options.missing == "drop":
-        given = given.complete_rows()
-    return _run(given, options, offset if isinstance(offset, str) else "", command, progress or _silent)
 
 
 def _silent(stage: str, done: int, total: int) -> None:
@@ -225,8 +237,10 @@ def _run(data: Dataset, options: Options, offset_name: str, command: str, progre
     start = time.perf_counter()
 
     # 1. Hold rows out, once, and turn the rest into numbers and folds.
+    data = data.complete_rows() if options.missing == "drop" else data
     split = _split(data, options, offset_name)
     problem = split.problem
+    data = replace(data, frame=None, matrix=None)
 
     # 2. Fit every model on the same folds.
     fits = fit_models(problem, options, lambda done, total: progress("fitting models", done, total))
@@ -268,14 +282,15 @@ def _split(data: Dataset, options: Options, offset_name: str) -> Split:
         )
     else:
         train, test = np.arange(n), np.arange(0)
-    training = data.take(train)
-    encoder = Encoder.fit(training, missing=options.missing)
-    design: Design = encoder.transform(training)
+    encoder = Encoder.fit(data, missing=options.missing, rows=train)
+    design: Design = encoder.transform(data, rows=train)
+    X_test = encoder.transform(data, rows=test).for_rows(None) if test.size else np.empty((0, design.shape[1]))
+    rest = replace(data, frame=None, matrix=None)  # what goes with the rows, without copying the table
+    training, held_out = rest.take(train), rest.take(test)
     folds: Folds = make_folds(
         training.y, family=data.family, n_splits=options.folds, groups=training.groups, time=training.time,
         seed=options.seed,
     )  # fmt: skip
-    held_out = data.take(test)
     return Split(
         encoder=encoder,
         problem=Problem(
@@ -289,7 +304,7 @@ def _split(data: Dataset, options: Options, offset_name: str) -> Split:
             folds=folds,
         ),
         test=test,
-        X_test=encoder.transform(held_out).for_rows(None) if test.size else np.empty((0, design.shape[1])),
+        X_test=X_test,
         y_test=held_out.y,
         w_test=np.ones(test.size) if held_out.weights is None else held_out.weights,
         offset_test=held_out.offset,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,8 @@ from bridle.job import words
 from bridle.job.fitting import Fit, Problem
 from bridle.job.holdout import auc, normal_quantile
 from bridle.job.stability import Stability
+from bridle.losses import Family
+from bridle.path import Path
 from bridle.results import Certificate, Coefficient, CurveSummary, PathSummary
 from bridle.selection import Curve, applicable_rules
 
@@ -58,21 +61,30 @@ def curve_summary(fit: Fit, scores: dict[str, tuple[float, ...]]) -> CurveSummar
     )
 
 
-def path_scores(fit: Fit, problem: Problem, X: Float, y: Float, offset: Float | None) -> dict[str, tuple[float, ...]]:
+def path_scores(fit: Fit, problem: Problem, X: Any, y: Float, offset: Float | None) -> dict[str, tuple[float, ...]]:
     """Scores along the path for the slider: explained deviance across folds, and on held-out rows the AUC or RMSE."""
     assert fit.path is not None and fit.curve is not None
     found = {"deviance explained (folds)": tuple((1.0 - fit.curve.mean / fit.curve.null_loss).tolist())}
     if y.size == 0:
         return found
-    eta = fit.path.linear_predictor(X, offset=offset)  # (n, L)
-    if problem.family.name == "binomial":
-        if np.all((y == 0.0) | (y == 1.0)):
-            found["ROC AUC (held-out rows)"] = tuple(auc(y == 1.0, e) for e in eta.T)
-            found["accuracy (held-out rows)"] = tuple(np.mean((eta >= 0.0) == (y[:, None] == 1.0), axis=0).tolist())
-    else:
-        error = y[:, None] - problem.family.mean(eta)
-        found["RMSE (held-out rows)"] = tuple(np.sqrt(np.mean(error**2, axis=0)).tolist())
-    return found
+    along = [_scores(problem.family, y, eta) for eta in _links(fit.path, X, offset)]
+    return found | {name: tuple(at[name] for at in along) for name in along[0]}
+
+
+def _links(path: Path, X: Any, offset: Float | None) -> Iterator[Float]:
+    """Linear predictors (n,), one lambda at a time: all at once would outgrow the table."""
+    for k in range(path.lambdas.size):
+        eta = np.asarray(X @ path.coef_sparse[[k]].toarray()[0]) + path.intercept[k]
+        yield eta if offset is None else eta + offset
+
+
+def _scores(family: Family, y: Float, eta: Float) -> dict[str, float]:
+    if family.name != "binomial":
+        return {"RMSE (held-out rows)": float(np.sqrt(np.mean((y - family.mean(eta)) ** 2)))}
+    if not np.all((y == 0.0) | (y == 1.0)):
+        return {}
+    accuracy = float(np.mean((eta >= 0.0) == (y == 1.0)))
+    return {"ROC AUC (held-out rows)": auc(y == 1.0, eta), "accuracy (held-out rows)": accuracy}
 
 
 def path_summary(fit: Fit, problem: Problem, shown: NDArray[np.int64], stability: Stability | None) -> PathSummary:

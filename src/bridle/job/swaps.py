@@ -51,7 +51,7 @@ def correlations(X: Any, j: int, weight: Float, mean: Float, scale: Float) -> Fl
     x = np.asarray(X[:, [j]].toarray() if hasattr(X, "toarray") else X[:, [j]], dtype=np.float64)[:, 0]
     x = w * (x - w @ x)  # sums to 0, so the other features need no centring
     sd = np.where(scale > 0.0, scale, np.inf)
-    return np.asarray(X.T @ x, dtype=np.float64) / (sd * sd[j])
+    return np.asarray((X.T @ x) / (sd * sd[j]), dtype=np.float64)
 
 
 def _cost(problem: Problem, fit: Fit, out: NDArray[np.bool_], options: Options) -> Interval:

@@ -20,6 +20,7 @@ Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 Scored = tuple[Float, dict[str, Float]]  # (L,) mean held-out deviance, and (L,) of each scorer
 
+_LARGE = 1 << 26  # bytes of a matrix from which folds don't copy their rows
 _BLOCK = 1 << 23  # linear predictors held at a time (64 MB)
 
 
@@ -44,13 +45,11 @@ def fit_folds(
     """
 
     def fit_fold(pair: Pair) -> tuple[Path, ...]:
-        train, _ = pair
-        X = take_rows(data.matrix(train), train)
+        part = data.part(pair[0])
         return tuple(
             fit_path(
-                X, data.y[train], l1_ratio=path.l1_ratio, lambdas=path.lambdas,
-                sample_weight=None if data.weight is None else data.weight[train],
-                offset=None if data.offset is None else data.offset[train], **options,
+                part.design, part.y, l1_ratio=path.l1_ratio, lambdas=path.lambdas, sample_weight=part.weight,
+                offset=part.offset, **options,
             )
             for path in paths
         )  # fmt: skip
@@ -93,6 +92,17 @@ class FoldData:
         target = _numbers("y", y, n)
         weights = None if weight is None else _numbers("sample_weight", weight, n)
         return cls(design, target, weights, None if offset is None else _numbers("offset", offset, n))
+
+    def part(self, train: Int) -> FoldData:
+        """The training rows; of a large matrix all rows, with weight 0 for the others, which spares a copy."""
+        X = self.matrix(train)
+        if not sparse.issparse(X) and X.nbytes > _LARGE:
+            weight = np.zeros(self.y.shape[0])
+            weight[train] = 1.0 if self.weight is None else self.weight[train]
+            return FoldData(X, self.y, weight, self.offset)
+        weights = None if self.weight is None else self.weight[train]
+        offset = None if self.offset is None else self.offset[train]
+        return FoldData(take_rows(X, train), self.y[train], weights, offset)
 
     def matrix(self, train: Int | None) -> Any:
         """(n, p) matrix of all rows, filled from ``train`` if it is a FoldDesign."""
