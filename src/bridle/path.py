@@ -17,7 +17,7 @@ from bridle.grid import check_lambdas, lambda_grid
 from bridle.limits import at_zero
 from bridle.losses import get_family
 from bridle.penalties import Penalty
-from bridle.problem import Problem, Settings
+from bridle.problem import Problem, Settings, bound, column_names, optional_array
 from bridle.reduction import applies, solve_reduced
 
 Float = NDArray[np.float64]
@@ -270,7 +270,7 @@ def fit_path(
         offset=offset,
         fit_intercept=fit_intercept,
         standardize=standardize,
-        penalty=Penalty(float(l1_ratio), _optional(penalty_factor), _bound(lower), _bound(upper)),
+        penalty=Penalty(float(l1_ratio), optional_array(penalty_factor), bound(lower), bound(upper)),
     )
     settings = Settings.make(tol, max_iter, mode, problem.family.name)
     lambda_max, notes = problem.lambda_max(settings), list(problem.notes)
@@ -307,30 +307,10 @@ def fit_path(
         tol=settings.tol,
         fit_intercept=bool(fit_intercept),
         standardize=bool(standardize),
-        feature_names=_names(feature_names, X, p),
+        feature_names=column_names(feature_names, X, p),
         notes=tuple(notes),
     )
     return _announce(path, strict)
-
-
-def _optional(values: ArrayLike | None) -> Float | None:
-    return None if values is None else np.asarray(values, dtype=np.float64)
-
-
-def _bound(values: ArrayLike) -> Float | float:
-    array = np.asarray(values, dtype=np.float64)
-    return float(array) if array.ndim == 0 else array
-
-
-def _names(names: ArrayLike | None, X: Any, p: int) -> tuple[str, ...] | None:
-    if names is None:
-        if not hasattr(X, "columns"):
-            return None
-        names = list(X.columns)
-    result = tuple(str(name) for name in np.asarray(names, dtype=object).ravel())
-    if len(result) != p:
-        raise InputError(f"there are {len(result)} feature names for {p} columns")
-    return result
 
 
 _ADVICE = {

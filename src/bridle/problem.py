@@ -301,6 +301,29 @@ def _columns(which: NDArray[np.bool_]) -> str:
     return f"columns {', '.join(numbers)}{more} are"
 
 
+def optional_array(values: ArrayLike | None) -> Float | None:
+    """Return an array of float64, or None as it came."""
+    return None if values is None else np.asarray(values, dtype=np.float64)
+
+
+def bound(values: ArrayLike) -> Float | float:
+    """Return one bound for all coefficients, or (p,) of them."""
+    array = np.asarray(values, dtype=np.float64)
+    return float(array) if array.ndim == 0 else array
+
+
+def column_names(names: ArrayLike | None, X: Any, p: int) -> tuple[str, ...] | None:
+    """Return p names: those given, or a data frame's."""
+    if names is None:
+        if not hasattr(X, "columns"):
+            return None
+        names = list(X.columns)
+    result = tuple(str(name) for name in np.asarray(names, dtype=object).ravel())
+    if len(result) != p:
+        raise InputError(f"there are {len(result)} feature names for {p} columns")
+    return result
+
+
 @cache
 def _blas() -> Any:
     from threadpoolctl import ThreadpoolController

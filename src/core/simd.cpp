@@ -12,20 +12,27 @@
 #define BRIDLE_CLONES
 #endif
 
+// Bodies shared by the clones have to be compiled with each clone's instructions, hence inside it.
+#if defined(__GNUC__)
+#define BRIDLE_INLINE __attribute__((always_inline)) inline
+#else
+#define BRIDLE_INLINE inline
+#endif
+
 namespace bridle::simd {
 namespace {
 
 constexpr index_t kLanes = 32;  // four AVX-512 registers of doubles: enough to hide the latency of an addition
 
 // acc[k] summed pairwise, so that the order does not depend on the vector width.
-inline double fold(double* acc) {
+BRIDLE_INLINE double fold(double* acc) {
   for (index_t width = kLanes / 2; width > 0; width /= 2)
     for (index_t k = 0; k < width; ++k) acc[k] += acc[k + width];
   return acc[0];
 }
 
 template <class T>
-[[gnu::always_inline]] inline double dot_any(const T* x, const double* y, index_t n) {
+BRIDLE_INLINE double dot_any(const T* x, const double* y, index_t n) {
   double acc[kLanes] = {};
   index_t i = 0;
   for (; i + kLanes <= n; i += kLanes)
@@ -36,7 +43,7 @@ template <class T>
 }
 
 template <class T>
-[[gnu::always_inline]] inline double square_any(const double* w, const T* x, double shift, index_t n) {
+BRIDLE_INLINE double square_any(const double* w, const T* x, double shift, index_t n) {
   double acc[kLanes] = {};
   index_t i = 0;
   for (; i + kLanes <= n; i += kLanes)
@@ -53,7 +60,7 @@ template <class T>
 }
 
 template <class T>
-[[gnu::always_inline]] inline void axpy4_any(const double* a, const T* x, index_t stride, double* y, index_t n) {
+BRIDLE_INLINE void axpy4_any(const double* a, const T* x, index_t stride, double* y, index_t n) {
   const T *x0 = x, *x1 = x + stride, *x2 = x + 2 * stride, *x3 = x + 3 * stride;
   for (index_t i = 0; i < n; ++i)
     y[i] += (a[0] * static_cast<double>(x0[i]) + a[1] * static_cast<double>(x1[i])) +
