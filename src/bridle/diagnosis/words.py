@@ -82,6 +82,14 @@ def _described(other: Comparison, verdict: Verdict) -> str:
     return f"{kind} ({other.label})"
 
 
+def _how(other: Comparison, verdict: Verdict) -> str:
+    """Continue an action: another setting of the model, or another model."""
+    own = f"{verdict.model}: "
+    if other.alternative.startswith(own):
+        return f" ({other.alternative.removeprefix(own)})"
+    return f", or use {other.label}"
+
+
 def action(verdict: Verdict) -> str:
     """One next action."""
     other = alternative(verdict)
@@ -90,9 +98,9 @@ def action(verdict: Verdict) -> str:
     if verdict.label == "overfitting" and other is not None:
         if other.alternative == "null":
             return "Regularise much more: as it is, the model is worse than the overall mean."
-        return f"Regularise more: use {other.label}."
+        return f"Regularise more{_how(other, verdict)}."
     if verdict.label == "underfitting" and other is not None:
-        return f"Let the model be richer: use {other.label}."
+        return f"Let the model be richer{_how(other, verdict)}."
     if verdict.label == "balanced":
         return "Keep the model."
     rows = verdict.rows_needed
