@@ -16,7 +16,7 @@ from bridle.job.options import Options, Progress
 from bridle.selection import Folds, make_folds
 
 FOLDS = 5  # of the comparison: a fifth held out keeps the training parts near full size
-MOST_ROWS = 50_000  # beyond, intervals are far narrower than the margin, and more rows only cost time
+MOST_ROWS = 20_000  # beyond, intervals are narrower than the margin, and more rows only cost time
 STRENGTHS = (10.0, 0.1)  # each model is also compared with itself, held back ten times more and ten times less
 
 

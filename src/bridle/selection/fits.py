@@ -21,7 +21,7 @@ Int = NDArray[np.int64]
 Scored = tuple[Float, dict[str, Float]]  # (L,) mean held-out deviance, and (L,) of each scorer
 
 _LARGE = 1 << 26  # bytes of a matrix from which folds don't copy their rows
-_BLOCK = 1 << 23  # linear predictors held at a time (64 MB)
+_BLOCK = 1 << 20  # linear predictors held at a time (8 MB)
 
 
 class FoldDesign(Protocol):
