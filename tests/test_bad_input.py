@@ -317,7 +317,7 @@ CASES = [
     Case("output below a file", lambda p: ["fit", p.file(GOOD), "-t", "y", "--out", p.file("x", "o") / "out"], ("o",)),
     good("full disk", "disk is full", patch={"os.fsync": full_disk}),
     good("folder that can't be written", "no permission", patch={"tempfile.mkdtemp": denied}),
-    good("interrupted", "interrupted", code=130, patch={"bridle.job.study.fit_models": interrupted}),
+    good("interrupted", "interrupted", code=130, patch={"bridle.job.run.fit_models": interrupted}),
     good("interrupted while writing", "interrupted", code=130, patch={"os.fsync": interrupted}),
     Case("nothing on standard input", lambda p: ["fit", "-", "-t", "y", "--out", p.out], ("empty",), stdin=b""),
     # -- prediction ----------------------------------------
@@ -399,7 +399,7 @@ def test_there_are_at_least_sixty_kinds():
     assert len({case.name for case in CASES}) == len(CASES) >= 60
 
 
-@pytest.mark.parametrize("stop", ["bridle.job.study.fit_models", "os.fsync"])
+@pytest.mark.parametrize("stop", ["bridle.job.run.fit_models", "os.fsync"])
 def test_an_interrupted_run_leaves_the_old_results_whole(stop, tmp_path, monkeypatch):
     place = Place(tmp_path)
     assert run(good("first run", code=0), place, monkeypatch)[0] == 0

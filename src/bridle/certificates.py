@@ -220,7 +220,7 @@ class _Rows:
 
     def __init__(self, X: Any) -> None:
         self._sparse = hasattr(X, "tocsc")
-        self._X = X if self._sparse else np.asarray(X)
+        self._X: Any = X if self._sparse else np.asarray(X)
         self.n, self.p = self._X.shape
 
     def _blocks(self) -> list[slice]:

@@ -44,7 +44,8 @@ def at_zero(problem: Problem, raw: _core.PathResult, status: list[str]) -> list[
     b[raw["columns"][last]] = raw["values"][last]
     eta = problem.offset + raw["intercept"][-1] + problem.design.times(b)
     if problem.family.name == "binomial" and np.max(np.abs(eta[problem.w > 0.0])) > _SUSPICIOUS:
-        if problem.shape[0] * problem.shape[1] <= _MOST_ENTRIES and _separated(problem, used):
+        small = problem.shape[0] * problem.shape[1] <= _MOST_ENTRIES
+        if _splits(problem, eta) or (small and _separated(problem, used)):
             status[-1] = "separated"
             return ["at lambda = 0 the classes are separated: the likelihood has no maximum, the coefficients no limit"]
         return []
@@ -63,6 +64,13 @@ def at_zero(problem: Problem, raw: _core.PathResult, status: list[str]) -> list[
     raw["starts"] = raw["starts"].copy()
     raw["starts"][-1] = last.start + len(short)
     return [f"at lambda = 0 the columns have rank {rank} of {X.shape[1]}: the solution of smallest norm is given"]
+
+
+def _splits(problem: Problem, eta: Float) -> bool:
+    """Whether the plane of the fit itself splits the classes: then no programme need be solved to know."""
+    y, on = problem.y, problem.w > 0.0
+    right = np.where(y == 1.0, eta - problem.offset > 0.0, eta - problem.offset < 0.0)
+    return bool(np.all(right[on] & ((y == 0.0) | (y == 1.0))[on]))
 
 
 def _separated(problem: Problem, used: NDArray[np.bool_]) -> bool:

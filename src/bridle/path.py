@@ -106,7 +106,7 @@ class Path:
             Intercept and coefficients on the original scale.
         """
         low, high, share = self._between(lam)
-        coef = share * self._row(high) + (1.0 - share) * self._row(low)
+        coef = share * self.coef_row(high) + (1.0 - share) * self.coef_row(low)
         return float(share * self.intercept[high] + (1.0 - share) * self.intercept[low]), coef
 
     def linear_predictor(self, X: Any, offset: ArrayLike | None = None, lam: float | None = None) -> Float:
@@ -167,8 +167,18 @@ class Path:
         eta = self.linear_predictor(X, offset, lam)
         return eta if kind == "link" else get_family(self.family).mean(eta)
 
-    def _row(self, index: int) -> Float:
-        return np.asarray(self.coef_sparse[[index], :].toarray()).ravel()
+    def coef_row(self, index: int) -> Float:
+        """Return the coefficients at the ``index``-th lambda, dense, (p,).
+
+        Parameters
+        ----------
+        index : int
+            From 0, the largest lambda, to L - 1.
+        """
+        sparse_rows, coef = self.coef_sparse, np.zeros(self.coef_sparse.shape[1])
+        part = slice(sparse_rows.indptr[index], sparse_rows.indptr[index + 1])
+        coef[sparse_rows.indices[part]] = sparse_rows.data[part]
+        return coef
 
     def _between(self, lam: float) -> tuple[int, int, float]:
         """Return indices of the grid's neighbours below and above ``lam``, and the share of the upper one."""

@@ -77,7 +77,7 @@ def test_a_config_that_is_not_there(asked):
 
 
 def test_defaults_are_those_of_the_python_function(asked):
-    from bridle.job.study import study
+    from bridle.job import study
 
     _, notes = asked("x.csv", "--target", "y")
     defaults = {name: p.default for name, p in inspect.signature(study).parameters.items() if name in notes}

@@ -10,6 +10,7 @@ Journal 50, 346-363.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,6 +78,13 @@ def mean_interval(values: Float, weight: Float, factor: float, level: float) -> 
     return Interval(mean, mean - half, mean + half, level)
 
 
+@cache
+def _draws(j: int) -> tuple[Float, Float]:
+    """(DRAWS, j) normals and (DRAWS,) roots of chi-square over j - 1: the same for every verdict on j folds."""
+    rng = np.random.default_rng(SEED)
+    return rng.standard_normal((DRAWS, j)), np.sqrt(rng.chisquare(j - 1, DRAWS) / (j - 1))
+
+
 @dataclass(frozen=True)
 class MaxT:
     """Distribution of the largest of M correlated t statistics with ``df`` degrees of freedom.
@@ -95,9 +103,8 @@ class MaxT:
         norm = np.sqrt((influence**2).sum(axis=0))
         used = influence[:, norm > 0] / norm[norm > 0]  # (J, m), unit columns: correlation = used.T @ used
         j, m = used.shape
-        rng = np.random.default_rng(SEED)
-        z = rng.standard_normal((DRAWS, j)) @ used if m else np.zeros((DRAWS, 1))
-        chi = np.sqrt(rng.chisquare(j - 1, DRAWS) / (j - 1))
+        normal, chi = _draws(j)
+        z = normal @ used if m else np.zeros((DRAWS, 1))
         return cls(np.sort(z.max(axis=1) / chi), j - 1, max(m, 1))
 
     def critical(self, alpha: float) -> float:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from bridle.job.study import Study, study
+from bridle.job.run import Study, study
 
 __all__ = ["Study", "study"]

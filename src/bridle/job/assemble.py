@@ -33,7 +33,7 @@ from bridle.results import (
 )
 
 if TYPE_CHECKING:
-    from bridle.job.study import Split
+    from bridle.job.run import Split
 
 Float = NDArray[np.float64]
 

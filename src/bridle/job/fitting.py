@@ -148,7 +148,7 @@ def _fit(name: str, problem: Problem, options: Options, start: float) -> Fit:
     return Fit(
         name=name,
         intercept=float(path.intercept[chosen.index]),
-        coef=np.asarray(path.coef_sparse[[chosen.index]].toarray()[0], dtype=np.float64),
+        coef=path.coef_row(chosen.index),
         l1_ratio=float("nan") if free else chosen.l1_ratio,
         value=chosen.value,
         rule="" if free else chosen.rule,

@@ -63,7 +63,7 @@ def bootstrap(
         at = int(np.argmin(np.abs(np.log(lambdas / fit.value)))) if fit.value > 0 else lambdas.size - 1
         drawn = path.coef_sparse[:, shown].toarray().T * scale[shown, None]
         best = int(np.argmin(_left_out_loss(problem, path, counts)))
-        return path.coef_sparse[[at]].toarray()[0], drawn, float(lambdas[best])
+        return path.coef_row(at), drawn, float(lambdas[best])
 
     found = []
     with ThreadPoolExecutor(max_workers=n_jobs) as pool:

@@ -74,7 +74,7 @@ def path_scores(fit: Fit, problem: Problem, X: Any, y: Float, offset: Float | No
 def _links(path: Path, X: Any, offset: Float | None) -> Iterator[Float]:
     """Linear predictors (n,), one lambda at a time: all at once would outgrow the table."""
     for k in range(path.lambdas.size):
-        eta = np.asarray(X @ path.coef_sparse[[k]].toarray()[0]) + path.intercept[k]
+        eta = np.asarray(X @ path.coef_row(k)) + path.intercept[k]
         yield eta if offset is None else eta + offset
 
 

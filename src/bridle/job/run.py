@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime
+import importlib
 import os
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -235,6 +237,10 @@ class Split:
 
 def _run(data: Dataset, options: Options, offset_name: str, command: str, progress: Progress) -> Study:
     start = time.perf_counter()
+
+    # 0. scikit-learn takes a second to import; the challengers need it only after the first fits.
+    if options.challengers:
+        threading.Thread(target=importlib.import_module, args=("sklearn.ensemble",), daemon=True).start()
 
     # 1. Hold rows out, once, and turn the rest into numbers and folds.
     data = data.complete_rows() if options.missing == "drop" else data
