@@ -279,6 +279,38 @@ def from_glmnet(
     return Strength(lambda_ * (shrink / _mean_factor(penalty_factor)), alpha / shrink)
 
 
+def unitless_ratios(
+    shares: tuple[float, ...],
+    y: ArrayLike,
+    *,
+    family: str = "gaussian",
+    sample_weight: ArrayLike | None = None,
+    offset: ArrayLike | None = None,
+) -> tuple[float, ...]:
+    """Give the l1_ratios that mean ``shares`` when a gaussian y is measured in its own standard deviations.
+
+    The L1 part of the penalty grows with the unit of y and the L2 part doesn't: a fixed l1_ratio is another model in
+    another unit. These are not. The shares 0 and 1 stay, and so do all shares of other families.
+
+    Parameters
+    ----------
+    shares : tuple of float
+        What glmnet calls alpha.
+    y, family, sample_weight, offset
+        As in :func:`glmnet_scale`; a y without spread leaves the shares as they are.
+
+    Returns
+    -------
+    tuple of float
+        One l1_ratio for each share.
+    """
+    try:
+        scale = glmnet_scale(y, family=family, sample_weight=sample_weight, offset=offset)
+    except InputError:
+        return shares
+    return tuple(float(from_glmnet(1.0, share, scale=scale).l1_ratio) for share in shares)
+
+
 def to_statsmodels(
     model: str,
     lam: Lam,

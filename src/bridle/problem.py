@@ -138,7 +138,7 @@ class Problem:
         """Solve at each of ``lambdas`` (L,), descending; a null model that is already perfect is the answer."""
         if self.reference == 0.0:
             return self._null_result(len(lambdas))
-        with _one_blas_thread:
+        with one_blas_thread:
             return _core.solve_path(
                 self.design,
                 _FAMILY_CODES[self.family.name],
@@ -357,4 +357,4 @@ class _OneBlasThread:
                 self._limit.__exit__(*error)
 
 
-_one_blas_thread = _OneBlasThread()
+one_blas_thread = _OneBlasThread()

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bridle.convert import unitless_ratios
 from bridle.errors import BridleWarning, InputError
 from bridle.losses import get_family
 
@@ -108,7 +110,7 @@ class LinearContender:
     target : Target
         What to predict.
     l1_ratio : tuple of float
-        Values to choose from: (0.0,) is ridge, (1.0,) the lasso.
+        Values to choose from, for a gaussian target in standard deviations: (0.0,) is ridge, (1.0,) the lasso.
     rule : str
         Selection rule, see :func:`bridle.selection.select`.
     strengths : tuple of float
@@ -135,40 +137,44 @@ class LinearContender:
     most_rows: int | None = None
 
     def fit_predict(self, train: IntArray, test: IntArray) -> Mapping[str, Means]:
-        """Tune on the training rows, then return means under "" and under each other strength."""
-        from bridle.selection import cross_validate, make_folds, select
+        """Tune on the training rows, then return means under "" and under each other strength.
+
+        Training rows that can't be split again (one group, one row of the rarer class, counts of 0 only) give nothing
+        to tune by: the answer is then the overall mean, as with the strongest penalty.
+        """
+        from bridle.selection import select
 
         t, used = self.target, sampled(train, self.most_rows, self.seed)
         matrix = matrix_for(self.X, used)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", BridleWarning)
-            folds = make_folds(
-                t.y[used],
-                family=t.family,
-                n_splits=self.inner_folds,
-                groups=t.part("groups", used),
-                time=t.part("time", used),
-                seed=self.seed,
-            )
-            found = cross_validate(
-                matrix[used],
-                t.y[used],
-                folds=folds,
-                family=t.family,
-                l1_ratio=self.l1_ratio,
-                n_lambdas=self.n_lambdas,
-                lambda_min_ratio=self.lambda_min_ratio
-                or tuning_ratio(t.family, (len(used), matrix.shape[1]), self.l1_ratio),
-                sample_weight=t.part("weight", used),
-                offset=t.part("offset", used),
-                tol=TUNING_TOLERANCE,
-                effective_df="auto" if self.rule in CRITERIA else False,
-            )
+        try:
+            found = self._tuned(matrix, used)
+        except InputError:
+            return NullContender(t).fit_predict(train, test)
         chosen = select(found.curves, self.rule)
         path = found.paths[chosen.curve]
         lams = {"": chosen.value} | {_strength(s): chosen.value * s for s in self.strengths}
         inside = {v: lam for v, lam in lams.items() if not v or path.lambdas[-1] <= lam <= path.lambdas[0]}
         return {variant: _predicted(path, matrix, t, lam, train, test) for variant, lam in inside.items()}
+
+    def _tuned(self, matrix: Any, used: IntArray) -> Any:
+        """Cross-validated paths of the rows used."""
+        from bridle.selection import cross_validate, make_folds
+
+        t = self.target
+        weight, offset = t.part("weight", used), t.part("offset", used)
+        ratios = unitless_ratios(self.l1_ratio, t.y[used], family=t.family, sample_weight=weight, offset=offset)
+        end = self.lambda_min_ratio or tuning_ratio(t.family, (len(used), matrix.shape[1]), ratios)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", BridleWarning)
+            folds = make_folds(
+                t.y[used], family=t.family, n_splits=self.inner_folds, groups=t.part("groups", used),
+                time=t.part("time", used), seed=self.seed,
+            )  # fmt: skip
+            return cross_validate(
+                matrix[used], t.y[used], folds=folds, family=t.family, l1_ratio=ratios, n_lambdas=self.n_lambdas,
+                lambda_min_ratio=end, sample_weight=weight, offset=offset, tol=TUNING_TOLERANCE,
+                effective_df="auto" if self.rule in CRITERIA else False,
+            )  # fmt: skip
 
 
 def _predicted(path: Any, matrix: Any, t: Target, lam: float, train: IntArray, test: IntArray) -> Means:
@@ -315,9 +321,10 @@ class EstimatorContender:
         X = matrix_for(self.X, used)
         found = {}
         with threadpool_limits(1 if self.one_thread else None, user_api="openmp"):
-            for variant, parameters in {"": {}, **self.variants}.items():
-                estimator = clone(self.estimator).set_params(**parameters)
-                found[variant] = self._means(estimator, X, used, train, test)
+            found[""] = self._means(clone(self.estimator), X, used, train, test)
+            for variant, parameters in self.variants.items():
+                with suppress(ValueError, ArithmeticError):  # more neighbours than rows, say: no such variant here
+                    found[variant] = self._means(clone(self.estimator).set_params(**parameters), X, used, train, test)
         return found
 
     def _means(self, estimator: Any, X: Any, used: IntArray, train: IntArray, test: IntArray) -> Means:

@@ -17,6 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from bridle.errors import InputError
 from bridle.losses import Family, get_family
+from bridle.problem import one_blas_thread
+from bridle.selection.crew import Crew
 
 Float = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -295,15 +297,9 @@ def _all_folds(
     n_jobs: int,
     progress: Progress | None,
 ) -> list[_Fold]:
-    from joblib import Parallel, delayed
-
-    parallel = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
-    results = []
-    for result in parallel(delayed(_run)(c, train, test, rows) for c, train, test in jobs):
-        results.append(result)
-        if progress is not None:
-            progress(len(results), len(jobs))
-    return results
+    crew = Crew(n_jobs, len(jobs), progress)
+    with one_blas_thread:  # sums have one order, whoever else is at work
+        return crew.map(lambda job: _run(*job, rows), jobs)
 
 
 def _held_out(parts: list[Float], folds: FoldPairs, n: int) -> Float:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bridle.convert import from_glmnet, glmnet_scale
+from bridle.convert import unitless_ratios
 from bridle.design import Design
 from bridle.errors import BridleError, BridleWarning
 from bridle.job.options import L1_RATIOS, Options
@@ -161,16 +161,10 @@ def _fit(name: str, problem: Problem, options: Options, start: float) -> Fit:
 
 
 def l1_ratios(name: str, problem: Problem) -> tuple[float, ...]:
-    """The l1_ratios to choose from, such that the unit in which a gaussian target is measured doesn't matter.
-
-    The L1 part of the penalty grows with the unit of y and the L2 part doesn't, so the shares in ``L1_RATIOS`` are
-    meant for y in standard deviations, as glmnet's alpha is.
-    """
-    ratios = L1_RATIOS[name]
-    if problem.family.name != "gaussian" or problem.y.min() == problem.y.max():
-        return ratios
-    sd = glmnet_scale(problem.y, sample_weight=problem.weight, offset=problem.offset)
-    return tuple(float(from_glmnet(1.0, a, scale=sd).l1_ratio) for a in ratios)
+    """The l1_ratios to choose from, such that the unit in which a gaussian target is measured doesn't matter."""
+    return unitless_ratios(
+        L1_RATIOS[name], problem.y, family=problem.family.name, sample_weight=problem.weight, offset=problem.offset
+    )
 
 
 def refit(problem: Problem, fit: Fit, lambdas: Float, weight: Float, tol: float) -> Path:

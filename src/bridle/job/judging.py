@@ -11,8 +11,9 @@ from bridle.diagnosis import Evidence, Verdict, collect_evidence, judge, learnin
 from bridle.diagnosis.challengers import MOST_PAIR_FEATURES, make_challengers
 from bridle.diagnosis.contenders import FixedContender, LinearContender, Target
 from bridle.diagnosis.evidence import Contender
-from bridle.job.fitting import Fit, Problem, l1_ratios
-from bridle.job.options import Options, Progress
+from bridle.errors import InputError
+from bridle.job.fitting import Fit, Problem
+from bridle.job.options import L1_RATIOS, Options, Progress
 from bridle.selection import Folds, make_folds
 
 FOLDS = 5  # of the comparison: a fifth held out keeps the training parts near full size
@@ -38,6 +39,8 @@ def judge_models(problem: Problem, fits: tuple[Fit, ...], best: Fit, options: Op
         contenders, problem.y, family=problem.family.name, sample_weight=problem.weight, offset=problem.offset,
         folds=folds, n_jobs=options.n_jobs, progress=lambda done, total: progress("comparing models", done, total),
     )  # fmt: skip
+    if best.name in evidence.failed:
+        raise InputError(f"{best.label} fits best but can't be judged: {evidence.failed[best.name]}")
     names = [f.name for f in fits if f.name != "null" and not f.failed and f.name in evidence.names]
     verdicts = {n: judge(evidence, n, margin=options.margin, level=options.level) for n in names}
     if options.learning_curve and best.name in verdicts:
@@ -84,7 +87,7 @@ def _contenders(
         if fit.name == "unregularised":
             own.append(FixedContender(fit.name, fit.label, X, target))
         else:
-            ratios, seed = l1_ratios(fit.name, problem), options.seed
+            ratios, seed = L1_RATIOS[fit.name], options.seed
             own.append(LinearContender(fit.name, fit.label, X, target, ratios, options.rule, STRENGTHS, seed=seed))
     return (*others, *own), notes
 

@@ -81,9 +81,12 @@ class Study:
 
         write_report(self.result, path)
 
-    def save(self, folder: str | os.PathLike[str]) -> tuple[FilePath, ...]:
-        """Write report, model, metrics, verdict, study and predictions into ``folder``; return the paths."""
-        return save_study(folder, self.result, self.best, self.predictions)
+    def save(self, folder: str | os.PathLike[str], *, force: bool = False) -> tuple[FilePath, ...]:
+        """Write report, model, metrics, verdict, study and predictions into ``folder``, all or none; return the paths.
+
+        Files of these names that bridle didn't write are replaced only with ``force``.
+        """
+        return save_study(folder, self.result, self.best, self.predictions, force=force)
 
     @staticmethod
     def load(folder: str | os.PathLike[str]) -> StudyResult:

@@ -1,16 +1,15 @@
-"""The folder of one study: written aside, then moved file by file, so that old files stay whole until new ones are."""
+"""The folder of one study: its files, written all or none, and read again."""
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
 
 from bridle.errors import FileFormatError, InputError
+from bridle.files import check_writable, filling
 from bridle.frozen import from_json, to_json
 from bridle.results import FORMAT, StudyResult
 
@@ -20,40 +19,76 @@ if TYPE_CHECKING:
     from bridle.model_io import Model
 
 FILES = ("report.html", "model.bridle", "metrics.json", "verdict.json", "study.json", "predictions.csv")
+OWN = "study.json"  # tells that bridle wrote the folder
+MAX_BYTES = 512 * 2**20
 
 
-def save_study(
-    folder: str | os.PathLike[str], result: StudyResult, model: Model, predictions: polars.DataFrame
-) -> tuple[FilePath, ...]:
-    """Write the files of :data:`FILES` into ``folder`` and return their paths.
+def check_folder(folder: str | os.PathLike[str], *, force: bool = False) -> None:
+    """Find out before any work whether a study can be saved into ``folder``.
 
     Raises
     ------
     InputError
-        ``folder`` is a file.
+        ``folder`` is a file, can't be written, or holds files of these names that bridle didn't write (and ``force`` is
+        False).
+    """
+    path = FilePath(folder)
+    check_writable(path)
+    inside = [name for name in FILES if (path / name).is_dir()]
+    if inside:
+        raise InputError(f"{path / inside[0]} is a folder, where a file is to be written; choose another folder")
+    foreign = [name for name in FILES if (path / name).exists()]
+    if foreign and OWN not in foreign and not force:
+        raise InputError(
+            f"{path} holds {', '.join(foreign)} but no {OWN}, so another program wrote them; choose another folder, or "
+            "replace them with --force (in Python force=True)"
+        )
+
+
+def save_study(
+    folder: str | os.PathLike[str],
+    result: StudyResult,
+    model: Model,
+    predictions: polars.DataFrame,
+    *,
+    force: bool = False,
+) -> tuple[FilePath, ...]:
+    """Write the files of :data:`FILES` into ``folder``, all or none, and return their paths.
+
+    Raises
+    ------
+    InputError
+        As in :func:`check_folder`.
     OSError
-        The folder can't be written or the disk is full; what was there before is untouched.
+        The disk is full; what was there before is untouched.
     """
     from bridle.report import write_report
 
     target = FilePath(folder)
-    if target.exists() and not target.is_dir():
-        raise InputError(f"{target} is a file; expected a folder for the results (existing or new)")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    aside = FilePath(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    try:
+    check_folder(target, force=force)
+    with filling(target) as aside:
         write_report(result, aside / "report.html")
         model.save(aside / "model.bridle")
-        _write_json(aside / "study.json", to_json(result))
+        _write_json(aside / OWN, to_json(result))
         _write_json(aside / "metrics.json", metrics(result))
         _write_json(aside / "verdict.json", verdicts(result))
         predictions.write_csv(aside / "predictions.csv")
-        target.mkdir(exist_ok=True)
-        for name in FILES:
-            os.replace(aside / name, target / name)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
     return tuple(target / name for name in FILES)
+
+
+def study_file(source: str | os.PathLike[str]) -> FilePath:
+    """Give the study.json that ``source`` (a study's folder or the file itself) means.
+
+    Raises
+    ------
+    InputError
+        There is none.
+    """
+    path = FilePath(source)
+    path = path / OWN if path.is_dir() else path
+    if not path.exists():
+        raise InputError(f"no study at {path}; expected a folder that 'bridle fit' wrote, or its {OWN}")
+    return path
 
 
 def load_result(source: str | os.PathLike[str]) -> StudyResult:
@@ -62,21 +97,24 @@ def load_result(source: str | os.PathLike[str]) -> StudyResult:
     Raises
     ------
     InputError
-        There is no such file.
+        There is no study.
     FileFormatError
-        The file is damaged or of a newer format.
+        The file is damaged, something else, or of a newer version.
     """
-    path = FilePath(source)
-    path = path / "study.json" if path.is_dir() else path
-    if not path.is_file():
-        raise InputError(f"no study at {path}; expected the folder that `bridle fit` wrote, or its study.json")
+    path = study_file(source)
+    if path.stat().st_size > MAX_BYTES:
+        raise FileFormatError(f"{path} has {path.stat().st_size:,} bytes; a study has at most {MAX_BYTES:,}")
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(path.read_bytes().decode("utf-8"))
     except (ValueError, RecursionError) as error:
-        raise FileFormatError(f"{path} is not JSON ({error}); run `bridle fit` again to make it anew") from None
+        raise FileFormatError(f"{path} isn't a study: it isn't readable JSON ({error!s:.200})") from None
     found = data.get("format") if isinstance(data, dict) else None
-    if found != FORMAT:
-        raise FileFormatError(f"{path} has study format {found!r}; this version of bridle reads format {FORMAT}")
+    if not isinstance(found, int) or found < 1:
+        raise FileFormatError(f"{path} isn't a study that bridle wrote (its format is {found!r})")
+    if found > FORMAT:
+        raise FileFormatError(
+            f"{path} has format {found}; this bridle reads up to {FORMAT}. Upgrade with: pip install --upgrade bridle"
+        )
     return from_json(StudyResult, data)
 
 

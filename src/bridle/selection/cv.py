@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Literal
 
 import numpy as np
@@ -14,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bridle.errors import BridleWarning, InputError
 from bridle.path import Path, fit_path
+from bridle.problem import one_blas_thread
 from bridle.selection.crew import Crew
 from bridle.selection.curve import Curve, Selection
 from bridle.selection.fits import FoldData, Scored, check_folds, fit_folds, score_fold
@@ -129,7 +129,7 @@ def cross_validate(
     named = _scorers(scorers)
     steps = len(ratios) * (1 if effective_df is False else 2) + 2 * len(folds)
     crew = Crew(n_jobs, steps, progress)
-    with _one_blas_thread(), _quiet():
+    with one_blas_thread, _quiet():
         design = data.matrix(None)
         paths = crew.map(lambda a: fit_path(design, data.y, l1_ratio=a, **whole), ratios)
         fold_paths = fit_folds(data, folds, paths, options, crew)
@@ -208,20 +208,6 @@ def _curve(
         sum_weight=float(data.y.size if data.weight is None else data.weight.sum()),
         fit_intercept=path.fit_intercept,
     )
-
-
-@cache
-def _controller() -> Any:
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController()
-
-
-@contextmanager
-def _one_blas_thread() -> Iterator[None]:
-    """One BLAS thread for every fit: folds are what runs side by side, and sums have one order whatever n_jobs is."""
-    with _controller().limit(limits=1, user_api="blas"):
-        yield
 
 
 @contextmanager
