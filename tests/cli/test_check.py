@@ -98,3 +98,28 @@ def test_check_asks_for_the_columns_that_the_model_knows(table, cli, estimator, 
     done = cli("check", tmp_path / "m.joblib", tmp_path / "t.csv", "--target", "sick", "--trust")
     assert done.exit_code == 2
     assert "lacks: dose" in done.stderr
+
+
+def test_check_gives_the_roles_to_the_verdict(table, cli, estimator, tmp_path, monkeypatch):
+    """Weights, groups and time reach the folds and losses, and none of them is a feature."""
+    joblib.dump(
+        LogisticRegression().fit(pl.read_csv(table).select("age", "dose").to_numpy(), [0, 1] * 50), tmp_path / "m.pkl"
+    )
+    frame = pl.read_csv(table).with_row_index("when").with_columns(w=pl.col("dose") + 1, site=pl.col("when") // 10)
+    frame.sample(fraction=1.0, shuffle=True, seed=1).write_csv(tmp_path / "t.csv")
+    given = {}
+
+    def recorded(_estimator, X, y, **options):
+        given.update(options, X=X, y=y)
+        raise InputError("enough")
+
+    monkeypatch.setattr("bridle.diagnosis.facade.diagnose", recorded)
+    roles = ["--weights", "w", "--groups", "site", "--time", "when", "--family", "binomial"]
+    done = cli("check", tmp_path / "m.pkl", tmp_path / "t.csv", "-t", "sick", "--trust", *roles)
+    assert "enough" in done.stderr
+    shuffled = pl.read_csv(tmp_path / "t.csv")
+    assert given["X"].tolist() == shuffled.select("age", "dose").to_numpy().tolist()
+    assert given["sample_weight"].tolist() == shuffled["w"].to_list()
+    assert len(set(zip(given["groups"].tolist(), shuffled["site"].to_list(), strict=True))) == 10
+    assert np.argsort(given["time"]).tolist() == shuffled["when"].arg_sort().to_list()
+    assert given["family"] == "binomial"

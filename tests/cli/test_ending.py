@@ -94,7 +94,7 @@ def test_every_failure_has_its_code_and_message(cli, monkeypatch, error, code, w
     def fail(*_):
         raise error
 
-    monkeypatch.setattr("bridle.cli.studies.read_result", fail)
+    monkeypatch.setattr("bridle.job.saving.load_result", fail)
     monkeypatch.setattr("bridle.cli.guard._drop_output", lambda: None)
     done = cli("info", "somewhere.json")
     assert done.exit_code == code
@@ -107,7 +107,7 @@ def test_every_failure_has_its_code_and_message(cli, monkeypatch, error, code, w
 
 
 def test_debug_shows_where(cli, monkeypatch):
-    monkeypatch.setattr("bridle.cli.studies.read_result", lambda _: 1 / 0)
+    monkeypatch.setattr("bridle.job.saving.load_result", lambda _: 1 / 0)
     done = cli("--debug", "info", "somewhere.json")
     assert done.exit_code == 1
     assert "Traceback" in done.stderr
@@ -124,7 +124,7 @@ def test_warnings_are_single_lines_said_once(cli, monkeypatch):
             warnings.warn("column 'x' is\nconstant", DataWarning, stacklevel=1)
         raise InputError("enough")
 
-    monkeypatch.setattr("bridle.cli.studies.read_result", noisy)
+    monkeypatch.setattr("bridle.job.saving.load_result", noisy)
     assert cli("info", "x.json").stderr.splitlines() == ["warning: column 'x' is constant", "error: enough"]
 
 
@@ -145,9 +145,9 @@ def test_a_closed_pipe_is_left_without_a_word(environment, option):
 def test_signals_end_with_130(environment, number):
     code = (
         "import sys, time\n"
-        "import bridle.cli.studies as s\n"
+        "import bridle.job.saving as s\n"
         "def wait(_):\n    print('ready', flush=True); time.sleep(60)\n"
-        "s.read_result = wait\n"
+        "s.load_result = wait\n"
         "sys.argv = ['bridle', 'info', 'x.json']\n"
         "from bridle.cli import main; main()"
     )
@@ -169,7 +169,7 @@ def test_an_interrupt_that_an_extension_turned_into_an_error_is_still_one(cli, m
         except KeyboardInterrupt:
             raise ImportError("Encountered an error while initializing the extension.") from None
 
-    monkeypatch.setattr("bridle.cli.studies.read_result", importing)
+    monkeypatch.setattr("bridle.job.saving.load_result", importing)
     done = cli("info", "x.json")
     assert done.exit_code == 130
     assert "interrupted" in done.stderr

@@ -94,7 +94,7 @@ def test_damaged_studies_are_refused(cli, tmp_path, command, name):
 def test_a_study_that_is_not_there(cli, tmp_path, command):
     done = cli(command, tmp_path)
     assert done.exit_code == 2
-    assert "doesn't exist" in done.stderr
+    assert "no study at" in done.stderr
 
 
 def test_report_is_drawn_again_beside_the_study_or_where_asked(cli, saved, monkeypatch, tmp_path):

@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 import tracemalloc
 
 import numpy as np
@@ -17,8 +16,8 @@ import pytest
 from typer.testing import CliRunner
 
 import bridle
-from bridle.cli.folder import FILES
 from bridle.diagnosis.verdict import LABELS
+from bridle.job.saving import FILES
 
 QUICK = [
     "--folds",
@@ -249,22 +248,25 @@ def test_an_interrupted_fit_leaves_the_old_study_whole(environment, tmp_path, nu
     out.mkdir()
     for name in FILES:
         (out / name).write_text(f"old {name}")
+    control, terminal = pty.openpty()  # progress is shown on a terminal only
     running = subprocess.Popen(
         [sys.executable, "-m", "bridle", "fit", table, "--target", "sick", "--out", out, "--repeats", "50"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, cwd=tmp_path,
+        stdout=subprocess.PIPE, stderr=terminal, text=True, env={**environment, "TERM": "xterm"}, cwd=tmp_path,
     )  # fmt: skip
-    limit = time.monotonic() + 60
-    while not any(p.name.startswith(".bridle-") for p in out.iterdir()):  # the run has begun
-        assert running.poll() is None, running.communicate()
-        assert time.monotonic() < limit
-        time.sleep(0.02)
-    time.sleep(1.5)
+    os.close(terminal)
+    shown = os.read(control, 65536)
+    while b"fitting models" not in shown:  # the run has begun
+        shown += os.read(control, 65536)
     running.send_signal(number)
-    stdout, stderr = running.communicate(timeout=60)
-    assert running.returncode == 130, stderr
-    assert stdout == ""
-    assert "interrupted" in stderr
-    assert "Traceback" not in stderr
+    while True:
+        try:
+            shown += os.read(control, 65536)
+        except OSError:
+            break
+    assert running.communicate(timeout=60)[0] == ""
+    assert running.returncode == 130, shown
+    assert b"interrupted" in shown
+    assert b"Traceback" not in shown
     assert {p.name: p.read_text() for p in out.iterdir()} == {name: f"old {name}" for name in FILES}
 
 

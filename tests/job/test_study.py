@@ -138,7 +138,7 @@ def test_damaged_studies_are_refused(found, tmp_path):
     with pytest.raises(InputError, match="no study at"):
         bridle.Study.load(tmp_path)
     (tmp_path / "study.json").write_text("{")
-    with pytest.raises(FileFormatError, match="not JSON"):
+    with pytest.raises(FileFormatError, match="readable JSON"):
         bridle.Study.load(tmp_path)
     (tmp_path / "study.json").write_text('{"format": 99}')
     with pytest.raises(FileFormatError, match="format 99"):

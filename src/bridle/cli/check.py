@@ -45,10 +45,11 @@ def check(
         bool, typer.Option("--trust", help="Open a pickle, which can run any code on this machine.")
     ] = False,
     family: Annotated[
-        str | None, typer.Option(help="gaussian, binomial or poisson.", show_default="by the target")
+        str | None, typer.Option(help="Loss: gaussian, binomial or poisson.", show_default="by the model")
     ] = None,
     weights: Annotated[str | None, typer.Option(help="Column of row weights.")] = None,
     groups: Annotated[str | None, typer.Option(help="Column whose rows stay together in the folds.")] = None,
+    time: Annotated[str | None, typer.Option(help="Column of time: judge on later rows only.")] = None,
     margin: Annotated[float, typer.Option(help="Excess error that matters; 0.05 is 5 %.")] = 0.05,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     n_jobs: Annotated[int | None, typer.Option(help="Threads.", show_default="all cores")] = None,
@@ -75,13 +76,17 @@ def check(
     from bridle.diagnosis import diagnose
 
     table = read_table(file)
-    data = make_dataset(table, target, family=family, weights=weights, groups=groups)
-    aside = {name for name in (target, weights, groups) if name is not None}
+    data = make_dataset(table, target, family=family, weights=weights, groups=groups, time=time)
+    aside = {name for name in (target, weights, groups, time) if name is not None}
     with Bar(quiet=quiet) as bar:
         diagnosis = diagnose(
             clone(estimator),
             features_for(estimator, table, data, aside),
             data.y,
+            family=family,
+            sample_weight=data.weights,
+            groups=data.groups,
+            time=data.time,
             margin=margin,
             seed=seed,
             n_jobs=n_jobs,

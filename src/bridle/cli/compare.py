@@ -34,11 +34,11 @@ def compare(
     as_json: Annotated[bool, typer.Option("--json", help="Print the comparison as JSON.")] = False,
 ) -> None:
     """Compare saved studies: verdict, loss, and the features that their best models share or disagree on."""
-    from bridle.cli.studies import read_result
+    from bridle.job.saving import load_result
 
     if len(studies) < 2:
         raise typer.BadParameter(f"{len(studies)} study was given; compare needs two or more", param_hint="STUDIES")
-    results = [read_result(path) for path in studies]
+    results = [load_result(path) for path in studies]
     names = _names(studies)
     pairs = [
         compare_pair(names[i], results[i], names[j], results[j])

@@ -70,6 +70,19 @@ def fit(
     exclude: Annotated[
         str | None, typer.Option(help="Columns to leave out; with commas.", rich_help_panel="Data")
     ] = None,
+    keep: Annotated[
+        str | None,
+        typer.Option(help="Columns to use although they look like identifiers.", rich_help_panel="Data"),
+    ] = None,
+    separator: Annotated[
+        str | None, typer.Option(help="Between cells of a text file.", rich_help_panel="Data", show_default="found out")
+    ] = None,
+    decimal: Annotated[
+        str | None, typer.Option(help="Decimal point or comma.", rich_help_panel="Data", show_default="found out")
+    ] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="Of a text file.", rich_help_panel="Data", show_default="found out")
+    ] = None,
     weights: Annotated[str | None, typer.Option(help="Column of row weights.", rich_help_panel="Data")] = None,
     offset: Annotated[
         str | None, typer.Option(help="Column added to the linear predictor.", rich_help_panel="Data")
@@ -120,45 +133,49 @@ def fit(
     Results go to a folder: report.html, model.bridle, metrics.json, verdict.json, study.json, predictions.csv.
     """
     from bridle.cli.console import Bar
-    from bridle.cli.folder import staged
     from bridle.cli.gate import parse_labels
     from bridle.cli.verdict import print_study, study_json
+    from bridle.job.saving import check_folder
 
     gate = parse_labels(fail_on)
     data, name, target, positive = _source(file, target, positive, demo)
     folder = out if out is not None else FilePath(f"bridle-{name}")
-    with staged(folder, force=force) as aside:
-        from bridle.job import study
+    check_folder(folder, force=force)
+    from bridle.job import study
 
-        with Bar(quiet=quiet) as bar:
-            result: Study = study(
-                data,
-                target,
-                models=_listed(models),
-                family=family,
-                rule=rule,
-                folds=folds,
-                repeats=repeats,
-                holdout=holdout,
-                margin=margin,
-                level=level,
-                missing=missing,
-                weights=weights,
-                offset=offset,
-                groups=groups,
-                time=time,
-                exclude=tuple(_listed(exclude) or ()),
-                positive=positive,
-                bootstrap=bootstrap,
-                challengers=challengers,
-                learning_curve=learning_curve,
-                seed=seed,
-                n_jobs=n_jobs,
-                command=_command(),
-                progress=bar,
-            )
-            bar("writing the report", 0, 0)
-            result.save(aside)
+    with Bar(quiet=quiet) as bar:
+        result: Study = study(
+            data,
+            target,
+            models=_listed(models),
+            family=family,
+            rule=rule,
+            folds=folds,
+            repeats=repeats,
+            holdout=holdout,
+            margin=margin,
+            level=level,
+            missing=missing,
+            weights=weights,
+            offset=offset,
+            groups=groups,
+            time=time,
+            exclude=tuple(_listed(exclude) or ()),
+            keep=tuple(_listed(keep) or ()),
+            positive=positive,
+            separator=separator,
+            decimal=decimal,
+            encoding=encoding,
+            bootstrap=bootstrap,
+            challengers=challengers,
+            learning_curve=learning_curve,
+            seed=seed,
+            n_jobs=n_jobs,
+            command=_command(),
+            progress=bar,
+        )
+        bar("writing the report", 0, 0)
+        result.save(folder, force=force)
     if as_json:
         print(study_json(result.result, folder))
     else:
@@ -187,7 +204,9 @@ def _listed(text: str | None) -> list[str] | None:
 
 
 def _command() -> str:
-    """Give the command as a person would type it again."""
+    """Give the command as a person would type it again; options before its name (--debug) change no result."""
     import shlex
 
-    return shlex.join(["bridle", *sys.argv[1:]])
+    arguments = sys.argv[1:]
+    start = arguments.index("fit") if "fit" in arguments else 0
+    return shlex.join(["bridle", *arguments[start:]])

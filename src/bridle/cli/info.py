@@ -110,9 +110,9 @@ def _model(model: Model) -> dict[str, Any]:
 
 
 def _study(path: FilePath) -> dict[str, Any]:
-    from bridle.cli.studies import read_result
+    from bridle.job.saving import load_result
 
-    result = read_result(path)
+    result = load_result(path)
     return {
         "title": result.title,
         "headline": result.headline,

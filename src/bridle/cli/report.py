@@ -29,10 +29,10 @@ def report(
 ) -> None:
     """Draw the report of a saved study again, without its data."""
     from bridle.cli.console import out as console
-    from bridle.cli.studies import read_result, study_file
+    from bridle.job.saving import load_result, study_file
     from bridle.report import write_report
 
-    result = read_result(study)
+    result = load_result(study)
     path = out if out is not None else study_file(study).parent / "report.html"
     write_report(result, path)
     console().print(str(path), soft_wrap=True)

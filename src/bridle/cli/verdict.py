@@ -8,8 +8,8 @@ from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
 
 from bridle.cli.console import VERDICT_STYLE, out, say
-from bridle.cli.folder import FILES
 from bridle.frozen import to_json
+from bridle.job.saving import FILES
 
 if TYPE_CHECKING:
     from rich.table import Table
