@@ -61,7 +61,8 @@ def log_ratios(model: Float, others: Float, weight: Float) -> tuple[Float, Float
 
 def standard_errors(influence: Float, factor: float) -> Float:
     """Corrected standard error sqrt(factor * s^2), s^2 the variance of the J fold influences (J, M) -> (M,)."""
-    return np.asarray(np.sqrt(factor * (influence**2).sum(axis=0) / (len(influence) - 1)))
+    with np.errstate(over="ignore"):  # an exploded count model: its error is then infinite
+        return np.asarray(np.sqrt(factor * (influence**2).sum(axis=0) / (len(influence) - 1)))
 
 
 def t_quantile(probability: float, df: int) -> float:

@@ -59,9 +59,10 @@ def assemble(
     null = fits[0]
     models = tuple(_model_result(f, split, judged, stability.get(f.name), null, options) for f in fits)
     points: HoldoutPoints | None = None
-    if split.test.size:
+    if split.w_test.sum() > 0.0:
         mu = family.mean(best.link(split.X_test, split.offset_test))
-        points = holdout.points(family, split.y_test, mu, options.level, np.random.default_rng(options.seed))
+        rng = np.random.default_rng(options.seed)
+        points = holdout.points(family, split.y_test, mu, split.w_test, options.level, rng, split.cluster_test)
     return StudyResult(
         format=FORMAT,
         title=f"{data.target_name} from {data.source}",
@@ -116,7 +117,7 @@ def _model_result(
 
 
 def _curve(fit: Fit, split: Split) -> Any:
-    scores = summaries.path_scores(fit, split.problem, split.X_test, split.y_test, split.offset_test)
+    scores = summaries.path_scores(fit, split.problem, split.X_test, split.y_test, split.w_test, split.offset_test)
     return summaries.curve_summary(fit, scores)
 
 
@@ -128,7 +129,7 @@ def _train_loss(fit: Fit, problem: Problem) -> float:
 def _cv_loss(fit: Fit, problem: Problem, level: float) -> Interval:
     """Held-out loss across the folds; for the null model that of the mean of each fold's training rows."""
     if fit.curve is not None:
-        return summaries.loss_interval(fit.curve, fit.index, level)
+        return summaries.loss_interval(fit.curve.mean[fit.index], fit.curve.standard_error[fit.index], problem, level)
     family, losses, sizes = problem.family, [], []
     for train, test in problem.folds.pairs:
         offset = np.zeros_like(problem.y) if problem.offset is None else problem.offset
@@ -138,18 +139,18 @@ def _cv_loss(fit: Fit, problem: Problem, level: float) -> Interval:
         sizes.append(problem.weights[test].sum())
     mean = float(np.average(losses, weights=sizes))
     spread = np.average((np.array(losses) - mean) ** 2, weights=sizes)
-    half = holdout.normal_quantile(level) * float(np.sqrt(spread / max(len(losses) - 1, 1)))
-    return Interval(mean, mean - half, mean + half, level)
+    error = float(np.sqrt(spread / (len(losses) - 1))) if len(losses) > 1 else float("nan")
+    return summaries.loss_interval(mean, error, problem, level)
 
 
 def _held_out(fit: Fit, split: Split, null: Fit, level: float) -> tuple[Interval, dict[str, Interval]]:
     family, y, w = split.problem.family, split.y_test, split.w_test
-    if not split.test.size:
+    if not w.sum() > 0.0:
         return Interval(float("nan"), float("nan"), float("nan"), level), {}
     mu = family.mean(fit.link(split.X_test, split.offset_test))
     null_mu = family.mean(null.link(split.X_test, split.offset_test))
-    loss = holdout.mean_interval(family.deviance(y, mu), w, level)
-    return loss, holdout.scores(family, y, mu, null_mu, w, level)
+    loss = holdout.loss_interval(family.deviance(y, mu), w, level, split.cluster_test)
+    return loss, holdout.scores(family, y, mu, null_mu, w, level, split.cluster_test)
 
 
 def _data_notes(data: Dataset, split: Split, judged: Judged) -> DataNotes:

@@ -2,8 +2,8 @@
 
 Means of rows use the normal approximation, ratios and roots the delta method, shares Wilson's interval (1927) and
 the area under the ROC curve DeLong, DeLong and Clarke-Pearson's variance (1988). Every row counts by its weight.
-Rows of one cluster aren't independent: where clusters are given, the terms of a cluster are summed before they are squared
-(Liang and Zeger 1986; for the area under the curve Obuchowski 1997).
+Rows of one cluster aren't independent: where clusters are given, the terms of a cluster are summed before they are
+squared (Liang and Zeger 1986; for the area under the curve Obuchowski 1997).
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ def mean_interval(x: Float, w: Float, level: float, cluster: Cluster = None) -> 
     """Weighted mean of rows with its interval; x, w are (n,)."""
     share = w / w.sum()
     mean = float(share @ x)
+    if not np.isfinite(mean):
+        return Interval(mean, np.nan, np.nan, level)
     half = normal_quantile(level) * _standard_error(share * (x - mean), share, cluster)
     return Interval(mean, mean - half, mean + half, level)
 
@@ -49,6 +51,8 @@ def explained_interval(loss: Float, null_loss: Float, w: Float, level: float, cl
     if bottom <= 0.0:
         return Interval(np.nan, np.nan, np.nan, level)
     ratio = float(share @ loss) / bottom
+    if not np.isfinite(ratio):
+        return Interval(-np.inf, np.nan, np.nan, level)
     terms = share * (loss - ratio * null_loss) / bottom
     half = normal_quantile(level) * _standard_error(terms, share, cluster)
     return Interval(1.0 - ratio, 1.0 - ratio - half, 1.0 - ratio + half, level)
@@ -56,12 +60,11 @@ def explained_interval(loss: Float, null_loss: Float, w: Float, level: float, cl
 
 def _standard_error(terms: Float, share: Float, cluster: Cluster) -> float:
     """Root of the sum of squared terms (n,), summed by cluster first; NaN with fewer than two clusters (or rows)."""
-    used = share > 0.0
-    if cluster is not None:
-        terms, used = np.bincount(cluster, terms), np.bincount(cluster, used) > 0
-    n = int(used.sum())
-    if n < 2 or not np.all(np.isfinite(terms)):
+    rows = np.flatnonzero(share > 0.0)
+    n = rows.size if cluster is None else np.unique(cluster[rows]).size
+    if n < 2:
         return float("nan")
+    terms = terms if cluster is None else np.asarray(np.bincount(cluster, terms), dtype=np.float64)
     return float(np.sqrt(np.sum(terms**2) * n / (n - 1)))
 
 

@@ -235,6 +235,7 @@ class Split:
     y_test: Float
     w_test: Float
     offset_test: Float | None
+    cluster_test: NDArray[np.int64] | None  # (n_test,) codes of the groups
     offset_name: str  # the table's column; empty for none
 
 
@@ -317,6 +318,7 @@ def _split(data: Dataset, options: Options, offset_name: str) -> Split:
         y_test=held_out.y,
         w_test=np.ones(test.size) if held_out.weights is None else held_out.weights,
         offset_test=held_out.offset,
+        cluster_test=None if held_out.groups is None else np.unique(held_out.groups, return_inverse=True)[1],
         offset_name=offset_name,
     )
 

@@ -8,15 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bridle.diagnosis.intervals import t_quantile
 from bridle.diagnosis.verdict import Interval
 from bridle.job import words
 from bridle.job.fitting import Fit, Problem
-from bridle.job.holdout import auc, normal_quantile
+from bridle.job.holdout import auc
 from bridle.job.stability import Stability
 from bridle.losses import Family
 from bridle.path import Path
 from bridle.results import Certificate, Coefficient, CurveSummary, PathSummary
-from bridle.selection import Curve, applicable_rules
+from bridle.selection import applicable_rules
 
 Float = NDArray[np.float64]
 
@@ -25,11 +26,10 @@ SHOWN_SAMPLES = 20  # bootstrap paths drawn behind it
 SHOWN_COEFFICIENTS = 200
 
 
-def loss_interval(curve: Curve, index: int, level: float) -> Interval:
-    """Mean held-out loss at one value, with the interval from the spread of the folds."""
-    value = float(curve.mean[index])
-    half = normal_quantile(level) * float(curve.standard_error[index])
-    return Interval(value, value - half, value + half, level)
+def loss_interval(value: float, error: float, problem: Problem, level: float) -> Interval:
+    """Mean held-out loss with the interval of Student's t that goes with the spread of so many folds."""
+    half = t_quantile(0.5 + level / 2, max(len(problem.folds) - 1, 1)) * float(error)
+    return Interval(float(value), float(np.maximum(value - half, 0.0)), float(value + half), level)
 
 
 def shown_features(fit: Fit) -> NDArray[np.int64]:
@@ -61,13 +61,15 @@ def curve_summary(fit: Fit, scores: dict[str, tuple[float, ...]]) -> CurveSummar
     )
 
 
-def path_scores(fit: Fit, problem: Problem, X: Any, y: Float, offset: Float | None) -> dict[str, tuple[float, ...]]:
+def path_scores(
+    fit: Fit, problem: Problem, X: Any, y: Float, w: Float, offset: Float | None
+) -> dict[str, tuple[float, ...]]:
     """Scores along the path for the slider: explained deviance across folds, and on held-out rows the AUC or RMSE."""
     assert fit.path is not None and fit.curve is not None
     found = {"deviance explained (folds)": tuple((1.0 - fit.curve.mean / fit.curve.null_loss).tolist())}
-    if y.size == 0:
+    if not w.sum() > 0.0:
         return found
-    along = [_scores(problem.family, y, eta) for eta in _links(fit.path, X, offset)]
+    along = [_scores(problem.family, y, w, eta) for eta in _links(fit.path, X, offset)]
     return found | {name: tuple(at[name] for at in along) for name in along[0]}
 
 
@@ -78,13 +80,14 @@ def _links(path: Path, X: Any, offset: Float | None) -> Iterator[Float]:
         yield eta if offset is None else eta + offset
 
 
-def _scores(family: Family, y: Float, eta: Float) -> dict[str, float]:
+def _scores(family: Family, y: Float, w: Float, eta: Float) -> dict[str, float]:
     if family.name != "binomial":
-        return {"RMSE (held-out rows)": float(np.sqrt(np.mean((y - family.mean(eta)) ** 2)))}
+        with np.errstate(over="ignore"):
+            return {"RMSE (held-out rows)": float(np.sqrt(np.average((y - family.mean(eta)) ** 2, weights=w)))}
     if not np.all((y == 0.0) | (y == 1.0)):
         return {}
-    accuracy = float(np.mean((eta >= 0.0) == (y == 1.0)))
-    return {"ROC AUC (held-out rows)": auc(y == 1.0, eta), "accuracy (held-out rows)": accuracy}
+    accuracy = float(np.average((eta >= 0.0) == (y == 1.0), weights=w))
+    return {"ROC AUC (held-out rows)": auc(y == 1.0, eta, w), "accuracy (held-out rows)": accuracy}
 
 
 def path_summary(fit: Fit, problem: Problem, shown: NDArray[np.int64], stability: Stability | None) -> PathSummary:

@@ -61,9 +61,9 @@ def _cost(problem: Problem, fit: Fit, out: NDArray[np.bool_], options: Options) 
         without = cross_validate(
             problem.design, problem.y, folds=problem.folds, family=problem.family.name, l1_ratio=fit.l1_ratio,
             lambdas=[fit.value], sample_weight=problem.weight, offset=problem.offset,
-            penalty_factor=np.where(out, np.inf, 1.0), tol=options.tol, n_jobs=options.n_jobs,
+            penalty_factor=np.where(out, np.inf, 1.0), tol=options.tol, effective_df=False, n_jobs=options.n_jobs,
         ).curves[0]  # fmt: skip
     return excess_risk(
         without.test_loss[:, 0], fit.curve.test_loss[:, fit.index], n_train=fit.curve.n_train,
-        n_test=fit.curve.n_test, level=options.level,
+        n_test=fit.curve.n_test, weight=fit.curve.test_weight, level=options.level,
     )  # fmt: skip

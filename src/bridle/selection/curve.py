@@ -60,7 +60,7 @@ class Curve:
             return np.full(self.values.shape, np.nan)
         loss = self.test_loss.reshape(self.n_repeats, folds, -1)
         weight = self.test_weight.reshape(self.n_repeats, folds, 1) * np.ones_like(loss)
-        with np.errstate(invalid="ignore"):  # an infinite loss has no spread
+        with np.errstate(invalid="ignore", over="ignore"):  # an infinite loss has no spread
             spread = loss - np.average(loss, axis=1, weights=weight, keepdims=True)
             squares = np.average(spread**2, axis=1, weights=weight).mean(axis=0)
         return np.asarray(np.sqrt(squares / (folds - 1)), dtype=np.float64)
