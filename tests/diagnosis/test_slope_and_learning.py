@@ -7,7 +7,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.neighbors import KNeighborsRegressor
 
 from bridle.diagnosis import calibration_slope, collect_evidence, learning_curve
-from bridle.diagnosis.contenders import EstimatorContender, NullContender, Target
+from bridle.diagnosis.contenders import EstimatorContender, LinearContender, NullContender, Target
 from bridle.diagnosis.learning import last_fall
 from bridle.diagnosis.slope import calibration_in_the_large
 from bridle.errors import InputError
@@ -132,3 +132,15 @@ def test_bad_shares_are_refused():
     y = np.arange(20.0)
     with pytest.raises(InputError, match="shares"):
         learning_curve(Told(y), y, folds=make_folds(y, n_splits=2), shares=(0.0, 1.0))
+
+
+def test_learning_curves_agree_on_any_number_of_threads_and_skip_equal_sizes():
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(60, 3))
+    y = X[:, 0] + rng.normal(size=60)
+    model = LinearContender("lasso", "lasso", X, Target(y))
+    folds = make_folds(y, n_splits=3)
+    one, three = (learning_curve(model, y, folds=folds, n_jobs=jobs) for jobs in (1, 3))
+    assert one == three and one.n_train == (10, 16, 24, 32, 40)
+    few = learning_curve(model, y[:14], folds=make_folds(y[:14], n_splits=3))
+    assert len(set(few.n_train)) == len(few.n_train)

@@ -12,6 +12,8 @@ from bridle.diagnosis.intervals import correction, mean_interval
 from bridle.diagnosis.verdict import LearningCurve
 from bridle.errors import InputError
 from bridle.losses import get_family
+from bridle.problem import one_blas_thread
+from bridle.selection.crew import Crew
 
 Float = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -30,6 +32,7 @@ def learning_curve(
     sample_weight: ArrayLike | None = None,
     level: float = 0.95,
     seed: int = 0,
+    n_jobs: int = 1,
 ) -> LearningCurve:
     """Train on growing parts of each training fold; tuning is redone each time.
 
@@ -54,11 +57,14 @@ def learning_curve(
         Confidence level.
     seed : int
         Of the order in which rows are added.
+    n_jobs : int
+        Threads over sizes and folds. The answer doesn't depend on it.
 
     Returns
     -------
     LearningCurve
-        Sizes at which the contender can't be trained on some fold (too few rows for its neighbours, say) are left out.
+        Sizes at which the contender can't be trained on some fold (too few rows for its neighbours, say) are left out,
+        and so are sizes that are the same as the one before.
 
     Raises
     ------
@@ -77,16 +83,23 @@ def learning_curve(
     n_test = np.array([len(test) for _, test in pairs], dtype=np.int64)
     factor = correction(np.array([len(o) for o in orders], dtype=np.int64), n_test)
     test_weight = np.array([weight[test].sum() for _, test in pairs])
-    sizes, trains, tests = [], [], []
-    for share in sorted(shares):
-        parts = [np.sort(order[: max(LEAST_ROWS, round(share * len(order)))]) for order in orders]
-        losses = [
-            _losses(contender, part, test, target, weight, family) for part, (_, test) in zip(parts, pairs, strict=True)
-        ]
-        values = np.array([loss for loss in losses if loss is not None])  # (J, 2)
-        if len(values) < len(pairs):
+    parts = [
+        [np.sort(order[: max(LEAST_ROWS, round(share * len(order)))]) for order in orders] for share in sorted(shares)
+    ]
+    jobs = [(part, test) for of_share in parts for part, (_, test) in zip(of_share, pairs, strict=True)]
+    with one_blas_thread:
+        losses = Crew(n_jobs, len(jobs), None).map(
+            lambda job: _losses(contender, *job, y=target, weight=weight, family=family), jobs
+        )
+    sizes, trains, tests = list[int](), [], []
+    for i, of_share in enumerate(parts):
+        values = np.array(
+            [loss for loss in losses[i * len(pairs) : (i + 1) * len(pairs)] if loss is not None]
+        )  # (J, 2)
+        size = round(float(np.mean([len(part) for part in of_share])))
+        if len(values) < len(pairs) or size in sizes[-1:]:
             continue
-        sizes.append(round(float(np.mean([len(part) for part in parts]))))
+        sizes.append(size)
         trains.append(mean_interval(values[:, 0], np.ones(len(values)), factor, level))
         tests.append(mean_interval(values[:, 1], test_weight, factor, level))
     return LearningCurve(tuple(sizes), tuple(trains), tuple(tests))
@@ -104,7 +117,7 @@ def _spread(rows: IntArray, y: Float, family: str) -> IntArray:
 
 
 def _losses(
-    contender: Contender, train: IntArray, test: IntArray, y: Float, weight: Float, family: str
+    contender: Contender, train: IntArray, test: IntArray, *, y: Float, weight: Float, family: str
 ) -> tuple[float, float] | None:
     unit = get_family(family)
     try:

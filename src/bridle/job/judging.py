@@ -15,9 +15,11 @@ from bridle.errors import InputError
 from bridle.job.fitting import Fit, Problem
 from bridle.job.options import L1_RATIOS, Options, Progress
 from bridle.selection import Folds, make_folds
+from bridle.selection.assign import draw
 
 FOLDS = 5  # of the comparison: a fifth held out keeps the training parts near full size
 MOST_ROWS = 20_000  # beyond, intervals are narrower than the margin, and more rows only cost time
+LEAST_OF_CLASS = 100  # rows of the rarer class that the comparison needs to say anything
 STRENGTHS = (10.0, 0.1)  # each model is also compared with itself, held back ten times more and ten times less
 
 
@@ -48,7 +50,7 @@ def judge_models(problem: Problem, fits: tuple[Fit, ...], best: Fit, options: Op
         contender = next(c for c in contenders if c.name == best.name)
         drawn = learning_curve(
             contender, problem.y, family=problem.family.name, sample_weight=problem.weight, folds=folds,
-            level=options.level, seed=options.seed,
+            level=options.level, seed=options.seed, n_jobs=options.n_jobs,
         )  # fmt: skip
         verdicts[best.name] = replace(verdicts[best.name], learning_curve=drawn)
         progress("drawing the learning curve", 1, 1)
@@ -56,14 +58,31 @@ def judge_models(problem: Problem, fits: tuple[Fit, ...], best: Fit, options: Op
 
 
 def _affordable(problem: Problem, seed: int) -> tuple[Problem, tuple[str, ...]]:
-    """At most ``MOST_ROWS`` rows (whole groups, the latest times), and a sentence if some were left out."""
+    """About ``MOST_ROWS`` rows, and a sentence if some were left out.
+
+    Whole groups are drawn, since a group cut short isn't one of its kind; rows of two classes are drawn by class, and
+    so many that ``LEAST_OF_CLASS`` of the rarer class stay (or all there are).
+    """
     n = problem.y.size
     if n <= MOST_ROWS:
         return problem, ()
-    rows = np.sort(np.random.default_rng(seed).permutation(n)[:MOST_ROWS])
-    return problem.take(rows), (
-        f"The verdict compares models on {MOST_ROWS:,} of {n:,} training rows, drawn at random.",
-    )
+    share, rng = MOST_ROWS / n, np.random.default_rng(seed)
+    positive = problem.y > 0.5
+    if problem.family.name == "binomial":
+        share = max(share, min(1.0, LEAST_OF_CLASS / max(min(positive.sum(), n - positive.sum()), 1)))
+    if problem.groups is not None:
+        _, of = np.unique(problem.groups, return_inverse=True)
+        order = rng.permutation(int(of.max()) + 1)
+        before = np.cumsum(np.bincount(of)[order])  # rows up to and with each group, in the order drawn
+        kept = np.zeros(order.size, dtype=bool)
+        kept[order[: max(int(np.searchsorted(before, share * n, "right")), 2 * FOLDS)]] = True
+        rows, how = np.flatnonzero(kept[of]), "whole groups drawn at random"
+    else:
+        strata = positive.astype(np.int64) if problem.family.name == "binomial" else np.zeros(n, dtype=np.int64)
+        rows, how = np.flatnonzero(draw(strata, share, rng)) if share < 1.0 else np.arange(n), "drawn at random"
+    if rows.size == n:
+        return problem, ()
+    return problem.take(rows), (f"The verdict compares models on {rows.size:,} of {n:,} training rows, {how}.",)
 
 
 def _folds(problem: Problem, options: Options) -> Folds:
