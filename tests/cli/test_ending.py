@@ -18,11 +18,9 @@ HEAVY = ("numpy", "scipy", "sklearn", "polars", "pandas", "narwhals", "jinja2", 
 @pytest.mark.parametrize("args", [["--help"], ["fit", "--help"], ["--version"]])
 def test_help_imports_nothing_heavy(args, environment):
     code = (
-        "import sys; sys.argv = ['bridle', *sys.argv[1:]]\n"
-        "from bridle.cli import main\n"
-        "try: main()\n"
-        "except SystemExit as end: assert end.code == 0\n"
-        f"print('HEAVY', [m for m in {HEAVY!r} if m in sys.modules])"
+        "import atexit, sys; sys.argv = ['bridle', *sys.argv[1:]]\n"
+        f"atexit.register(lambda: print('HEAVY', [m for m in {HEAVY!r} if m in sys.modules]))\n"
+        "from bridle.cli import main; main()"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, *args], capture_output=True, text=True, env=environment, check=True
@@ -173,3 +171,19 @@ def test_an_interrupt_that_an_extension_turned_into_an_error_is_still_one(cli, m
     done = cli("info", "x.json")
     assert done.exit_code == 130
     assert "interrupted" in done.stderr
+
+
+def test_what_is_registered_for_the_end_is_done_before_it(environment, tmp_path):
+    code = (
+        "import atexit, sys, tempfile\n"
+        "folder = tempfile.TemporaryDirectory(dir=sys.argv[1])\n"
+        "atexit.register(lambda: print('the end'))\n"
+        "sys.argv = ['bridle', '--version']\n"
+        "from bridle.cli import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, tmp_path], capture_output=True, text=True, env=environment, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[-1] == "the end"
+    assert list(tmp_path.iterdir()) == []

@@ -6,14 +6,17 @@ Exit codes: 0 done, 1 internal error, 2 wrong usage or bad input, 10 the verdict
 
 from __future__ import annotations
 
+import atexit
+import contextlib
+import os
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from bridle.cli import check, compare, explain, fit, info, predict, report
 from bridle.cli.console import tolerate_encodings
-from bridle.cli.guard import INTERRUPTED, Guarded
+from bridle.cli.guard import INTERNAL, INTERRUPTED, OK, Guarded
 
 app = typer.Typer(
     name="bridle",
@@ -49,9 +52,22 @@ def bridle_(
 
 
 def main() -> None:
-    """Run the command line on ``sys.argv`` and exit."""
+    """Run the command line on ``sys.argv`` and end the process."""
     tolerate_encodings()
     try:
         app(prog_name="bridle")
+        code: int | str | None = OK
     except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
+        code = INTERRUPTED
+    except SystemExit as end:
+        code = end.code
+    _leave(code if isinstance(code, int) else OK if code is None else INTERNAL)
+
+
+def _leave(code: int) -> NoReturn:
+    """End at once: taking numpy, scipy and polars apart in memory would hold the prompt back for half a second."""
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)

@@ -19,7 +19,7 @@ def lower_error(rho: float) -> float:
 def percent(share: float) -> str:
     """Render a share as a percentage with as many digits as matter, without the sign: "17", "3.4", "0.6"."""
     value = 100.0 * share
-    return f"{value:.0f}" if abs(value) >= 9.95 else f"{value + 0.0:.1f}".replace("-0.0", "0.0")
+    return f"{value:.0f}" if abs(value) >= 9.95 else f"{round(value, 1) + 0.0:g}"
 
 
 def interval_words(interval: Interval) -> str:
@@ -28,9 +28,17 @@ def interval_words(interval: Interval) -> str:
 
 
 def gain(rho: Interval) -> str:
-    """Render rho as the alternative's advantage: "17 % lower error (95 % CI 8 to 27 %)"."""
-    shares = Interval(lower_error(rho.value), lower_error(rho.lower), lower_error(rho.upper), rho.level)
-    return f"{percent(shares.value)} % lower error on new rows ({interval_words(shares)})"
+    """Render rho as the alternative's advantage: "17 % lower error (95 % CI 8 to 27 %)".
+
+    Nothing is 100 % lower: "more than 99 %" is said instead.
+    """
+    value, lower, upper = (_advantage(lower_error(r)) for r in (rho.value, rho.lower, rho.upper))
+    ends = lower if lower == upper else f"{lower} to {upper}"
+    return f"{value} % lower error on new rows ({100 * rho.level:g} % CI {ends} %)"
+
+
+def _advantage(share: float) -> str:
+    return percent(share) if share < 0.995 else "more than 99"
 
 
 def alternative(verdict: Verdict) -> Comparison | None:
@@ -90,6 +98,12 @@ def _how(other: Comparison, verdict: Verdict) -> str:
     return f", or use {other.label}"
 
 
+def _rough(rows: int) -> int:
+    """Round an estimate up to two significant digits, which is more than it deserves."""
+    step = 10 ** max(len(str(rows)) - 2, 0)
+    return -(-rows // step) * step
+
+
 def action(verdict: Verdict) -> str:
     """One next action."""
     other = alternative(verdict)
@@ -104,6 +118,6 @@ def action(verdict: Verdict) -> str:
     if verdict.label == "balanced":
         return "Keep the model."
     rows = verdict.rows_needed
-    more = f"about {rows:,} would decide" if rows else "how many would decide can't be told from these"
+    more = f"about {_rough(rows):,} would decide" if rows else "how many would decide can't be told from these"
     hint = f"; until then {other.label} is the safer choice" if other is not None and verdict.lean != "balanced" else ""
     return f"Collect more rows ({more}){hint}."

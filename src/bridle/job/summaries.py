@@ -130,20 +130,20 @@ def _coefficient(j: int, fit: Fit, problem: Problem, stability: Stability | None
         lower, upper = (float(q) for q in np.quantile(sample, [(1 - level) / 2, (1 + level) / 2]))
         frequency = float(np.mean(sample != 0.0))
         consistency = float(np.mean(np.sign(sample[sample != 0.0]) == np.sign(value))) if frequency > 0 else 0.0
-    indicator = design.is_indicator(j)
+    indicator, scale = design.is_indicator(j), float(fit.path.scale[j])
     return Coefficient(
         feature=design.feature_names[j],
         column=design.source[j],
         value=value,
-        standardised=value * float(fit.path.scale[j]),
-        effect=words.effect(problem.family, value, design.feature_names[j], indicator),
+        standardised=value * scale,
+        effect=words.effect(problem.family, value, scale, design.feature_names[j], indicator),
         lower=lower,
         upper=upper,
         selection_frequency=frequency,
         sign_consistency=consistency,
-        unit="yes against no" if indicator else "per unit",
+        unit=words.unit(scale, indicator),
         mean=float(fit.path.mean[j]),
-        scale=float(fit.path.scale[j]),
+        scale=scale,
     )
 
 

@@ -11,6 +11,8 @@ from bridle.results import ModelResult
 
 Float = NDArray[np.float64]
 
+STEPS_IN_A_UNIT = 0.1  # standard deviation below which no row changes by anything like a unit
+
 
 def number(x: float, digits: int = 3) -> str:
     """A number for reading: three significant digits, no exponent between 1e-3 and 1e6."""
@@ -41,12 +43,21 @@ def target_summary(y: Float, family: Family, classes: tuple[str, ...]) -> str:
     return f"mean {number(float(y.mean()))}, standard deviation {number(float(y.std()))}"
 
 
-def effect(family: Family, value: float, feature: str, indicator: bool) -> str:
-    """Say what one unit more of a feature does, on the scale that people think in."""
-    times = float(np.exp(np.clip(value, -700, 700)))
-    where = f"if {feature}" if indicator else "per unit"
+def unit(scale: float, indicator: bool) -> str:
+    """What a feature's effect is told for: one unit of it, or one standard deviation where a unit is far more."""
+    if indicator:
+        return "yes against no"
+    return "per standard deviation" if 0.0 < scale < STEPS_IN_A_UNIT else "per unit"
+
+
+def effect(family: Family, value: float, scale: float, feature: str, indicator: bool) -> str:
+    """Say what a feature's effect of ``value`` per unit is, on the scale that people think in."""
+    step = unit(scale, indicator)
+    value = value * scale if step == "per standard deviation" else value
+    where = f"if {feature}" if indicator else step
     if family.name == "gaussian":
         return f"{'+' if value >= 0 else '−'}{number(abs(value))} {where}"
+    times = float(np.exp(np.clip(value, -700, 700)))
     return f"{'odds' if family.name == 'binomial' else 'count'} × {_factor(times)} {where}"
 
 
@@ -75,8 +86,12 @@ def objective(family: Family, fit: Fit) -> str:
     return f"{head}, plus {lam} · Σⱼ [{' + '.join(terms)}] (b per standard deviation)"
 
 
+def _lowered(share: float) -> str:
+    return percent(share) if share < 0.995 else "more than 99 %"  # 100 % would be no loss at all
+
+
 def gain(models: tuple[ModelResult, ...], loss_name: str) -> str:
-    """What regularisation bought on held-out rows, against the same model without a penalty."""
+    """What regularisation bought by cross-validation, against the same model without a penalty."""
     plain = next((m for m in models if m.name == "unregularised"), None)
     held_back = [m for m in models if m.curve is not None and not m.failed]
     if not held_back:
@@ -87,10 +102,17 @@ def gain(models: tuple[ModelResult, ...], loss_name: str) -> str:
     if plain.failed:
         return f"Without a penalty there is no usable model here: {plain.failed}"
     change = best.cv_loss.value / plain.cv_loss.value - 1.0 if plain.cv_loss.value > 0 else 0.0
+    null = next((m for m in models if m.name == "null" and not m.failed), None)
+    if change < 0 and null is not None and plain.cv_loss.value > null.cv_loss.value > best.cv_loss.value:
+        return (
+            f"Without a penalty the model predicts unseen rows worse than the overall mean does: a {loss_name} of "
+            f"{number(plain.cv_loss.value)} against {number(null.cv_loss.value)}, by cross-validation. Regularisation "
+            f"brings it down to {number(best.cv_loss.value)} ({best.label})."
+        )
     features = f"{best.n_nonzero} of {best.n_features} features"
     if change < -0.005:
         return (
-            f"Regularisation lowered the {loss_name} on unseen rows by {percent(-change)} "
+            f"Regularisation lowered the {loss_name} on unseen rows by {_lowered(-change)} "
             f"({best.label} with {features} against the same model without a penalty)."
         )
     if change > 0.005:
@@ -98,5 +120,5 @@ def gain(models: tuple[ModelResult, ...], loss_name: str) -> str:
             f"Regularisation did not pay here: the best penalised model ({best.label}) has a "
             f"{percent(change)} higher {loss_name} on unseen rows than the model without a penalty."
         )
-    simpler = f", with {features}" if best.n_nonzero < best.n_features else ""
-    return f"Regularisation changed the {loss_name} on unseen rows by less than 0.5 % ({best.label}{simpler})."
+    simpler = f", which needs {features}" if best.n_nonzero < best.n_features else ""
+    return f"Regularisation changed the {loss_name} on unseen rows by less than 0.5 % with {best.label}{simpler}."
