@@ -14,7 +14,7 @@ _HOME = {
     "EstimatorContender": "contenders",
     "Evidence": "evidence",
     "FixedContender": "contenders",
-    "FrameDesign": "contenders",
+    "FrameDesign": "table",
     "Interval": "verdict",
     "LearningCurve": "verdict",
     "LinearContender": "contenders",

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from bridle.diagnosis.contenders import (
     EstimatorContender,
     FixedContender,
-    FrameDesign,
     LinearContender,
     NullContender,
     Target,
 )
 from bridle.diagnosis.evidence import Contender
+from bridle.diagnosis.table import FrameDesign
 from bridle.errors import InputError
 
 Float = NDArray[np.float64]

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bridle.convert import unitless_ratios
+from bridle.diagnosis.table import matrix_for, take_rows
 from bridle.errors import BridleWarning, InputError
 from bridle.losses import get_family
 
@@ -44,40 +45,6 @@ class Target:
         """Weights, offset, groups or time of some rows; None where there are none."""
         values = getattr(self, name)
         return None if values is None else values[rows]
-
-
-@dataclass(frozen=True, eq=False)
-class FrameDesign:
-    """A table whose encoding is learned from training rows: a scikit-learn transformer as a ``FoldDesign``."""
-
-    frame: Any  # (n, columns) table or array
-    transformer: Any  # unfitted; turns the frame into a matrix
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Rows and columns of the table (not of the matrix, which depends on the training rows)."""
-        return (int(self.frame.shape[0]), int(self.frame.shape[1]))
-
-    def for_rows(self, train: IntArray | None) -> Any:
-        """Matrix of all rows, encoded as learned from ``train`` (all rows if None)."""
-        from sklearn.base import clone
-
-        rows = self.frame if train is None else take_rows(self.frame, train)
-        return clone(self.transformer).fit(rows).transform(self.frame)
-
-
-def take_rows(table: Any, rows: IntArray) -> Any:
-    """Rows of an array, sparse matrix, pandas or polars frame, or list."""
-    if hasattr(table, "iloc"):
-        return table.iloc[rows]
-    if isinstance(table, list | tuple):
-        return [table[i] for i in rows]
-    return table[rows]
-
-
-def matrix_for(X: Any, train: IntArray) -> Any:
-    """(n, p) matrix of all rows, with everything learned from the training rows."""
-    return X.for_rows(train) if hasattr(X, "for_rows") else X
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,15 +109,13 @@ class LinearContender:
         Training rows that can't be split again (one group, one row of the rarer class, counts of 0 only) give nothing
         to tune by: the answer is then the overall mean, as with the strongest penalty.
         """
-        from bridle.selection import select
-
         t, used = self.target, sampled(train, self.most_rows, self.seed)
         matrix = matrix_for(self.X, used)
         try:
             found = self._tuned(matrix, used)
         except InputError:
             return NullContender(t).fit_predict(train, test)
-        chosen = select(found.curves, self.rule)
+        chosen = _chosen(found, self.rule)
         path = found.paths[chosen.curve]
         lams = {"": chosen.value} | {_strength(s): chosen.value * s for s in self.strengths}
         inside = {v: lam for v, lam in lams.items() if not v or path.lambdas[-1] <= lam <= path.lambdas[0]}
@@ -177,10 +142,18 @@ class LinearContender:
             )  # fmt: skip
 
 
+def _chosen(found: Any, rule: str) -> Any:
+    """The rule's choice; where it has none (no finite criterion on these rows) the smallest held-out loss."""
+    try:
+        return found.select(rule)
+    except InputError:
+        return found.select("min")
+
+
 def _predicted(path: Any, matrix: Any, t: Target, lam: float, train: IntArray, test: IntArray) -> Means:
     """Means of training and test rows at one lambda of a path."""
-    at_train, at_test = (path.predict(matrix[rows], t.part("offset", rows), lam=lam) for rows in (train, test))
-    return at_train, at_test
+    a, b = (path.predict(matrix[rows], t.part("offset", rows), lam=lam) for rows in (train, test))
+    return a, b
 
 
 def sampled(train: IntArray, most: int | None, seed: int) -> IntArray:
@@ -335,7 +308,7 @@ class EstimatorContender:
             labels = t.y if self.labels is None else self.labels
             positive = 1.0 if self.labels is None else self.positive
             fitted, function = _fit_classifier(
-                estimator, take_rows(X, used), labels[used], positive, t.part("weight", used)
+                estimator, take_rows(X, used), labels[used], positive, t.part("weight", used), t.part("groups", used)
             )
         else:
             fitted = _fit(estimator, take_rows(X, used), t.y[used], t.part("weight", used))
@@ -363,17 +336,19 @@ def _fit(estimator: Any, X: Any, y: Any, weight: Float | None) -> Any:
 
 
 def _fit_classifier(
-    estimator: Any, X: Any, labels: NDArray[Any], positive: Any, weight: Float | None
+    estimator: Any, X: Any, labels: NDArray[Any], positive: Any, weight: Float | None, groups: NDArray[Any] | None
 ) -> tuple[Any, Any]:
     """Fit, and return the fitted classifier with a function from rows to probabilities of the positive class."""
     if hasattr(estimator, "predict_proba"):
         fitted = _fit(estimator, X, labels, weight)
         return fitted, lambda rows: fitted.predict_proba(rows)[:, _column(fitted.classes_, positive)]
-    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+    from sklearn.model_selection import cross_val_predict
 
-    inner = StratifiedKFold(
-        min(INNER_FOLDS, int(np.unique(labels, return_counts=True)[1].min())), shuffle=True, random_state=0
-    )
+    from bridle.selection import make_folds
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", BridleWarning)
+        inner = make_folds(labels == positive, family="binomial", n_splits=INNER_FOLDS, groups=groups).pairs
     if hasattr(estimator, "decision_function"):
         from sklearn.calibration import CalibratedClassifierCV
 

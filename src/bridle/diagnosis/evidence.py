@@ -143,7 +143,8 @@ class _Rows:
 
     def loss(self, rows: IntArray, mean: Float) -> float:
         """Weighted mean unit deviance of some rows."""
-        return float(np.average(self.family.deviance(self.y[rows], mean), weights=self.weight[rows]))
+        used = self.weight[rows] > 0.0  # an infinite loss of weight 0 is none
+        return float(np.average(self.family.deviance(self.y[rows], mean)[used], weights=self.weight[rows][used]))
 
 
 @dataclass(frozen=True)

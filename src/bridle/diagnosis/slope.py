@@ -69,7 +69,8 @@ def calibration_in_the_large(evidence: Evidence, model: str, level: float = 0.95
         if scale <= 0:
             return Interval(np.nan, np.nan, np.nan, level)
         gap = float(w @ (y - mu)) / scale
-        se = float(np.sqrt(np.sum(w**2 * (y - mu - w @ (y - mu)) ** 2))) / scale
+        with np.errstate(over="ignore"):
+            se = float(np.sqrt(np.sum(w**2 * (y - mu - w @ (y - mu)) ** 2))) / scale
         values.append((gap if gaussian else 1.0 + gap, se))
     value, se = (float(v) for v in np.mean(np.array(values), axis=0))
     half = t_quantile(0.5 + level / 2, max(evidence.n_rows - 1, 1)) * se

@@ -2,17 +2,52 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bridle.diagnosis.contenders import FrameDesign
 from bridle.errors import InputError
 
 Float = NDArray[np.float64]
+IntArray = NDArray[np.int64]
 
 MOST_LEVELS = 50  # a text column with more distinct values says little in a table of this kind
+
+
+@dataclass(frozen=True, eq=False)
+class FrameDesign:
+    """A table whose encoding is learned from training rows: a scikit-learn transformer as a ``FoldDesign``."""
+
+    frame: Any  # (n, columns) table or array
+    transformer: Any  # unfitted; turns the frame into a matrix
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the table (not of the matrix, which depends on the training rows)."""
+        return (int(self.frame.shape[0]), int(self.frame.shape[1]))
+
+    def for_rows(self, train: IntArray | None) -> Any:
+        """Matrix of all rows, encoded as learned from ``train`` (all rows if None)."""
+        from sklearn.base import clone
+
+        rows = self.frame if train is None else take_rows(self.frame, train)
+        return clone(self.transformer).fit(rows).transform(self.frame)
+
+
+def take_rows(table: Any, rows: IntArray) -> Any:
+    """Rows of an array, sparse matrix, pandas or polars frame, or list."""
+    if hasattr(table, "iloc"):
+        return table.iloc[rows]
+    if isinstance(table, list | tuple):
+        return [table[i] for i in rows]
+    return table[rows]
+
+
+def matrix_for(X: Any, train: IntArray) -> Any:
+    """(n, p) matrix of all rows, with everything learned from the training rows."""
+    return X.for_rows(train) if hasattr(X, "for_rows") else X
 
 
 def n_rows_of(X: Any) -> int:

@@ -123,7 +123,8 @@ def _curve(fit: Fit, split: Split) -> Any:
 
 def _train_loss(fit: Fit, problem: Problem) -> float:
     mu = problem.family.mean(fit.link(problem.X, problem.offset))
-    return float(np.average(problem.family.deviance(problem.y, mu), weights=problem.weights))
+    used = problem.weights > 0.0  # an infinite loss of weight 0 is none
+    return float(np.average(problem.family.deviance(problem.y, mu)[used], weights=problem.weights[used]))
 
 
 def _cv_loss(fit: Fit, problem: Problem, level: float) -> Interval:
@@ -144,13 +145,14 @@ def _cv_loss(fit: Fit, problem: Problem, level: float) -> Interval:
 
 
 def _held_out(fit: Fit, split: Split, null: Fit, level: float) -> tuple[Interval, dict[str, Interval]]:
-    family, y, w = split.problem.family, split.y_test, split.w_test
-    if not w.sum() > 0.0:
+    used = split.w_test > 0.0
+    if not used.any():
         return Interval(float("nan"), float("nan"), float("nan"), level), {}
-    mu = family.mean(fit.link(split.X_test, split.offset_test))
-    null_mu = family.mean(null.link(split.X_test, split.offset_test))
-    loss = holdout.loss_interval(family.deviance(y, mu), w, level, split.cluster_test)
-    return loss, holdout.scores(family, y, mu, null_mu, w, level, split.cluster_test)
+    family, y, w = split.problem.family, split.y_test[used], split.w_test[used]
+    cluster = None if split.cluster_test is None else split.cluster_test[used]
+    mu, null_mu = (family.mean(f.link(split.X_test, split.offset_test))[used] for f in (fit, null))
+    loss = holdout.loss_interval(family.deviance(y, mu), w, level, cluster)
+    return loss, holdout.scores(family, y, mu, null_mu, w, level, cluster)
 
 
 def _data_notes(data: Dataset, split: Split, judged: Judged) -> DataNotes:

@@ -11,11 +11,12 @@ from bridle.job.words import number, percent
 EQUAL = 0.01  # a loss 1 % higher is no reason to carry more features
 
 
-def recommend(fits: tuple[Fit, ...]) -> tuple[Fit, str]:
+def recommend(fits: tuple[Fit, ...], margin: float) -> tuple[Fit, str]:
     """Return the recommended fit and the reason in a sentence.
 
     A model is as good as the best one if its held-out loss on the same folds is higher by at most one standard
-    error of the paired difference (Breiman et al. 1984), or by at most 1 %.
+    error of the paired difference (Breiman et al. 1984) but not more than the margin, or by at most 1 %. Without the
+    margin a model that explodes on a single fold would pass: its mean difference is its own standard error.
 
     Raises
     ------
@@ -27,7 +28,7 @@ def recommend(fits: tuple[Fit, ...]) -> tuple[Fit, str]:
         reasons = "; ".join(f"{f.label}: {f.failed or 'no finite held-out loss'}" for f in fits if f.name != "null")
         raise InputError(f"none of the models could be fitted. {reasons}")
     best = min(usable, key=_loss)
-    equals = [f for f in usable if f is best or _as_good(f, best)]
+    equals = [f for f in usable if f is best or _as_good(f, best, margin)]
     chosen = min(equals, key=lambda f: (np.count_nonzero(f.coef), _loss(f)))
     used, of = np.count_nonzero(chosen.coef), chosen.coef.size
     if chosen is best:
@@ -49,10 +50,11 @@ def _loss(fit: Fit) -> float:
     return float(fit.curve.mean[fit.index])
 
 
-def _as_good(fit: Fit, best: Fit) -> bool:
+def _as_good(fit: Fit, best: Fit, margin: float) -> bool:
     assert fit.curve is not None and best.curve is not None
     difference = fit.curve.test_loss[:, fit.index] - best.curve.test_loss[:, best.index]
     weight = fit.curve.test_weight / fit.curve.test_weight.sum()
     mean = float(weight @ difference)
-    error = float(np.sqrt(weight @ (difference - mean) ** 2 / max(difference.size - 1, 1)))
-    return mean <= max(error, EQUAL * _loss(best))
+    with np.errstate(over="ignore"):
+        error = float(np.sqrt(weight @ (difference - mean) ** 2 / max(difference.size - 1, 1)))
+    return mean <= max(min(error, margin * _loss(best)), EQUAL * _loss(best))

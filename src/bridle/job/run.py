@@ -254,7 +254,7 @@ def _run(data: Dataset, options: Options, offset_name: str, command: str, progre
 
     # 2. Fit every model on the same folds.
     fits = fit_models(problem, options, lambda done, total: progress("fitting models", done, total))
-    best, why = recommend(fits)
+    best, why = recommend(fits, options.margin)
 
     # 3. Judge each against every other, and against richer challengers.
     judged = judge_models(problem, fits, best, options, progress)

@@ -135,6 +135,8 @@ def check_folds(folds: Folds, data: FoldData) -> None:
 def score_fold(data: FoldData, pair: Pair, paths: Sequence[Path], scorers: Mapping[str, Any]) -> list[Scored]:
     """Per path: (L,) mean held-out deviance and the (L,) value of each scorer."""
     train, test = pair
+    if data.weight is not None:
+        test = test[data.weight[test] > 0.0]  # an infinite loss of weight 0 is none
     X, y = take_rows(data.matrix(train), test), data.y[test]
     weight = None if data.weight is None else data.weight[test]
     offset = None if data.offset is None else data.offset[test]
