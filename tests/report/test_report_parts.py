@@ -23,17 +23,21 @@ from bridle.report.numbers import (
     num,
     percent,
     percent_interval,
+    prose,
     short,
     tick_labels,
 )
 from bridle.report.svg import Scale, el, simplify, spread
-from bridle.report.views import features, forest
+from bridle.report.views import features, forest, optimism
 
 REAL = st.floats(-1e12, 1e12, allow_nan=False)
 
 
 def read(text: str) -> float:
     """Turn a number as the report writes it back into a float."""
+    for sign, power in (("M", 1e6), ("bn", 1e9), ("tn", 1e12)):
+        if text.endswith(f"\u202f{sign}"):
+            return power * read(text.removesuffix(f"\u202f{sign}"))
     plain = text.replace("\u2212", "-").replace("\u202f×\u202f10", "e").replace("\u202f", "")
     plain = re.sub(r"^(-?\+?)10(?=[⁻⁰¹²³⁴⁵⁶⁷⁸⁹])", r"\g<1>1e", plain)
     return float(plain.translate(str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")))
@@ -50,6 +54,7 @@ def test_num_keeps_the_digits_it_promises(value, digits):
     [
         (0.0, "0"), (0.12345, "0.123"), (1234.5, "1\u202f230"), (-0.5, "\u22120.500"), (12.0, "12"), (1e-6, "10⁻⁶"),
         (-2.5e-7, "\u22122.5\u202f×\u202f10⁻⁷"), (math.nan, "–"), (math.inf, "–"), (0.9999, "1.00"), (99.96, "100"),
+        (4.82e10, "48.2\u202fbn"), (-6.24e6, "\u22126.24\u202fM"), (999_999.0, "1.00\u202fM"), (1e15, "10¹⁵"),
     ],
 )  # fmt: skip
 def test_num(value, text):
@@ -69,7 +74,22 @@ def test_intervals_share_their_decimals():
     assert interval(Interval(0.0001, -3.0, 3.0)) == "0.00 (\u22123.00 to 3.00)"
     assert interval(Interval(2.0, math.nan, math.nan)) == "2.00"
     assert percent_interval(Interval(0.17, 0.08, 0.27)) == "+17\u202f% (+8 to +27\u202f%)"
+    assert interval(Interval(0.4, 0.0, 0.9)) == "0.400 (0 to 0.900)"  # out of the model, not small
+    assert interval(Interval(4.82e10, 4.03e10, 5.62e10)) == "48.2 (40.3 to 56.2)\u202fbn"
+    assert percent_interval(Interval(1e-4, -2e-4, 3e-4)) == "0\u202f% (within ±0.1\u202f%)"
     assert percent_interval(Interval(0.012, 0.001, 0.02)) == "+1.2\u202f% (+0.1 to +2.0\u202f%)"
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("loss 4.701e+10 (1.8e+09)", "loss 47.01\u202fbn (1.8\u202fbn)"), ("-1.3 to 5.0 %", "\u22121.3 to 5\u202f%"),
+        ("17,290 rows: 1.73e+03 each", "17\u202f290 rows: 1\u202f730 each"), ("penalty x 10", "penalty × 10"),
+        ("5-fold, gene_1e05, x-1, v1.0, 2024-01-02, (10,20)", "5-fold, gene_1e05, x-1, v1.0, 2024-01-02, (10,20)"),
+    ],
+)  # fmt: skip
+def test_prose_rewrites_numbers_and_leaves_names(said, shown):
+    assert prose(said) == shown
 
 
 @given(REAL, st.floats(1e-9, 1e9))
@@ -98,7 +118,8 @@ def test_log_ticks_are_in_sight_few_and_distinct_as_text(start, decades):
     ("ticks", "labels"),
     [
         ([0.0, 0.5, 1.0], ["0.0", "0.5", "1.0"]), ([-1.0, 0.0, 1.0], ["\u22121", "0", "1"]),
-        ([0.0, 500_000.0, 1_000_000.0], ["0.0M", "0.5M", "1.0M"]), ([1000.0, 2000.0], ["1\u202f000", "2\u202f000"]),
+        ([0.0, 500_000.0, 1_000_000.0], ["0", "0.5\u202fM", "1.0\u202fM"]),
+        ([1000.0, 2000.0], ["1\u202f000", "2\u202f000"]),
     ],
 )  # fmt: skip
 def test_tick_labels(ticks, labels):
@@ -264,6 +285,42 @@ def test_learning_caption_tells_whether_more_rows_help(verdict):
     assert "levelled off" in captions.learning_caption(level)
     falling = dataclasses.replace(curve, test=tuple(Interval(2.0**-k, 0, 9) for k in range(len(curve.test))))
     assert "still falling" in captions.learning_caption(falling)
+
+
+def test_a_rise_within_the_noise_is_not_called_overfitting(curve):
+    rising = [2, 1.2, 1.0, 1.02, 1.04, 1.06]
+    train = [2, 1, 0.9, 0.8, 0.7, 0.6]
+    assert "overfitting" not in captions.curve_caption(curve(rising, 0.1, train, 2))
+    assert "overfitting" in captions.curve_caption(curve(rising, 0.01, train, 2))
+
+
+def test_the_headline_does_not_repeat_the_badge():
+    split = captions.headline
+    assert split("Undetermined, leaning balanced: no proof.") == ("Undetermined, leaning balanced: ", "No proof.")
+    assert split("Overfits: a: b.") == ("Overfits: ", "A: b.")
+    assert split("Lasso: fine.") == ("", "Lasso: fine.") and split("No colon") == ("", "No colon")
+
+
+def test_gain_caption_says_whether_the_two_estimates_agree(study):
+    result = study("diabetes")
+    best = result.model(result.best)
+
+    def said(cv):
+        changed = dataclasses.replace(best, cv_loss=dataclasses.replace(best.cv_loss, value=cv))
+        models = tuple(changed if m.name == best.name else m for m in result.models)
+        return captions.gain_caption(dataclasses.replace(result, models=models))
+
+    held = best.holdout_loss
+    assert "the two agree" in said(held.value)
+    assert "is lower than cross-validation promised" in said(2 * held.upper)
+    assert "is higher than cross-validation promised" in said(held.lower / 2)
+
+
+def test_optimism_is_told_without_a_unit(verdict):
+    v = dataclasses.replace(verdict, optimism=Interval(2e9, -1e9, 5e9), null_loss=1e11)
+    it = optimism(v)
+    assert (it.value, it.lower, it.upper) == pytest.approx((0.02, -0.01, 0.05))
+    assert math.isnan(optimism(dataclasses.replace(v, null_loss=0.0)).value)
 
 
 def test_gauge_caption_ties_excess_to_lower_error(verdict):

@@ -20,6 +20,16 @@ from bridle.results import (
     Swap,
 )
 
+_SAID = ("Undetermined, leaning ", "Balanced: ", "No signal found: ", "Overfits: ", "Underfits: ")
+
+
+def headline(text: str) -> tuple[str, str]:
+    """Split a headline into the part that the badge above it shows already, and the news."""
+    prefix, colon, news = text.partition(": ")
+    if colon and news and text.startswith(_SAID):
+        return f"{prefix}: ", f"{news[:1].upper()}{news[1:]}"
+    return "", text
+
 
 def gauge_caption(verdict: Verdict) -> str:
     """Say what the needle shows, and tie it to the words of the verdict."""
@@ -31,8 +41,8 @@ def gauge_caption(verdict: Verdict) -> str:
     if not any(math.isfinite(c.rho.value) for c in verdict.comparisons if c.side != "null"):
         return "No needle: there was no alternative to weigh the model against."
     said = (
-        f"The needle shows the model's excess error over the best alternative on either side; the bar is what the data "
-        f"leave possible ({100 * verdict.level:g} % interval)."
+        f"The needle shows how much more error the model makes than the best alternative on either side; the bar is "
+        f"what the data leave possible ({100 * verdict.level:g} % interval)."
     )
     rho = verdict.effect.value
     if verdict.label in ("overfitting", "underfitting") and math.isfinite(rho) and rho > 0:
@@ -43,7 +53,7 @@ def gauge_caption(verdict: Verdict) -> str:
 
 
 def curve_caption(curve: CurveSummary) -> str:
-    """Say how sharp the choice is, and where training and held-out error part."""
+    """Say how sharp the choice is, and where training and validation error part."""
     symbol, best = parameter_symbol(curve.parameter), curve.index_min
     said = [_flatness(curve, symbol)]
     last = len(curve.values) - 1
@@ -52,9 +62,14 @@ def curve_caption(curve: CurveSummary) -> str:
         said.append("The error still falls at the flexible end: a wider range of values may do better.")
     elif best == 0:
         said.append("The simplest model has the lowest error: the features add nothing that carries over to new rows.")
-    elif math.isfinite(rise) and rise > 0.02 and curve.train[last] < curve.train[best]:
+    elif (
+        math.isfinite(rise)
+        and rise > 0.02
+        and curve.train[last] < curve.train[best]
+        and not curve.mean[last] <= curve.mean[best] + curve.standard_error[best]
+    ):
         said.append(
-            f"To the right of the lowest point the training error keeps falling while the held-out error rises "
+            f"To the right of the lowest point the training error keeps falling while the validation error rises "
             f"by {percent(rise)}: that is overfitting, made visible."
         )
     return " ".join(said)
@@ -152,7 +167,7 @@ def stability_caption(coefficients: Sequence[Coefficient]) -> str:
     flips = [c.feature for c in known if math.isfinite(c.sign_consistency) and c.sign_consistency < 0.9]
     said = [f"{len(always)} of {plural(len(known), 'feature')} picked in at least 90 % of resampled tables."]
     if rarely:
-        said.append(f"Picked in fewer than half, so by chance as much as by merit: {listing(rarely)}.")
+        said.append(f"Picked in fewer than half, so another sample might well leave them out: {listing(rarely)}.")
     if flips:
         said.append(f"The direction of the effect is not settled for {listing(flips)}.")
     return " ".join(said)
@@ -169,16 +184,20 @@ def learning_caption(curve: LearningCurve) -> str:
     said = []
     if math.isfinite(slope) and slope > 0.02:
         said.append(
-            f"The held-out error is still falling: {percent(slope)} from {count(n0)} to {count(n1)} rows. "
-            f"More rows would help."
+            f"The validation error is still falling: {percent(slope)} from {count(n0)} to {count(n1)} rows. "
+            f"More rows may well lower it further."
         )
     else:
         said.append(
-            f"The held-out error has levelled off by {count(n1)} rows: more rows like these would change little."
+            f"The validation error has levelled off by {count(n1)} rows: more rows like these would hardly lower "
+            f"it, only pin it down more closely."
         )
     gap = after - train
-    if math.isfinite(gap) and after > 0:
-        said.append(f"The distance between the lines, {num(gap)}, is how much the training error flatters the model.")
+    if math.isfinite(gap) and gap > 0:
+        said.append(
+            f"The distance between the lines at their right end, {percent(gap / after)} of the error, is how much the "
+            f"training error flatters the model."
+        )
     return " ".join(said)
 
 
@@ -217,12 +236,18 @@ def residual_caption(points: HoldoutPoints, family: str) -> str:
     return f"{said} Of {len(there)} rows drawn, {tail} more than three typical residuals from zero."
 
 
+_SHORTFALL = "Regularisation makes up for part of the shortfall, not for all of it."
+
+
 def sample_caption(size: SampleSize) -> str:
-    """Say whether the rows reach what the criteria ask for."""
+    """Say whether the rows reach what the criteria ask for, unless the study has said so."""
+    short = size.riley_required > 0 and size.n < size.riley_required
+    if size.sentence:
+        return _SHORTFALL if short else ""
     if size.riley_required > 0 and size.n < size.riley_required:
         return (
             f"There are {plural(size.n, 'row')} to fit; the strictest criterion asks for {count(size.riley_required)}. "
-            f"Regularisation makes up for part of the shortfall, not for all of it."
+            f"{_SHORTFALL}"
         )
     if size.riley_required > 0:
         return f"There are {plural(size.n, 'row')} to fit, and no criterion asks for more."
@@ -233,11 +258,29 @@ def swap_caption(swaps: Sequence[Swap]) -> str:
     """Say how many swaps are all but free."""
     free = [s for s in swaps if math.isfinite(s.cost.lower) and s.cost.lower <= 0]
     if not free:
-        return "Each of these swaps would cost accuracy: the features chosen are not interchangeable."
+        return "Each of these swaps would cost accuracy: the data prefer the features chosen."
     return (
-        f"{len(free)} of {plural(len(swaps), 'swap')} can't be told from free: which of the two features is in the "
-        f"model is close to a coin toss, so do not read a cause into it."
+        f"{len(free)} of {plural(len(swaps), 'swap')} can't be told from free: the data do not settle which of the two "
+        f"belongs in the model, so do not read a cause into the choice."
     )
+
+
+def _agreement(result: StudyResult) -> str:
+    """Say whether the two estimates of the recommended model's error fit together, and what an infinite one means."""
+    best = next((m for m in result.models if m.name == result.best), None)
+    said = ""
+    if best is not None and all(map(math.isfinite, (best.cv_loss.value, best.holdout_loss.lower))):
+        cv, held = best.cv_loss.value, best.holdout_loss
+        if held.lower <= cv <= held.upper:
+            said += f" For {best.label} the two agree: the open mark lies within the interval of the filled one."
+        else:
+            higher = "higher" if held.value > cv else "lower"
+            said += f" For {best.label} they disagree: the held-out error is {higher} than cross-validation promised."
+    if result.data.family == "binomial" and any(
+        not m.failed and m.name != "null" and not math.isfinite(m.holdout_loss.value) for m in result.models
+    ):
+        said += " No finite error: the model was certain of some row, and wrong."
+    return said
 
 
 def gain_caption(result: StudyResult) -> str:
@@ -251,6 +294,6 @@ def gain_caption(result: StudyResult) -> str:
     if held:
         return (
             f"Filled marks: error on {plural(result.data.n_holdout, 'row')} that no model saw while it was fitted, "
-            f"with its interval. Open marks: error by {result.folds}. Further left is better.{line}"
+            f"with its interval. Open marks: error by {result.folds}. Further left is better.{line}{_agreement(result)}"
         )
     return f"No rows were held out: marks are the error by {result.folds}. Further left is better.{line}"

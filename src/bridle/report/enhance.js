@@ -18,7 +18,11 @@
     const v = Number(Math.abs(value).toExponential(digits - 1));
     if (v === 0) return '0';
     const exponent = Math.floor(Math.log10(v) + 1e-12);
-    if (exponent < -4 || exponent > 8) {
+    if (exponent >= 6 && exponent < 15) {
+      const [size, unit] = v >= 1e12 ? [1e12, 'tn'] : v >= 1e9 ? [1e9, 'bn'] : [1e6, 'M'];
+      return sign + num(v / size, digits) + THIN + unit;
+    }
+    if (exponent < -4 || exponent >= 15) {
       const power = '10' + String(exponent).replace(/./g, (c) => '⁻⁰¹²³⁴⁵⁶⁷⁸⁹'['-0123456789'.indexOf(c)]);
       const mantissa = String(Number((v / 10 ** exponent).toFixed(digits - 1)));
       return sign + (mantissa === '1' ? power : mantissa + THIN + '×' + THIN + power);
@@ -134,7 +138,7 @@
         row.classList.toggle('out', value === 0);
       });
       chips.forEach((chip) => chip.classList.toggle('out', path.coefficients[Number(chip.dataset.f)][i] === 0));
-      slider.setAttribute('aria-valuetext', `${symbolOf(curve.parameter)} ${num(curve.values[i])}, held-out error ${num(curve.mean[i])}, ${curve.n_nonzero[i]} features`);
+      slider.setAttribute('aria-valuetext', `${symbolOf(curve.parameter)} ${num(curve.values[i])}, cross-validated error ${num(curve.mean[i])}, ${curve.n_nonzero[i]} features`);
     };
     const move = (i) => { slider.value = String(i); show(i); };
     slider.addEventListener('input', () => show(Number(slider.value)));

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -11,11 +12,12 @@ from bridle.diagnosis.verdict import Interval
 MISSING = "–"
 MINUS = "\u2212"
 THIN = "\u202f"  # narrow no-break space: before % and between thousands
+_UNITS = ((1e12, "tn"), (1e9, "bn"), (1e6, "M"))  # powers of ten that people have names for
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def num(value: float | None, digits: int = 3, signed: bool = False) -> str:
-    """Write ``value`` with ``digits`` significant digits, powers of ten where plain digits would be long."""
+    """Write ``value`` with ``digits`` significant digits: millions as "1.23 M", and powers of ten beyond the names."""
     if value is None or not math.isfinite(value):
         return MISSING
     sign = MINUS if value < 0 else "+" if signed and value > 0 else ""
@@ -27,7 +29,10 @@ def _magnitude(value: float, digits: int) -> str:
         return "0"
     mantissa, _, power_of_ten = f"{value:.{digits - 1}e}".partition("e")
     value, exponent = float(f"{value:.{digits - 1}e}"), int(power_of_ten)
-    if exponent < -4 or exponent > 8:
+    if 6 <= exponent < 15:
+        size, sign = next(u for u in _UNITS if value >= u[0])
+        return f"{_magnitude(value / size, digits)}{THIN}{sign}"
+    if exponent < -4 or exponent >= 15:
         mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
         power = f"10{str(exponent).translate(_SUPERSCRIPT)}"
         return power if mantissa == "1" else f"{mantissa}{THIN}×{THIN}{power}"
@@ -62,10 +67,14 @@ def interval(it: Interval, digits: int = 3) -> str:
         return num(it.value, digits)
     # The same decimals for all three: enough for the value, no more than the width deserves.
     size = max(abs(it.value), abs(it.upper - it.lower) / 2)
-    if not 1e-4 <= size < 1e7:
+    if not 1e-4 <= size < 1e15:
         return f"{num(it.value, digits)} ({num(it.lower, digits)} to {num(it.upper, digits)})"
+    for unit, sign in _UNITS:
+        if size >= unit:
+            return f"{interval(Interval(it.value / unit, it.lower / unit, it.upper / unit), digits)}{THIN}{sign}"
     decimals = max(digits - 1 - math.floor(math.log10(size)), 0)
-    value, lower, upper = (_fixed(v, decimals) for v in (it.value, it.lower, it.upper))
+    # Exactly zero is a coefficient that is out, not one that is small: it has no decimals.
+    value, lower, upper = (_fixed(v, decimals) if v else "0" for v in (it.value, it.lower, it.upper))
     return f"{value} ({lower} to {upper})"
 
 
@@ -73,6 +82,9 @@ def percent_interval(it: Interval, signed: bool = True) -> str:
     """Write "+17 % (+8 to +27 %)", or the number alone where there is no interval."""
     if not _has_ends(it):
         return percent(it.value, signed)
+    widest = max(abs(v) for v in (it.value, it.lower, it.upper))
+    if widest < 0.0005:
+        return f"0{THIN}% (within ±{0.1 if widest else 0:g}{THIN}%)"
     decimals = 1 if abs(it.upper - it.lower) < 0.05 else 0
     value, lower, upper = (_fixed(100 * v, decimals, signed) for v in (it.value, it.lower, it.upper))
     return f"{value}{THIN}% ({lower} to {upper}{THIN}%)"
@@ -96,6 +108,20 @@ def seconds(value: float) -> str:
     if value < 1:
         return f"{1000 * value:.0f} ms"
     return f"{value:.1f} s" if value < 90 else f"{value / 60:.1f} min"
+
+
+_POWER = re.compile(r"(?<![\w.])-?\d(?:\.\d+)?e[+-]?\d+\b")
+_GROUP = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+_NEGATIVE = re.compile(r"(?<![\w.)\]])-(?=\d)")
+_WHOLE = re.compile(r"(?<=\d)\.0(?= %)")
+_TIMES = re.compile(r"(?<=penalty )x(?= \d)")
+
+
+def prose(text: str) -> str:
+    """Write the numbers in a sentence from elsewhere as this page writes its own: "4.70e+10" as "47.0 bn"."""
+    text = _POWER.sub(lambda m: num(float(m.group()), max(len(m.group().partition("e")[0].strip("-")) - 1, 1)), text)
+    text = _NEGATIVE.sub(MINUS, _GROUP.sub(THIN, text))
+    return _TIMES.sub("×", _WHOLE.sub("", text).replace(" %", f"{THIN}%"))
 
 
 def plural(n: int, one: str, many: str | None = None) -> str:
@@ -177,8 +203,9 @@ def tick_labels(ticks: Sequence[float], as_percent: bool = False) -> list[str]:
     if 0 < largest < 1e-4 or largest >= 1e12:
         labels = [num(t, 2) for t in ticks]
     elif largest >= 1e5:
-        unit, sign = next((u, s) for u, s in ((1e9, "G"), (1e6, "M"), (1e3, "k")) if largest >= u)
-        labels = [text + sign if text != "0" else text for text in tick_labels([t / unit for t in ticks])]
+        unit, sign = next((u, s) for u, s in (*_UNITS[1:], (1e3, "k")) if largest >= u)
+        parts = tick_labels([t / unit for t in ticks])
+        labels = [f"{text}{THIN}{sign}" if t else "0" for t, text in zip(ticks, parts, strict=True)]
     else:
         decimals = max(0, -math.floor(math.log10(step) + 1e-9))
         if decimals and any(abs(t * 10**decimals - round(t * 10**decimals)) > 1e-6 for t in ticks):

@@ -34,6 +34,7 @@ def page(result: StudyResult) -> str:
             best=best,
             verdict=best.verdict,
             look_of_verdict=outcome(best.verdict),
+            silent=best.verdict is not None and best.verdict.label == "no signal",
             gain=views.gain(result),
             panels=views.panels(result),
             forests=views.forests(result),
@@ -91,6 +92,8 @@ def _environment() -> jinja2.Environment:
         p_value=numbers.p_value,
         seconds=numbers.seconds,
         short=numbers.short,
+        prose=numbers.prose,
+        moment=_moment,
         symbol=parameter_symbol,
         phrase=parameter_phrase,
         raw=_raw,
@@ -111,6 +114,7 @@ def _environment() -> jinja2.Environment:
         outcome=outcome,
         status=status,
         plural=numbers.plural,
+        optimism=views.optimism,
         isfinite=math.isfinite,
     )
     return env
@@ -119,6 +123,11 @@ def _environment() -> jinja2.Environment:
 def _opened(text: str) -> str:
     """Begin a text with a capital letter, and leave the rest as it is."""
     return text[:1].upper() + text[1:]
+
+
+def _moment(text: str) -> str:
+    """Write an ISO time as people do; what is none stays as it is."""
+    return re.sub(r"^(\d{4}-\d\d-\d\d)T(\d\d:\d\d)(?::\d\d)?(?:\.\d+)?(?:\+00:00|Z)$", r"\1 \2 UTC", text)
 
 
 def _raw(value: float) -> str:

@@ -13,9 +13,13 @@ from bridle.frozen import to_json
 from bridle.results import ModelResult, StudyResult
 
 DIGITS = 6
+TABLES = ("coefficients", "checks", "comparisons")  # lists that repeat their keys in every row
 PATH_DIGITS = 4  # of the largest coefficient on a path
-COLUMNS = 150  # more columns than this are summed up; study.json beside the report has all
-BOOTSTRAP_NOTE = "path coefficients have 4; bootstrap paths are drawn in the chart and stored in study.json"
+COLUMNS = 150  # more columns than this are summed up on the page; study.json beside the report has all
+LEFT_OUT = (
+    "path coefficients have 4; columns, words of checks and effects are on the page; bootstrap paths are in "
+    "study.json; lists of coefficients, checks and comparisons are tables: one list a column"
+)
 
 
 def embedded(result: StudyResult) -> Markup:
@@ -23,9 +27,9 @@ def embedded(result: StudyResult) -> Markup:
     slim = dataclasses.replace(
         result,
         models=tuple(_slim(m) for m in result.models),
-        data=dataclasses.replace(result.data, columns=result.data.columns[:COLUMNS]),
+        data=dataclasses.replace(result.data, columns=()),
     )
-    data = {"about": f"study.json at {DIGITS} digits; {BOOTSTRAP_NOTE}", **_rounded(to_json(slim))}
+    data = {"about": f"study.json at {DIGITS} digits; {LEFT_OUT}", **_tabled(_rounded(to_json(slim)))}
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     for char in "<>&\u2028\u2029":
         text = text.replace(char, f"\\u{ord(char):04x}")
@@ -33,6 +37,14 @@ def embedded(result: StudyResult) -> Markup:
 
 
 def _slim(model: ModelResult) -> ModelResult:
+    """Leave out what the page says in words, and what only the charts need."""
+    said = tuple(
+        dataclasses.replace(c, effect="", column="" if c.column == c.feature else c.column) for c in model.coefficients
+    )
+    model = dataclasses.replace(model, coefficients=said)
+    if model.verdict is not None:
+        checks = tuple(dataclasses.replace(c, message="", advice="") for c in model.verdict.checks)
+        model = dataclasses.replace(model, verdict=dataclasses.replace(model.verdict, checks=checks))
     if model.path is None:
         return model
     path = model.path
@@ -49,6 +61,19 @@ def _kept(value: float, decimals: int) -> float:
     if not math.isfinite(value):
         return value
     return round(value, decimals) if abs(value) >= 10.0 ** (2 - decimals) else float(f"{value:.3g}")
+
+
+def _tabled(value: Any) -> Any:
+    """Turn the lists of records named in ``TABLES`` into one list a column, so that each key is written once."""
+    if isinstance(value, list):
+        return [_tabled(v) for v in value]
+    if not isinstance(value, dict):
+        return value
+    out = {}
+    for key, v in value.items():
+        rows = v if key in TABLES and isinstance(v, list) and v and isinstance(v[0], dict) else None
+        out[key] = _tabled(v) if rows is None else {k: [row[k] for row in rows] for k in rows[0]}
+    return out
 
 
 def _rounded(value: Any) -> Any:

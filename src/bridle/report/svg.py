@@ -21,11 +21,14 @@ STRIP = 26  # the usual height of a row, also in style.css
 ACROSS = 1000.0  # units of the inner line layer
 
 
+_ORIGIN = {"x", "y", "x1", "y1", "x2", "y2"}  # zero unless told otherwise
+
+
 def el(name: str, *children: str, **attributes: object) -> Markup:
     """Return one element; ``class_`` means class, other underscores mean hyphens, None leaves an attribute out."""
     parts = [name]
     for key, value in attributes.items():
-        if value is None:
+        if value is None or (key in _ORIGIN and value == 0):
             continue
         text = f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
         parts.append(f'{key.rstrip("_").replace("_", "-")}="{escape(text)}"')
@@ -129,12 +132,18 @@ def path_data(points: Sequence[tuple[float, float]], decimals: int = 1) -> str:
     """Return path data in relative moves (shorter), at a tenth of a pixel unless told otherwise."""
     if not points:
         return ""
-    out, (px, py) = [], (0.0, 0.0)
-    for k, point in enumerate(points):
-        x, y = (round(v, decimals) for v in point)
-        out.append(f"M{x:g},{y:g}" if k == 0 else f"l{round(x - px, 1):g},{round(y - py, 1):g}")
+    (px, py), *rest = ((round(x, decimals) + 0.0, round(y, decimals) + 0.0) for x, y in points)
+    out = [f"M{pair(px, py)}"]
+    for k, (x, y) in enumerate(rest):
+        step = pair(round(x - px, decimals), round(y - py, decimals))
+        out.append(f"{'l' if k == 0 else '' if step.startswith('-') else ' '}{step}")
         px, py = x, y
     return "".join(out)
+
+
+def pair(x: float, y: float) -> str:
+    """Write two numbers with a comma only where no sign parts them."""
+    return f"{x:g}{y:g}" if y < 0 else f"{x:g},{y:g}"
 
 
 def simplify(points: Sequence[tuple[float, float]], tolerance: float) -> list[tuple[float, float]]:
@@ -181,6 +190,9 @@ _SHAPES = {
 }
 
 
+_LINES = {"cross", "cut-left", "cut-right"}  # drawn without a filling
+
+
 def shapes() -> Markup:
     """Return the marks' shapes, defined once in the page; :func:`mark` refers to them."""
     return el(
@@ -191,7 +203,8 @@ def shapes() -> Markup:
 def mark(shape: str, x: str | float, y: float, title: str = "", css: str = "") -> Markup:
     """Return a mark of fixed size at a position in per cent."""
     told = [el("title", title)] if title else []
-    return el("use", *told, href=f"#s-{shape}", x=x, y=y, class_=f"mark {shape} {css}".strip())
+    css = " ".join(filter(None, ("mark", shape if shape in _LINES else "", css)))
+    return el("use", *told, href=f"#s-{shape}", x=x, y=y, class_=css)
 
 
 def x_axis(
@@ -205,14 +218,14 @@ def x_axis(
     parts = []
     for t, shown in zip(ticks, labels, strict=True):
         at = plot.across(t)
-        parts.append(el("line", x1=at, x2=at, y1=0, y2=plot.height, class_="grid"))
-        parts.append(text(at, plot.height + 18, shown, class_="tick mid"))
+        parts.append(el("line", x1=at, x2=at, y1=0, y2=plot.height))
+        parts.append(text(at, plot.height + 18, shown))
     parts.append(el("line", x1=0, x2="100%", y1=plot.height, y2=plot.height, class_="axis"))
     parts.append(text("50%", plot.height + 40, label, class_="axis-title mid"))
     if ends:
-        parts.append(text(0, plot.height + 40, f"← {ends[0]}", class_="tick side"))
+        parts.append(text(0, plot.height + 40, f"← {ends[0]}", class_="tick start side"))
         parts.append(text("100%", plot.height + 40, f"{ends[1]} →", class_="tick end side"))
-    return group(*parts, aria_hidden="true")
+    return group(*parts, class_="x-axis", aria_hidden="true")
 
 
 def _log_label(value: float) -> str:
@@ -229,10 +242,10 @@ def y_axis(plot: Plot, label: str, about: int = 6, as_percent: bool = False, abo
     parts = []
     for t, shown in zip(ticks, tick_labels(ticks, as_percent), strict=True):
         y = plot.down(t)
-        parts.append(el("line", x1=0, x2="100%", y1=y, y2=y, class_="grid"))
-        parts.append(text(-8, y + 4, shown, class_="tick end"))
-    parts.append(text(-44, -18 - above, label, class_="axis-title"))
-    return group(*parts, aria_hidden="true")
+        parts.append(el("line", x1=0, x2="100%", y1=y, y2=y))
+        parts.append(text(-8, y + 4, shown))
+    parts.append(text(-44, -18 - above, label, class_="axis-title start"))
+    return group(*parts, class_="y-axis", aria_hidden="true")
 
 
 def chart(plot: Plot, *children: str, label: str, margin: str = "", above: int = 0, **attributes: object) -> Markup:
@@ -250,9 +263,13 @@ def chart(plot: Plot, *children: str, label: str, margin: str = "", above: int =
     )
 
 
-def strip(*children: str, height: int = STRIP) -> Markup:
-    """Return the ``<svg>`` of one row of a chart that is a table, whose cells say its numbers to a screen reader."""
-    return el("svg", *children, class_="strip", aria_hidden="true", height=None if height == STRIP else height)
+def strip(*children: str, height: int = STRIP, css: str = "") -> Markup:
+    """Return the ``<svg>`` of one row of a chart that is a table, whose cells say its numbers to a screen reader.
+
+    ``css`` names a kind of row whose heights and background the style sheet knows.
+    """
+    shown = None if height == STRIP else height
+    return el("svg", *children, class_=f"strip {css}".strip(), aria_hidden="true", height=shown)
 
 
 def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:

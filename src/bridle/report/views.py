@@ -84,6 +84,14 @@ def gain(result: StudyResult) -> Gain:
     return Gain(tuple(rows), scale_row(scale), held)
 
 
+def optimism(verdict: Verdict) -> Interval:
+    """Return the optimism as a share of the null model's error, which no unit of the target can blow up."""
+    it, whole = verdict.optimism, verdict.null_loss
+    if not whole > 0:
+        return Interval(math.nan, math.nan, math.nan, it.level)
+    return Interval(it.value / whole, it.lower / whole, it.upper / whole, it.level)
+
+
 @dataclass(frozen=True)
 class Bar:
     """One coefficient at the chosen point of a path."""

@@ -1,4 +1,4 @@
-"""The validation curve: held-out and training error over complexity, with its band, its marks and a cursor."""
+"""The validation curve: cross-validated and training error over complexity, with its band, its marks and a cursor."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from bridle.report.svg import Plot, Scale, chart, el, finite, group, mark, padde
 from bridle.results import CurveSummary
 
 HEIGHT = 250
+ABOVE = 22  # room over the plane for the labels of the marks, below the title of the axis
 
 
 def complexity_scale(curve: CurveSummary) -> Scale:
@@ -55,7 +56,7 @@ def validation_curve(curve: CurveSummary, label: str, loss_name: str) -> Markup:
     )
     parts = [
         x_axis(plot, parameter_phrase(curve.parameter), ends=("simpler", "more flexible")),
-        y_axis(plot, loss_name, above=16),
+        y_axis(plot, loss_name, above=ABOVE),
         lines,
     ]
     if math.isfinite(limit) and plot.y.start < limit < plot.y.stop:
@@ -67,7 +68,7 @@ def validation_curve(curve: CurveSummary, label: str, loss_name: str) -> Markup:
         *parts,
         label=f"Validation curve of {label}: {spoken(curve, loss_name)}",
         margin="wide-right",
-        above=16,
+        above=ABOVE,
         data_chart="curve",
         data_x0=num_attr(plot.x.start),
         data_x1=num_attr(plot.x.stop),
@@ -90,7 +91,7 @@ def spoken(curve: CurveSummary, loss_name: str) -> str:
     return (
         f"{loss_name} is lowest at {phrase} {num(curve.values[a])} with {num(curve.mean[a])}; "
         f"the one-standard-error rule gives {num(curve.values[b])}; chosen is {num(curve.values[c])} "
-        f"with held-out {num(curve.mean[c])} and training {num(curve.train[c])}."
+        f"with validation error {num(curve.mean[c])} and training {num(curve.train[c])}."
     )
 
 
@@ -116,7 +117,7 @@ def _marks(plot: Plot, curve: CurveSummary) -> list[Markup]:
 
 def _ends(plot: Plot, curve: CurveSummary) -> Markup:
     limit = curve.mean[curve.index_min] + curve.standard_error[curve.index_min]
-    named = [("held-out", curve.mean[-1], "held-label"), ("training", curve.train[-1], "train-label")]
+    named = [("validation", curve.mean[-1], "held-label"), ("training", curve.train[-1], "train-label")]
     named.append(("1-SE limit", limit, "limit-label"))
     there = [(n, min(max(plot.down(v), 4.0), plot.height - 2.0), css) for n, v, css in named if math.isfinite(v)]
     ys = spread([y for _, y, _ in there], 15, 6, plot.height)

@@ -74,9 +74,9 @@ def _bootstrap(plot: Plot, path: PathSummary) -> Markup:
     n_features = max((len(sample) for sample in path.bootstrap), default=0)
     for f in range(n_features):
         d = "".join(
-            path_data(simplify(plot.points(path.bootstrap_values, sample[f]), 2.0), decimals=0)
+            path_data(simplify(plot.points(path.bootstrap_values, sample[f]), 3.0), decimals=0)
             for sample in path.bootstrap
-            if f < len(sample)
+            if f < len(sample) and any(sample[f])
         )
         drawn.append(el("path", d=d, class_="boot", data_f=f))
     return group(*drawn, class_="boots", aria_hidden="true")
@@ -111,7 +111,6 @@ def _names(plot: Plot, path: PathSummary, curve: CurveSummary) -> Markup:
             x="100%",
             y=0,
             class_="at",
-            aria_hidden="true",
         )
         css = "path-name kept" if f in kept else "path-name"
         parts.append(group(leader, text("100%", y + 4, fitted(path.features[f], 8.8), dx=19, class_=css), data_f=f))
@@ -134,9 +133,8 @@ def coefficient_bar(value: float, reach: float) -> Markup:
     """Draw the bar of one coefficient."""
     left, width = bar_share(value, reach)
     return strip(
-        el("line", x1="50%", x2="50%", y1=0, y2=18, class_="zero"),
-        el("rect", x=f"{left:.2f}%", width=f"{width:.2f}%", y=4, height=10, class_="bar"),
-        height=18,
+        el("rect", x=f"{left:.4g}%", width=f"{width:.4g}%"),
+        css="from-middle",
     )
 
 

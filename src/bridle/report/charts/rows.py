@@ -63,7 +63,7 @@ def _whisker(plot: Plot, it: Interval) -> list[Markup]:
     if math.isnan(it.lower) or math.isnan(it.upper) or it.upper < start or it.lower > stop:
         return []
     low, high = (plot.across(min(max(v, start), stop)) for v in (it.lower, it.upper))
-    parts = [el("line", x1=low, x2=high, y1=ROW / 2, y2=ROW / 2, class_="whisker")] if low != high else []
+    parts = [el("line", x1=low, x2=high, class_="whisker")] if low != high else []
     if it.lower < start:
         parts.append(mark("cut-left", low, ROW / 2))
     if it.upper > stop:
@@ -93,11 +93,7 @@ def scale_row(scale: Scale, as_percent: bool = False, about: int = 4) -> Markup:
 def share_bar(share: float) -> Markup:
     """Draw a share of one as a bar on its track."""
     width = 100 * min(max(share, 0.0), 1.0) if math.isfinite(share) else 0.0
-    return strip(
-        el("rect", x=0, y=7, width="100%", height=10, rx=5, class_="track"),
-        el("rect", x=0, y=7, width=f"{width:.2f}%", height=10, rx=5, class_="bar"),
-        height=24,
-    )
+    return strip(el("rect", width=f"{width:.4g}%"), css="share")
 
 
 def amount_bar(value: float, most: float, line: float | None = None, css: str = "bar") -> Markup:
