@@ -1,6 +1,7 @@
 """The simulation grid: its arithmetic, its published results, and that rescaling a target changes no verdict."""
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -37,6 +38,13 @@ def test_published_false_alarms_are_at_most_the_stated_level():
 def test_published_tables_agree_with_the_stored_numbers(bench):
     found = json.loads((HERE / "results.json").read_text())
     assert bench.summary.markdown(found) == (HERE / "results.md").read_text()
+
+
+def test_the_documented_table_is_the_published_one():
+    line = re.compile(r"^\| (no signal|overfitting|underfitting|balanced) \|((?: [\d,]+ \|){5}) ")
+    documented = {m[1]: m[2] for m in map(line.match, (ROOT / "docs" / "diagnosis.md").read_text().splitlines()) if m}
+    published = {m[1]: m[2] for m in map(line.match, (HERE / "results.md").read_text().splitlines()) if m}
+    assert documented == published and len(documented) == 4
 
 
 def test_seeds_for_tuning_and_validation_are_apart(bench):
