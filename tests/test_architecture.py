@@ -76,6 +76,13 @@ def test_imports_point_one_way(path):
     assert not wrong, f"{own} imports {wrong}"
 
 
+def test_the_documented_layers_are_these():
+    text = (Path(__file__).parent.parent / "docs" / "architecture.md").read_text()
+    table = text.split("| layer | what is there |")[1].split("\n\n")[0]
+    rows = [line.split("|")[1] for line in table.splitlines()[2:]]
+    assert [re.findall(r"`(\w+)`", row) for row in rows] == LAYERS
+
+
 def public_callables():
     for name in bridle.__all__:
         if name.startswith("__"):
