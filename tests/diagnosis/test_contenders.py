@@ -13,14 +13,13 @@ from bridle.diagnosis import collect_evidence, make_challengers
 from bridle.diagnosis.contenders import (
     EstimatorContender,
     FixedContender,
-    FrameDesign,
     LinearContender,
     NullContender,
     Target,
 )
 from bridle.diagnosis.evidence import supported_means
 from bridle.diagnosis.neighbours import neighbours
-from bridle.diagnosis.table import challenger_features
+from bridle.diagnosis.table import FrameDesign, challenger_features
 from bridle.errors import InputError
 from bridle.selection import make_folds
 
