@@ -8,7 +8,7 @@ from bridle.report.numbers import num
 
 # ruff: noqa: E501  (scripts for the page)
 pytestmark = pytest.mark.browser
-NAMES = ["breast_cancer", "diabetes", "wide", "noise", "one_feature", "hostile", "broken", "dropout"]
+NAMES = ["breast_cancer", "wide", "noise", "one_feature", "hostile", "broken", "dropout"]
 RIGHT, LEFT, HOME, END, TAB = "\ue014", "\ue012", "\ue011", "\ue010", "\ue004"
 
 
