@@ -1,6 +1,8 @@
 // Only registers; what is bound lives in the other files of this folder.
 #include <nanobind/nanobind.h>
 
+#include "simd.hpp"
+
 namespace bridle_bind {
 void bind_blas();
 void bind_design(nanobind::module_& m);
@@ -9,6 +11,7 @@ void bind_path(nanobind::module_& m);
 
 NB_MODULE(_core, m) {
   m.doc() = "The compiled loops of bridle; see docs/solver.md.";
+  m.def("instruction_set", &bridle::simd::instruction_set);
   bridle_bind::bind_blas();
   bridle_bind::bind_design(m);
   bridle_bind::bind_path(m);

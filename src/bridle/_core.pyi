@@ -26,6 +26,7 @@ class PathResult(TypedDict):
     status: NDArray[np.int32]  # (L,)
     n_iter: _Index  # (L,)
 
+def instruction_set() -> str: ...  # that the loops run with, chosen when the module is loaded
 def dense(x: NDArray[np.float64] | NDArray[np.float32]) -> Design: ...
 def sparse(
     data: NDArray[np.float64] | NDArray[np.float32],

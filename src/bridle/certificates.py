@@ -100,7 +100,8 @@ def certify(
     lower, upper = (bound * scale for bound in pen.bounds(rows.p))
 
     eta = o + intercept + rows.times(b)
-    free = (factor == 0.0) & (b * scale > lower) & (b * scale < upper)
+    unpenalised = np.isfinite(factor) if lam == 0.0 else factor == 0.0
+    free = unpenalised & (b * scale > lower) & (b * scale < upper)
     fitted = _refit(eta, target, w, fam, rows.columns(free, mean, scale, fit_intercept=fit_intercept))
     theta = -w * fam.gradient(target, fitted)
     z = (rows.dots(theta) - (mean * np.sum(theta) if fit_intercept else 0.0)) / scale

@@ -17,7 +17,7 @@ _MOST_ENTRIES = 20_000_000  # of a dense copy that is made only to look into a r
 _SUSPICIOUS = 15.0  # |eta| that a fitted probability reaches only next to 0 or 1
 
 
-def at_zero(problem: Problem, raw: _core.PathResult, status: list[str]) -> list[str]:
+def at_zero(problem: Problem, raw: _core.PathResult, status: list[str], tol: float) -> list[str]:
     """Give the last fit, at lambda = 0, its defined answer; change ``raw`` and ``status``, return notes.
 
     Separated classes (a plane splits them, so that the likelihood has no maximum) get the status "separated" and keep
@@ -32,6 +32,8 @@ def at_zero(problem: Problem, raw: _core.PathResult, status: list[str]) -> list[
         The path, whose last lambda is 0.
     status : list of str
         One per lambda.
+    tol : float
+        Largest relative gap.
 
     Returns
     -------
@@ -53,16 +55,31 @@ def at_zero(problem: Problem, raw: _core.PathResult, status: list[str]) -> list[
     if bounded or problem.shape[0] * problem.shape[1] > _MOST_ENTRIES or not np.any(b):
         return []
     X = (_dense(problem.matrix)[:, used] - problem.centre[used]) / problem.scale[used]
-    _, s, Vt = np.linalg.svd(np.sqrt(problem.w)[:, None] * X, full_matrices=False)
+    root = np.sqrt(problem.w)
+    U, s, Vt = np.linalg.svd(root[:, None] * X, full_matrices=False)
     rank = int(np.sum(s > s[0] * max(X.shape) * np.finfo(float).eps))
-    if rank == X.shape[1]:
+    direct = problem.family.name == "gaussian" and status[-1] == "stalled"
+    if rank == X.shape[1] and not direct:
         return []
-    short = Vt[:rank].T @ (Vt[:rank] @ (b[used] * problem.scale[used])) / problem.scale[used]
-    raw["intercept"][-1] += problem.centre[used] @ (b[used] - short)
+    short = Vt[:rank].T @ (Vt[:rank] @ (b[used] * problem.scale[used]))
+    if direct:  # X'X has lost digits that X still has
+        residual = root * (problem.y - problem.offset - problem.start)
+        short = Vt[:rank].T @ (U[:, :rank].T @ residual / s[:rank])
+        residual -= root * (X @ short)
+        raw["gap"][-1] = 0.5 * float(np.sum((U[:, :rank].T @ residual) ** 2))
+        raw["loss"][-1] = 0.5 * float(residual @ residual)
+        raw["kkt"][-1] = float(np.max(np.abs(X.T @ (root * residual))))
+        status[-1] = "converged" if raw["gap"][-1] <= tol * problem.reference else "stalled"
+        raw["intercept"][-1] = problem.start - problem.centre[used] @ (short / problem.scale[used])
+    else:
+        raw["intercept"][-1] += problem.centre[used] @ (b[used] - short / problem.scale[used])
+    short /= problem.scale[used]
     raw["columns"] = np.concatenate([raw["columns"][: last.start], np.flatnonzero(used)])
     raw["values"] = np.concatenate([raw["values"][: last.start], short])
     raw["starts"] = raw["starts"].copy()
     raw["starts"][-1] = last.start + len(short)
+    if rank == X.shape[1]:
+        return ["at lambda = 0 the columns are so close to dependent that the fit is by singular values"]
     return [f"at lambda = 0 the columns have rank {rank} of {X.shape[1]}: the solution of smallest norm is given"]
 
 

@@ -287,16 +287,18 @@ def fit_path(
     if lambdas is None:
         if lambda_max == 0.0:
             notes.append("no feature is related to the target after the unpenalised part: every coefficient is 0")
+            problem = problem.unpenalised_part()  # at lambda = 0 rounding alone would move them
         grid = lambda_grid(lambda_max, *problem.shape, n_lambdas, lambda_min_ratio, float(l1_ratio))
     else:
         grid = check_lambdas(lambdas)
-    raw = solve_reduced(problem, grid, settings) if applies(problem, settings) else problem.solve(grid, settings)
+    reduced = applies(problem, grid, settings)
+    raw = solve_reduced(problem, grid, settings) if reduced else problem.solve(grid, settings)
     status = [STATUSES[s] for s in raw["status"]]
     n_lambda, p = len(grid), problem.shape[1]
     gap = raw["gap"]
     saturated = float(np.sum(problem.w * problem.family.saturated(problem.y)))
     if grid[-1] == 0.0:
-        notes += at_zero(problem, raw, status)
+        notes += at_zero(problem, raw, status, settings.tol)
     notes += [f"lambda = {lam:.4g}: {_ADVICE[s]}" for lam, s in zip(grid, status, strict=True) if s in _ADVICE]
     path = Path(
         family=problem.family.name,

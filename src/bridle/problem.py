@@ -158,6 +158,10 @@ class Problem:
                 settings.mode,
             )
 
+    def unpenalised_part(self) -> Problem:
+        """Return the same problem without the penalised features."""
+        return replace(self, factor=np.where(self.factor > 0.0, np.inf, 0.0))
+
     def in_space(self, Z: Float, unpenalised: int) -> Problem:
         """Return the same problem with other features Z (n, r), as they are; the last ``unpenalised`` are free."""
         r = Z.shape[1]
@@ -194,18 +198,19 @@ class Problem:
         For ridge there is none; taken is that of l1_ratio 0.001, for a gaussian y in standard deviations, since the
         ridge penalty that matters doesn't depend on the unit of y (docs/decisions/0201).
         """
-        eta, room = self.offset + self.start, 1.0
+        eta, room, noise = self.offset + self.start, 1.0, 0.0
         if (self.factor == 0.0).any():
             tight = replace(settings, tol=min(settings.tol, 1e-12))
-            raw = replace(self, factor=np.where(self.factor > 0.0, np.inf, 0.0)).solve(np.ones(1), tight)
+            raw = self.unpenalised_part().solve(np.ones(1), tight)
             b = np.zeros(self.shape[1])
             b[raw["columns"]] = raw["values"]
             eta = self.offset + raw["intercept"][0] + self.design.times(b)
             room = 1.0 + 1e-9  # what the fit of the unpenalised features may be off by
+            noise = 10.0 * float(raw["kkt"][0])  # and what it leaves of slopes that it should have made 0
         gradient = self.family.gradient(self.y, eta)
         slope = self.design.dots(-self.w * gradient) + (self.mean * (self.w @ gradient) if self.fit_intercept else 0.0)
-        length = np.hypot(self.mean, self.deviation) * np.sqrt(self.w @ gradient**2)
-        slope[np.abs(slope) <= 1e-13 * length] = 0.0  # what rounding leaves of an exact 0
+        length = np.hypot(self.mean, self.deviation) * np.sqrt(max(float(self.w @ gradient**2), self.reference))
+        slope[np.abs(slope) <= 1e-13 * length + noise * self.scale] = 0.0  # what rounding leaves of an exact 0
         on = (self.factor > 0.0) & np.isfinite(self.factor)
         top = room * float(np.max(np.abs(slope[on]) / (self.scale[on] * self.factor[on]), initial=0.0))
         if self.l1_ratio >= L1_FLOOR or top == 0.0:

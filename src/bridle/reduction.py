@@ -1,4 +1,4 @@
-r"""Ridge with more features than rows: the same problem in at most n features.
+r"""Ridge, or no penalty, with more features than rows: the same problem in at most n features.
 
 With :math:`\hat X = (X - 1 m') \mathrm{diag}(s \sqrt v)^{-1}` and :math:`\hat X \hat X' = Q \Lambda Q'`, the features
 :math:`Z = Q \Lambda^{1/2}` have the same objective: a minimiser has its coefficients in the row space of
@@ -24,11 +24,12 @@ MOST_ROWS = 5000  # above this the n x n kernel and its eigenvectors cost more t
 _BLOCK_BYTES = 1 << 25
 
 
-def applies(problem: Problem, settings: Settings) -> bool:
-    """Whether the problem is plain ridge with more columns than rows, so that n features do."""
+def applies(problem: Problem, lambdas: Float, settings: Settings) -> bool:
+    """Whether there are more columns than rows and neither an L1 part nor bounds, so that n features do."""
     n, p = problem.shape
     free = bool(np.isinf(problem.lower).all() and np.isinf(problem.upper).all())
-    return settings.mode == 0 and problem.l1_ratio == 0.0 and free and p > max(n, 64) and n <= MOST_ROWS
+    smooth = problem.l1_ratio == 0.0 or not np.any(lambdas)
+    return settings.mode == 0 and smooth and free and p > max(n, 64) and n <= MOST_ROWS
 
 
 def solve_reduced(problem: Problem, lambdas: Float, settings: Settings) -> _core.PathResult:

@@ -10,23 +10,30 @@ namespace bridle {
 
 // Dual candidates are s times the residual: s = 1, and the largest s that is feasible for features whose penalty has
 // no ridge part and no bound. First `limit` every feature, then `add` every feature, then ask for `total`.
+//
+// The dual point has to be orthogonal to unpenalised columns. The refit that makes it so moves every other slope by up
+// to `reach`, which both calls allow for.
 class GapSum {
  public:
-  explicit GapSum(double reference) : reference_(reference) {}
+  GapSum(double reference, double reach) : reference_(reference), reach_(reach) {}
+  // Whether nothing, neither a penalty nor a bound, makes the conjugate finite at this slope.
+  static bool unheld(const Term& term, double slope) {
+    return term.l1 == 0.0 && term.ridge == 0.0 && std::isinf(slope > 0.0 ? term.upper : -term.lower);
+  }
   void limit(const Term& term, double slope) {
-    const double size = std::abs(slope);
+    const double size = std::abs(slope) + reach_;
     if (term.l1 > 0.0 && size > term.l1 && std::isinf(slope > 0.0 ? term.upper : -term.lower))
       scale_ = std::min(scale_, term.l1 / size);
   }
   // curvature: H_jj, or 0 if it isn't known
   void add(const Term& term, double b, double slope, double curvature) {
-    if (term.l1 == 0.0 && term.ridge == 0.0 && std::isinf(slope > 0.0 ? term.upper : -term.lower)) {
+    if (unheld(term, slope)) {
       add_unpenalised(b, slope, curvature);
       return;
     }
-    const double value = term.value(b), scaled = kInside * scale_ * slope;
-    whole_ += value + term.conjugate(slope) - slope * b;
-    scaled_ += value + term.conjugate(scale_ < 1.0 ? scaled : slope) - scale_ * slope * b;
+    const double value = term.value(b), most = slope + std::copysign(reach_, slope), moved = reach_ * std::abs(b);
+    whole_ += value + term.conjugate(most) - slope * b + moved;
+    scaled_ += value + term.conjugate(scale_ < 1.0 ? kInside * scale_ * most : most) - scale_ * (slope * b - moved);
   }
   double scale() const { return scale_; }
   // loss_cost: what scaling by scale() costs in the loss
@@ -38,8 +45,7 @@ class GapSum {
  private:
   static constexpr double kInside = 1.0 - 1e-15;  // keeps a scaled slope from exceeding its limit by rounding
 
-  // No penalty: the dual point must be orthogonal to the column. The refit that makes it so moves all other slopes by
-  // up to slope / sqrt(curvature) times their columns' length: a first-order cost, in units of the null loss.
+  // What the refit may change in the loss, to first order and in units of the null loss.
   void add_unpenalised(double b, double slope, double curvature) {
     if (slope == 0.0) return;
     const double cost = curvature > 0.0 ? std::abs(slope) * (std::abs(b) + std::sqrt(reference_ / curvature))
@@ -47,7 +53,7 @@ class GapSum {
     whole_ += cost;
     scaled_ += cost;
   }
-  double reference_, scale_ = 1.0, whole_ = 0.0, scaled_ = 0.0;
+  double reference_, reach_, scale_ = 1.0, whole_ = 0.0, scaled_ = 0.0;
 };
 
 }  // namespace bridle

@@ -7,8 +7,10 @@
 // Function multiversioning needs the loader's ifunc (glibc on x86-64). Elsewhere the baseline is what there is:
 // on arm64 NEON, on MSVC what the compiler options say.
 #if defined(__x86_64__) && defined(__GLIBC__) && (defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 12)
+#define BRIDLE_HAS_CLONES 1
 #define BRIDLE_CLONES __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
 #else
+#define BRIDLE_HAS_CLONES 0
 #define BRIDLE_CLONES
 #endif
 
@@ -68,6 +70,14 @@ BRIDLE_INLINE void axpy4_any(const double* a, const T* x, index_t stride, double
 }
 
 }  // namespace
+
+const char* instruction_set() {
+#if BRIDLE_HAS_CLONES
+  if (__builtin_cpu_supports("x86-64-v4")) return "x86-64-v4";
+  if (__builtin_cpu_supports("x86-64-v3")) return "x86-64-v3";
+#endif
+  return "baseline";
+}
 
 BRIDLE_CLONES void axpy4(const double* a, const double* x, index_t stride, double* y, index_t n) {
   axpy4_any(a, x, stride, y, n);

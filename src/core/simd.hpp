@@ -12,6 +12,8 @@ using index_t = std::int64_t;
 
 namespace simd {
 
+const char* instruction_set();  // what the loops below were compiled for, on this processor
+
 double dot(const double* x, const double* y, index_t n);               // sum_i x_i y_i
 double dot(const float* x, const double* y, index_t n);                // the same, summed in float64
 void axpy(double a, const double* x, double* y, index_t n);            // y += a x

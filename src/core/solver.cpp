@@ -44,14 +44,25 @@ Solver::Solver(const Problem& problem, const Settings& settings)
   budget_.context = settings.context;
   for (index_t i = 0; i < n_; ++i) eta_[i] = in_.offset[i] + b0_;
   look();
-  if (wants_gram(problem, settings)) enter_gram_space();
+  if (wants_gram(problem, settings))
+    enter_gram_space();
+  else
+    x_.dots(nullptr, in_.design->columns(), residual_.data(), work_.outside.data());
+}
+
+double Solver::first_lambda() const {
+  if (gram_space_ || in_.l1_ratio == 0.0) return 0.0;
+  double largest = 0.0;
+  for (index_t j : work_.included)
+    if (in_.factor[j] > 0.0) largest = std::max(largest, std::abs(work_.outside[j]) / (in_.l1_ratio * in_.factor[j]));
+  return largest;
 }
 
 // Prox-Newton (Lee, Sun and Saunders 2014) on a working set that grows by violators of the optimality conditions.
-Status Solver::solve(double lam) {
-  begin(lam);
+Status Solver::solve(double lam, double tol) {
+  begin(lam, tol);
   const bool bare = lam == 0.0 && in_.family == Family::binomial;
-  const double target = kSafety * (bare ? std::min(set_.tol, kSeparationTol) : set_.tol) * in_.reference;
+  const double target = kSafety * (bare ? std::min(tol, kSeparationTol) : tol) * in_.reference;
   double last = std::numeric_limits<double>::infinity();
   int idle = 0;
   while (true) {
@@ -80,14 +91,12 @@ Status Solver::solve(double lam) {
   }
 }
 
-void Solver::begin(double lam) {
+void Solver::begin(double lam, double tol) {
   previous_ = first_ ? lam : lam_;
   lam_ = lam;
   budget_.used = 0;
   if (gram_space_ && lam == 0.0) leave_gram_space();  // no penalty forgives rounding: refine on the rows
   work_.set_lambda(lam);
-  if (first_ && !gram_space_)
-    x_.dots(nullptr, in_.design->columns(), residual_.data(), work_.outside.data());
   const double reach = 2.0 * lam - previous_;
   const bool may_shrink = !gram_space_ && (!loss_->quadratic() || work_.size() > 3 * work_.active() + 300);
   if (may_shrink) {
@@ -102,7 +111,7 @@ void Solver::begin(double lam) {
     }
   }
   if (!gram_space_) add_features(work_.violators(growth()));
-  enough_ = 1e-3 * set_.tol * in_.reference;
+  enough_ = 1e-3 * tol * in_.reference;
   slow_ = false;
   first_ = false;
 }
@@ -172,7 +181,14 @@ double Solver::scaling_cost(double s) const {
 }
 
 double Solver::gap(bool all) const {
-  GapSum sum(in_.reference);
+  // The refit of unpenalised features, in the loss's norm, times the longest column there.
+  double refit = 0.0, longest = 0.0;
+  for (index_t k = 0; k < work_.size(); ++k) {
+    const double length = std::sqrt(work_.curvature[k]);
+    longest = std::max(longest, length);
+    if (length > 0.0 && GapSum::unheld(work_.terms[k], work_.slope[k])) refit += std::abs(work_.slope[k]) / length;
+  }
+  GapSum sum(in_.reference, refit * longest);
   for (index_t k = 0; k < work_.size(); ++k) sum.limit(work_.terms[k], work_.slope[k]);
   const auto outsiders = [&](auto&& use) {
     if (!all || gram_space_) return;

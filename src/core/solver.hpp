@@ -13,8 +13,11 @@ namespace bridle {
 class Solver {
  public:
   Solver(const Problem& problem, const Settings& settings);
-  // From the solution before, the problem at lam.
-  Status solve(double lam);
+  // The smallest lambda at which only unpenalised features take part; 0 where starting there would not help: a Gram
+  // matrix of everything, or no L1 part.
+  double first_lambda() const;
+  // From the solution before, the problem at lam, to a gap of tol in units of the null model's.
+  Status solve(double lam, double tol);
   // Append what solve found to result.
   void record(Status status, PathResult& result) const;
 
@@ -24,7 +27,7 @@ class Solver {
   void enter_gram_space();
   void leave_gram_space();
 
-  void begin(double lam);      // terms, working set and budget for lam
+  void begin(double lam, double tol);  // terms, working set and budget for lam
   void look();                 // derivatives and slopes of the working set at the current point
   void centre_intercept();     // Newton on the intercept alone, until the residual sums to 0
   bool check_all();            // slopes of all features outside; false if it met violators before the last

@@ -70,7 +70,7 @@ def installation() -> dict[str, Any]:
         "platform": platform.platform(),
         "processor": platform.machine(),
         "cores": os.cpu_count() or 1,
-        "core": _core.__doc__ or "",
+        "core": f"compiled loops for {_core.instruction_set()}",
         "threads": [_pool(pool) for pool in pools],
         "versions": {name: importlib.metadata.version(name) for name in packages},
     }
