@@ -26,7 +26,11 @@ def replacing(target: str | os.PathLike[str]) -> Iterator[FilePath]:
         The folder can't be written, or the disk is full; ``target`` is then as it was.
     """
     path = FilePath(target)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    except OSError as error:
+        error.filename = os.fspath(path)  # the name that the user knows
+        raise
     os.close(handle)
     aside = FilePath(name)
     try:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from bridle.cli.verdict import interval, short
+from bridle.cli.verdict import interval, print_study, short
 from bridle.diagnosis.verdict import Interval
 
 
@@ -134,9 +134,9 @@ def test_the_printed_verdict_leads_with_the_answer(make_result, capsys, tmp_path
         (12.345, "12.3"),
         (1520.4, "1,520"),
         (0.0, "0"),
-        (4.2e10, "4.2e+10"),
+        (4.2e10, "4.20e+10"),
         (-0.01234, "-0.0123"),
-        (1e-9, "1e-09"),
+        (1e-9, "1.00e-09"),
     ],
 )
 def test_numbers_are_short(number, text):
@@ -156,3 +156,17 @@ def test_a_strangers_names_cannot_steer_the_terminal(cli, saved):
         assert done.exit_code == 0
         assert not set(done.stdout) & {"\x1b", "\x07", "\x9b"}
     assert "age" in cli("compare", folder, folder).stdout
+
+
+@pytest.mark.parametrize(("width", "interval_shown"), [(50, False), (60, False), (100, True)])
+def test_every_column_is_whole_on_any_terminal(make_result, monkeypatch, capsys, width, interval_shown):
+    """A narrow terminal drops the held-out intervals, and never the verdict."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    print_study(make_result(), None, quiet=True)
+    shown = capsys.readouterr().out
+    assert max(map(len, shown.splitlines())) <= width
+    row = next(line for line in shown.splitlines() if line.startswith("> Lasso"))
+    assert row.split()[-1] == "balanced"
+    assert "0.48" in row
+    assert ("[0.400, 0.560]" in row) is interval_shown
+    assert "…" not in shown

@@ -125,7 +125,9 @@ def fit(
         typer.Option(help="TOML file with any of these options.", callback=read_config, is_eager=True),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace files that bridle didn't write.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no notes; the verdict only.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="No progress, no notes, no warnings of the data.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the verdict as JSON.")] = False,
 ) -> None:
     """Fit regularised models to a table, tell whether they over- or underfit, and write a report.

@@ -33,7 +33,9 @@ def print_study(result: StudyResult, folder: FilePath | None, *, quiet: bool = F
     console.print()
     console.print(headline(best.verdict, result.headline))
     console.print()
-    console.print(models_table(result))
+    table = models_table(result)
+    fits = console.measure(table, options=console.options.update(width=1000)).maximum <= console.width
+    console.print(table if fits else models_table(result, narrow=True))
     for note in footnotes(result):
         console.print(Text(note, style="dim"))
     console.print()
@@ -61,8 +63,8 @@ def headline(verdict: Verdict | None, sentence: str) -> Any:
     return text
 
 
-def models_table(result: StudyResult) -> Table:
-    """Give all models of a study: cross-validated loss, held-out score, features and verdict."""
+def models_table(result: StudyResult, *, narrow: bool = False) -> Table:
+    """Give all models of a study: cross-validated loss, held-out score (``narrow``: no interval), features, verdict."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
@@ -70,13 +72,13 @@ def models_table(result: StudyResult) -> Table:
     score = score_name(result)
     level = round(100 * result.model(result.best).holdout_loss.level)
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
-    table.add_column("Model", no_wrap=True)
+    table.add_column("Model", no_wrap=not narrow)
     table.add_column(f"CV\n{short_loss(result)}", justify="right", no_wrap=True)
-    table.add_column(
-        f"Held-out {SHORT_SCORE.get(score, score) or 'loss'}\n[{level} % CI]", justify="right", no_wrap=True
-    )
+    held_out = SHORT_SCORE.get(score, score) or "loss"
+    heading = f"Held-out\n{held_out}" if narrow else f"Held-out {held_out}\n[{level} % CI]"
+    table.add_column(heading, justify="right", no_wrap=True)
     table.add_column(f"Features\nof {result.data.n_features:,}", justify="right", no_wrap=True)
-    table.add_column("Verdict", min_width=13)
+    table.add_column("Verdict", no_wrap=True)
     for model in result.models:
         chosen = model.name == result.best
         name = Text(("> " if chosen else "  ") + model.label, style="bold" if chosen else "")
@@ -84,7 +86,13 @@ def models_table(result: StudyResult) -> Table:
             table.add_row(name, "-", "-", "-", Text("not fitted", style="dim"))
             continue
         held = model.holdout_scores.get(score, model.holdout_loss) if score else model.holdout_loss
-        table.add_row(name, short(model.cv_loss.value), interval(held), f"{model.n_nonzero:,}", verdict_text(model))
+        table.add_row(
+            name,
+            short(model.cv_loss.value),
+            short(held.value) if narrow else interval(held),
+            f"{model.n_nonzero:,}",
+            verdict_text(model),
+        )
     return table
 
 
@@ -135,8 +143,10 @@ def short(x: float) -> str:
     """Three significant digits: 0.912, 1,520, 4.21e+10."""
     if not math.isfinite(x):
         return "-"
-    if x == 0.0 or not 1e-4 <= abs(x) < 1e7:
-        return f"{x:.3g}"
+    if x == 0.0:
+        return "0"
+    if not 1e-4 <= abs(x) < 1e7:
+        return f"{x:.2e}"
     digits = max(0, 2 - math.floor(math.log10(abs(x))))
     return f"{x:,.{digits}f}"
 

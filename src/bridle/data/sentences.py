@@ -35,7 +35,7 @@ def data_notes(
         notes.append(f"{n_dropped} of {n_given} rows were dropped because the target {target_name!r} is missing there.")
     words = {
         "constant": "constant",
-        "identifier": "identifiers, one value per row (use them all the same with --keep, in Python keep=)",
+        "identifier": "identifiers, one value per row (use them with --keep, or keep= in Python)",
         "date": "dates or times (name one as the time column to respect the order of the rows)",
         "text": "free text, or labels that are all rare",
         "empty": "empty, every cell is missing",

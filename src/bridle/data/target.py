@@ -189,7 +189,7 @@ def _numeric(name: str, y: Float, distinct: int, family: str | None) -> Target:
         )
     counts = looks_like_counts(name, known)
     chosen = family or ("poisson" if counts else "gaussian")
-    spread = f"mean {known.mean():.4g}, standard deviation {known.std():.4g}"
+    spread = f"mean {_plain(known.mean())}, standard deviation {_plain(known.std())}"
     if chosen == "poisson":
         why = (
             ""
@@ -221,3 +221,8 @@ def looks_like_counts(name: str, y: Float) -> bool:
     sd = float(y.std())
     skewness = float(np.mean((y - y.mean()) ** 3)) / sd**3
     return skewness > 0.0 if named else skewness > 0.5 and bool(y.mean() > np.median(y))
+
+
+def _plain(x: float) -> str:
+    """Four significant digits, and whole numbers from a thousand on: 41.72, 540,088."""
+    return f"{x:,.0f}" if 1e3 <= abs(x) < 1e9 else f"{x:.4g}"

@@ -109,7 +109,8 @@ def gain(models: tuple[ModelResult, ...], loss_name: str) -> str:
             f"{number(plain.cv_loss.value)} against {number(null.cv_loss.value)}, by cross-validation. Regularisation "
             f"brings it down to {number(best.cv_loss.value)} ({best.label})."
         )
-    features = f"{best.n_nonzero} of {best.n_features} features"
+    part = "all" if best.n_nonzero == best.n_features else f"{best.n_nonzero} of"
+    features = f"{part} {best.n_features} features"
     if change < -0.005:
         return (
             f"Regularisation lowered the {loss_name} on unseen rows by {_lowered(-change)} "
