@@ -354,3 +354,12 @@ def test_a_failed_write_leaves_the_old_report(study, tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space"):
         write_report(study("broken"), path)
     assert path.read_text() == "old" and [p.name for p in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_without_signal_nothing_is_recommended(parsed, study):
+    result = study("noise")
+    assert result.model(result.best).verdict.label == "no signal"
+    hero, gained = (parsed("noise").all("section", id=name)[0]["text"] for name in ("verdict", "gain"))
+    assert "the best of those tried" in hero and "recommended" not in gained
+    assert "No model tried reliably beats guessing the average." in gained
+    assert "recommended" in parsed("diabetes").all("section", id="gain")[0]["text"]
