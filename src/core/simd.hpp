@@ -26,6 +26,7 @@ double sum(const double* x, index_t n);                                // sum_i 
 double weighted_square(const double* w, const double* x, double shift, index_t n);  // sum_i w_i (x_i - shift)^2
 double weighted_square(const double* w, const float* x, double shift, index_t n);   //
 void exp(const double* x, double* out, index_t n);                     // relative error below 2 ulp; inf above 709.78
+void log1p_unit(const double* x, double* out, index_t n);              // log(1 + x) for 0 <= x <= 1, to 2 ulp
 
 }  // namespace simd
 }  // namespace bridle

@@ -256,7 +256,7 @@ bool Solver::improve() {
 bool Solver::line_search(const std::vector<double>& before, double constant) {
   const index_t k = work_.size();
   const std::vector<double> goal = work_.beta;
-  std::vector<double> direction(n_, constant), coef;
+  std::vector<double> coef;
   std::vector<index_t> moved;
   double predicted = penalty_value(goal) - penalty_value(before);
   for (index_t i = 0; i < k; ++i) {
@@ -266,27 +266,28 @@ bool Solver::line_search(const std::vector<double>& before, double constant) {
     predicted -= work_.slope[i] * (goal[i] - before[i]);
   }
   if (moved.empty()) return false;
-  in_.design->add(moved.data(), static_cast<index_t>(moved.size()), coef.data(), direction.data());
+  direction_.assign(n_, constant);
+  in_.design->add(moved.data(), static_cast<index_t>(moved.size()), coef.data(), direction_.data());
   double t = 1.0;
   if (!loss_->quadratic()) {
     const double start = loss_value(eta_.data()) + penalty_value(before);
     const double rounding = 1e-14 * (std::abs(start) + in_.reference);
-    std::vector<double> trial(n_);
+    trial_.resize(n_);
     for (;; t *= 0.5) {
       if (t < 1e-10) {
         work_.beta = before;
         refresh_ = true;
         return false;
       }
-      for (index_t i = 0; i < n_; ++i) trial[i] = eta_[i] + t * direction[i];
+      for (index_t i = 0; i < n_; ++i) trial_[i] = eta_[i] + t * direction_[i];
       for (index_t i = 0; i < k; ++i) work_.beta[i] = before[i] + t * (goal[i] - before[i]);
-      const double value = loss_value(trial.data()) + penalty_value(work_.beta);
+      const double value = loss_value(trial_.data()) + penalty_value(work_.beta);
       if (value <= start + 1e-4 * t * std::min(0.0, predicted) + rounding) break;  // false for NaN and infinity
     }
     refresh_ = t < 1.0;
-    eta_.swap(trial);
+    eta_.swap(trial_);
   } else {
-    for (index_t i = 0; i < n_; ++i) eta_[i] += direction[i];
+    for (index_t i = 0; i < n_; ++i) eta_[i] += direction_[i];
   }
   b0_ += t * constant;
   return true;

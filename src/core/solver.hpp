@@ -52,6 +52,7 @@ class Solver {
   Budget budget_;
 
   std::vector<double> eta_, residual_, weights_;  // (n,) linear predictor; -w loss'; w loss''
+  std::vector<double> direction_, trial_;         // (n,) of the line search: kept, since fresh pages cost a pass
   std::vector<double> gram_start_;                // (k,) q: slopes at beta = 0, in Gram space
   double gram_loss_ = 0.0;                        // loss at beta = 0, in Gram space
   bool gram_space_ = false;
