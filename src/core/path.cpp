@@ -10,8 +10,8 @@
 namespace bridle {
 namespace {
 
-constexpr double kReach = 4.0;        // largest ratio of neighbouring lambdas that is crossed in one go
-constexpr double kPassing = 1e-3;     // tolerance at lambdas that are only passed on the way
+constexpr double kReach = 4.0;     // largest ratio of neighbouring lambdas that is crossed in one go
+constexpr double kPassing = 1e-3;  // tolerance at lambdas that are only passed on the way
 
 }  // namespace
 
@@ -23,6 +23,7 @@ Status solve_path(const Problem& problem, const double* lambdas, index_t count, 
     double from = solver.first_lambda();
     for (index_t l = 0; l < count; ++l) {
       // A cold start meets signs that change again and again; a few lambdas in between keep most of them right.
+      solver.new_budget();
       const double ratio = lambdas[l] > 0.0 ? from / lambdas[l] : 1.0;
       const int between = ratio > kReach ? static_cast<int>(std::log(ratio) / std::log(kReach)) : 0;
       for (int step = 1; step <= between; ++step) {

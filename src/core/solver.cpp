@@ -94,7 +94,6 @@ Status Solver::solve(double lam, double tol) {
 void Solver::begin(double lam, double tol) {
   previous_ = first_ ? lam : lam_;
   lam_ = lam;
-  budget_.used = 0;
   if (gram_space_ && lam == 0.0) leave_gram_space();  // no penalty forgives rounding: refine on the rows
   work_.set_lambda(lam);
   const double reach = 2.0 * lam - previous_;

@@ -16,6 +16,8 @@ class Solver {
   // The smallest lambda at which only unpenalised features take part; 0 where starting there would not help: a Gram
   // matrix of everything, or no L1 part.
   double first_lambda() const;
+  // Sweeps and solves count from 0 again: those at lambdas that are only passed belong to the one asked for.
+  void new_budget() { budget_.used = 0; }
   // From the solution before, the problem at lam, to a gap of tol in units of the null model's.
   Status solve(double lam, double tol);
   // Append what solve found to result.
