@@ -16,8 +16,12 @@ def asked(cli, monkeypatch, tmp_path):
 
     def study(data, target, **options):
         notes.update(options, data=data, target=target)
-        verdict = SimpleNamespace(label="undetermined")
-        return SimpleNamespace(result=None, verdict=verdict, save=lambda folder: (folder / "study.json").write_text(""))
+
+        def save(folder, force):
+            folder.mkdir()
+            (folder / "study.json").write_text("")
+
+        return SimpleNamespace(result=None, verdict=SimpleNamespace(label="undetermined"), save=save)
 
     monkeypatch.setattr("bridle.job.study", study)
     monkeypatch.setattr("bridle.cli.verdict.print_study", lambda *_, **__: None)
@@ -77,7 +81,7 @@ def test_a_config_that_is_not_there(asked):
 
 
 def test_defaults_are_those_of_the_python_function(asked):
-    from bridle.job import study
+    from bridle.job.run import study
 
     _, notes = asked("x.csv", "--target", "y")
     defaults = {name: p.default for name, p in inspect.signature(study).parameters.items() if name in notes}

@@ -100,7 +100,7 @@ def _how(other: Comparison, verdict: Verdict) -> str:
 
 def _rough(rows: int) -> int:
     """Round an estimate up to two significant digits, which is more than it deserves."""
-    step = 10 ** max(len(str(rows)) - 2, 0)
+    step = int(10 ** max(len(str(rows)) - 2, 0))
     return -(-rows // step) * step
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from bridle.convert import unitless_ratios
 from bridle.design import Design
-from bridle.errors import BridleError, BridleWarning
+from bridle.errors import BridleError
 from bridle.job.options import L1_RATIOS, Options
 from bridle.losses import Family
 from bridle.path import Path, fit_path
@@ -112,9 +111,7 @@ def fit_models(problem: Problem, options: Options, report: Callable[[int, int], 
     for k, name in enumerate(options.models):
         start = time.perf_counter()
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", BridleWarning)  # the certificate says it in the report
-                fits.append(_fit(name, problem, options, start))
+            fits.append(_fit(name, problem, options, start))
         except BridleError as error:
             none = np.zeros(problem.design.shape[1])
             fits.append(Fit(name, float("nan"), none, failed=str(error), seconds=time.perf_counter() - start))
@@ -169,9 +166,7 @@ def l1_ratios(name: str, problem: Problem) -> tuple[float, ...]:
 
 def refit(problem: Problem, fit: Fit, lambdas: Float, weight: Float, tol: float) -> Path:
     """Path of the same penalty on reweighted rows: a bootstrap sample is a vector of weights, no copy of the rows."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", BridleWarning)
-        return fit_path(
-            problem.X, problem.y, family=problem.family.name, l1_ratio=fit.l1_ratio,
-            lambdas=lambdas, sample_weight=weight, offset=problem.offset, tol=tol,
-        )  # fmt: skip
+    return fit_path(
+        problem.X, problem.y, family=problem.family.name, l1_ratio=fit.l1_ratio,
+        lambdas=lambdas, sample_weight=weight, offset=problem.offset, tol=tol,
+    )  # fmt: skip

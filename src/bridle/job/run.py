@@ -7,6 +7,7 @@ import importlib
 import os
 import threading
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from html import escape
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from bridle.data import Dataset, make_dataset
 from bridle.design import Design, Encoder
 from bridle.diagnosis import Verdict
+from bridle.errors import BridleWarning
 from bridle.job import assemble
 from bridle.job.checking import rows_and_features, with_checks
 from bridle.job.choice import recommend
@@ -249,8 +251,16 @@ def _run(data: Dataset, options: Options, offset_name: str, command: str, progre
     # 1. Hold rows out, once, and turn the rest into numbers and folds.
     data = data.complete_rows() if options.missing == "drop" else data
     split = _split(data, options, offset_name)
-    problem = split.problem
     data = replace(data, frame=None, matrix=None)
+    # What falls short of its certificate, and why, stands in the result. The filter is set here, once and outside of
+    # all threads, since Python's filters aren't safe to change inside of them.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", BridleWarning)
+        return _study(data, split, options, command, progress, start)
+
+
+def _study(data: Dataset, split: Split, options: Options, command: str, progress: Progress, start: float) -> Study:
+    problem = split.problem
 
     # 2. Fit every model on the same folds.
     fits = fit_models(problem, options, lambda done, total: progress("fitting models", done, total))

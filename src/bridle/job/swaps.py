@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bridle.diagnosis import Interval, excess_risk
-from bridle.errors import BridleWarning
 from bridle.job.fitting import Fit, Problem
 from bridle.job.options import Options
 from bridle.results import Swap
@@ -56,13 +54,11 @@ def correlations(X: Any, j: int, weight: Float, mean: Float, scale: Float) -> Fl
 
 def _cost(problem: Problem, fit: Fit, out: NDArray[np.bool_], options: Options) -> Interval:
     assert fit.curve is not None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", BridleWarning)
-        without = cross_validate(
-            problem.design, problem.y, folds=problem.folds, family=problem.family.name, l1_ratio=fit.l1_ratio,
-            lambdas=[fit.value], sample_weight=problem.weight, offset=problem.offset,
-            penalty_factor=np.where(out, np.inf, 1.0), tol=options.tol, effective_df=False, n_jobs=options.n_jobs,
-        ).curves[0]  # fmt: skip
+    without = cross_validate(
+        problem.design, problem.y, folds=problem.folds, family=problem.family.name, l1_ratio=fit.l1_ratio,
+        lambdas=[fit.value], sample_weight=problem.weight, offset=problem.offset,
+        penalty_factor=np.where(out, np.inf, 1.0), tol=options.tol, effective_df=False, n_jobs=options.n_jobs,
+    ).curves[0]  # fmt: skip
     return excess_risk(
         without.test_loss[:, 0], fit.curve.test_loss[:, fit.index], n_train=fit.curve.n_train,
         n_test=fit.curve.n_test, weight=fit.curve.test_weight, level=options.level,
