@@ -28,6 +28,7 @@ Float = NDArray[np.float64]
 MOST_ROWS = 20_000  # richer challengers train on at most so many rows
 MOST_SPLINE_FEATURES = 60
 MOST_PAIR_FEATURES = 10
+MOST_BOOSTING_FEATURES = 1_000  # beyond, a few dozen shallow trees see too few of them to win, and cost minutes
 LEAST_DISTINCT = 8  # values that a column needs for a curve to make sense
 KNOTS = 3  # both ends and the median: four basis functions for a feature
 
@@ -157,6 +158,8 @@ def _boosting(X: Any, target: Target, seed: int) -> Contender | str:
     matrix = _numeric_matrix(X)
     if not isinstance(matrix, np.ndarray):
         return "the features are sparse"
+    if matrix.shape[1] > MOST_BOOSTING_FEATURES:
+        return f"{matrix.shape[1]:,} features are more than {MOST_BOOSTING_FEATURES:,}"
     if target.offset is not None:
         return "there is an offset"
     if target.family == "binomial" and not np.isin(target.y, (0.0, 1.0)).all():
