@@ -22,6 +22,15 @@ def test_auc_equals_scikit_learns_with_ties(rng):
     assert np.isnan(holdout.auc(np.ones(3, bool), score[:3]))
 
 
+def test_a_perfect_auc_on_few_rows_is_no_certainty():
+    few = holdout.auc_interval(np.arange(14) < 5, -np.arange(14.0), np.ones(14), 0.95)
+    many = holdout.auc_interval(np.arange(1400) < 500, -np.arange(1400.0), np.ones(1400), 0.95)
+    assert few.value == many.value == few.upper == 1.0
+    assert 0.55 < few.lower < 0.9 < 0.99 < many.lower < 1.0
+    wrong = holdout.auc_interval(np.arange(14) < 5, np.arange(14.0), np.ones(14), 0.95)
+    assert (wrong.value, wrong.lower, wrong.upper) == (0.0, 0.0, pytest.approx(1.0 - few.lower))
+
+
 def test_delongs_variance_equals_its_definition(rng):
     y = np.r_[np.ones(13, bool), np.zeros(17, bool)]
     score = rng.normal(size=30) + y

@@ -54,6 +54,8 @@ def bridle_(
 def main() -> None:
     """Run the command line on ``sys.argv`` and end the process."""
     tolerate_encodings()
+    # Polars' allocator (jemalloc) would keep the memory of a table that is gone: read before polars is imported.
+    os.environ.setdefault("_RJEM_MALLOC_CONF", "dirty_decay_ms:0,muzzy_decay_ms:0")
     try:
         app(prog_name="bridle")
         code: int | str | None = OK

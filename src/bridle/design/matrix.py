@@ -97,7 +97,7 @@ class Design:
         index: Index = np.flatnonzero(given) if given.dtype == bool else given.astype(np.int64)
         if isinstance(self.matrix, np.ndarray):
             matrix: Any = np.empty((index.size, self.shape[1]), dtype=self.matrix.dtype, order="F")
-            np.take(self.matrix.T, index, axis=1, out=matrix.T)
+            np.take(self.matrix.T, index, axis=1, out=matrix.T, mode="clip")  # other modes buffer the whole output
         else:
             matrix = sparse.csc_array(self.matrix[index])
             matrix.sort_indices()

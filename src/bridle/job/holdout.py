@@ -99,7 +99,7 @@ def auc_interval(y: NDArray[np.bool_], score: Float, w: Float, level: float, clu
     above, beneath = _placements(y, score, w)
     if above is None or beneath is None:
         return Interval(np.nan, np.nan, np.nan, level)
-    value = float(above[0] @ above[1])
+    value = min(float(above[0] @ above[1]), 1.0)
     terms = np.empty(y.size)
     terms[y], terms[~y] = above[0] * (above[1] - value), beneath[0] * (beneath[1] - value)
     if cluster is None:
@@ -108,9 +108,27 @@ def auc_interval(y: NDArray[np.bool_], score: Float, w: Float, level: float, clu
         )  # two samples, each with its own count
     else:
         error = _standard_error(terms, w, cluster)
+    if (
+        min(value, 1.0 - value) < 1e-12
+    ):  # no row on the wrong side: DeLong's variance says nothing of how soon one would be
+        return _perfect_auc(value, int(y.sum()), int((~y).sum()), level)
     half = normal_quantile(level) * float(error)
     lower, upper = np.clip([value - half, value + half], 0.0, 1.0)
     return Interval(value, float(lower), float(upper), level)
+
+
+def _perfect_auc(value: float, n1: int, n0: int, level: float) -> Interval:
+    """Interval of an area of 1 (or 0) by inverting Hanley and McNeil's variance (Newcombe 2006, method 5)."""
+    from scipy.optimize import brentq
+
+    z, extra = normal_quantile(level), 0.5 * (n1 + n0) - 1.0
+
+    def beyond(area: float) -> float:
+        spread = 1.0 + extra * ((1.0 - area) / (2.0 - area) + area / (1.0 + area))
+        return 1.0 - area - z * float(np.sqrt(area * (1.0 - area) * spread / (n1 * n0)))
+
+    lowest = float(brentq(beyond, 0.0, 1.0 - 1e-12)) if beyond(1.0 - 1e-12) < 0.0 else 0.0
+    return Interval(1.0, lowest, 1.0, level) if value > 0.5 else Interval(0.0, 0.0, 1.0 - lowest, level)
 
 
 def share_interval(share: float, n: float, level: float) -> Interval:

@@ -250,8 +250,12 @@ def _run(data: Dataset, options: Options, offset_name: str, command: str, progre
 
     # 1. Hold rows out, once, and turn the rest into numbers and folds.
     data = data.complete_rows() if options.missing == "drop" else data
-    split = _split(data, options, offset_name)
-    data = replace(data, frame=None, matrix=None)
+    train, test = _rows(data, options)
+    encoder = Encoder.fit(data, missing=options.missing, rows=train)
+    whole = encoder.transform(data)
+    data = replace(data, frame=None, matrix=None)  # the table has become a matrix and can go
+    split = _split(data, (train, test), encoder, whole, options, offset_name)
+    del whole
     # What falls short of its certificate, and why, stands in the result. The filter is set here, once and outside of
     # all threads, since Python's filters aren't safe to change inside of them.
     with warnings.catch_warnings():
@@ -294,19 +298,26 @@ def _now() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
-def _split(data: Dataset, options: Options, offset_name: str) -> Split:
+def _rows(data: Dataset, options: Options) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows that train, and rows that are held out: none of a table that is too small."""
     n = data.n_rows
     if options.holdout > 0.0 and n >= ROWS_TO_HOLD_OUT:
-        train, test = holdout_split(
+        return holdout_split(
             data.y, family=data.family, fraction=options.holdout, groups=data.groups, time=data.time, seed=options.seed
         )
-    else:
-        train, test = np.arange(n), np.arange(0)
-    encoder = Encoder.fit(data, missing=options.missing, rows=train)
-    design: Design = encoder.transform(data, rows=train)
-    X_test = encoder.transform(data, rows=test).for_rows(None) if test.size else np.empty((0, design.shape[1]))
-    rest = replace(data, frame=None, matrix=None)  # what goes with the rows, without copying the table
-    training, held_out = rest.take(train), rest.take(test)
+    return np.arange(n), np.arange(0)
+
+
+def _split(
+    data: Dataset,
+    rows: tuple[NDArray[np.int64], NDArray[np.int64]],
+    encoder: Encoder,
+    whole: Design,
+    options: Options,
+    offset_name: str,
+) -> Split:
+    train, test = rows
+    training, held_out = data.take(train), data.take(test)
     folds: Folds = make_folds(
         training.y, family=data.family, n_splits=options.folds, groups=training.groups, time=training.time,
         seed=options.seed,
@@ -314,7 +325,7 @@ def _split(data: Dataset, options: Options, offset_name: str) -> Split:
     return Split(
         encoder=encoder,
         problem=Problem(
-            design=design,
+            design=whole.take(train) if test.size else whole,
             y=training.y,
             family=get_family(data.family),
             weight=training.weights,
@@ -324,7 +335,7 @@ def _split(data: Dataset, options: Options, offset_name: str) -> Split:
             folds=folds,
         ),
         test=test,
-        X_test=X_test,
+        X_test=whole.take(test).for_rows(None),
         y_test=held_out.y,
         w_test=np.ones(test.size) if held_out.weights is None else held_out.weights,
         offset_test=held_out.offset,
