@@ -58,7 +58,7 @@ def run_once(path: Path, target: str, out: Path) -> tuple[float, float]:
         "subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL);"
         "print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
     )
-    command = [sys.executable, "-m", "bridle", "fit", str(path), "--target", target, "--out", str(out), "--quiet"]
+    command = [str(Path(sys.executable).parent / "bridle"), "fit", str(path), "--target", target, "--out", str(out), "--quiet"]
     done = subprocess.run([sys.executable, "-c", code, *command], check=True, capture_output=True, text=True)
     seconds, peak_kib = done.stdout.split()
     return float(seconds), float(peak_kib) / 1024.0
