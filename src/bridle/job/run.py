@@ -244,10 +244,6 @@ class Split:
 def _run(data: Dataset, options: Options, offset_name: str, command: str, progress: Progress) -> Study:
     start = time.perf_counter()
 
-    # 0. scikit-learn takes a second to import; the challengers need it only after the first fits.
-    if options.challengers:
-        threading.Thread(target=importlib.import_module, args=("sklearn.ensemble",), daemon=True).start()
-
     # 1. Hold rows out, once, and turn the rest into numbers and folds.
     data = data.complete_rows() if options.missing == "drop" else data
     train, test = _rows(data, options)
@@ -256,6 +252,9 @@ def _run(data: Dataset, options: Options, offset_name: str, command: str, progre
     data = replace(data, frame=None, matrix=None)  # the table has become a matrix and can go
     split = _split(data, (train, test), encoder, whole, options, offset_name)
     del whole
+    # scikit-learn takes a second to import, and the challengers need it only after the first fits.
+    if options.challengers:
+        threading.Thread(target=importlib.import_module, args=("sklearn.ensemble",), daemon=True).start()
     # What falls short of its certificate, and why, stands in the result. The filter is set here, once and outside of
     # all threads, since Python's filters aren't safe to change inside of them.
     with warnings.catch_warnings():
