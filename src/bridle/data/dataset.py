@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from scipy import sparse
 
 Float = NDArray[np.float64]
-ROLES = ("weights", "offset", "groups", "time")
 
 
 @dataclass(frozen=True)

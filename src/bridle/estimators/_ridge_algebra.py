@@ -121,14 +121,6 @@ class CentredDesign:
         return self.project(inner.T)
 
 
-@dataclass(frozen=True)
-class RidgeFit:
-    """Coefficients on the original scale for each alpha and target."""
-
-    coef: Float  # (L, t, p)
-    intercept: Float  # (L, t)
-
-
 def finish(design: CentredDesign, y: Float, c: Float, fit_intercept: bool) -> tuple[Float, Float]:
     """Return (coef (t, p), intercept (t,)) on the original scale from c, (p, t), and y, (n, t)."""
     coef = (design.shrink * c.T).copy()  # (t, p)
