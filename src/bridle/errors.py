@@ -14,7 +14,7 @@ class FileFormatError(InputError):
 
 
 class ConvergenceError(BridleError, RuntimeError):
-    """Strict mode only: a value on a path missed its certificate."""
+    """A value on a path missed its certificate (strict mode only), or a network's training diverged."""
 
 
 class MissingExtraError(BridleError, ImportError):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from bridle.diagnosis.verdict import Interval, Verdict
 from bridle.diagnosis.verdict import SampleSize as SampleSize  # noqa: PLC0414 (re-exported)
+from bridle.nets.history import TrainingHistory as TrainingHistory  # noqa: PLC0414 (re-exported)
 
 FORMAT = 1  # version of study.json
 
@@ -117,14 +118,92 @@ class Certificate:
 
 
 @dataclass(frozen=True)
+class Coverage:
+    """How often Monte-Carlo dropout intervals of one nominal level held what was observed, on held-out rows."""
+
+    level: float
+    covered: Interval  # share, with Wilson's interval
+
+
+@dataclass(frozen=True)
+class MonteCarlo:
+    """Monte-Carlo dropout (Gal and Ghahramani 2016) on held-out rows, and whether its intervals are calibrated."""
+
+    n_samples: int
+    unit: str  # what an interval is for: "rows", "groups of 10 rows"
+    n_units: int
+    coverage: tuple[Coverage, ...]  # by level, ascending
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """How much a network leans on one feature: integrated gradients (Sundararajan, Taly and Yan 2017)."""
+
+    feature: str
+    column: str  # table column it came from
+    share: float  # of the mean absolute attributions of all features
+    direction: float  # correlation of attribution and feature value: 1 raises, -1 lowers, near 0 neither way
+
+
+@dataclass(frozen=True)
+class TechniqueGap:
+    """One technique's excess risk over the best one: rho = loss(technique) / loss(best) - 1, on the same folds."""
+
+    model: str  # name of the model that stands for it: "ridge", "lasso", "elastic net", "dropout", "unregularised"
+    label: str
+    technique: str  # "L1", "L2", "L1 + L2", "dropout", "none"
+    loss: float  # mean held-out loss
+    excess: Interval  # paired, corrected, simultaneous over the techniques; 0 for the best one
+    beyond_noise: bool  # whether the interval leaves out 0
+
+
+@dataclass(frozen=True)
+class Techniques:
+    """Which technique suits these data, by how much, and whether that is beyond noise."""
+
+    best: str  # model name
+    sentence: str
+    gaps: tuple[TechniqueGap, ...]  # best first
+    scheme: str  # the folds in words
+
+
+@dataclass(frozen=True)
+class LessonFit:
+    """What one technique makes of the lesson's points."""
+
+    name: str  # "unregularised", "ridge", "lasso", "dropout": as models are called
+    label: str
+    setting: str  # "λ = 0.012", "rate 0.4", "no penalty"
+    y: tuple[float, ...]  # (G,), the fitted line on the grid
+    train_error: float  # mean squared error on the points
+    true_error: float  # mean squared distance from the truth over the grid
+    n_nonzero: int
+    text: str  # what it did, in a sentence with numbers
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A curve fitted to few noisy points, with and without regularisation: overfitting to look at."""
+
+    title: str
+    text: str
+    x: tuple[float, ...]  # (n,) points
+    y: tuple[float, ...]
+    grid: tuple[float, ...]  # (G,)
+    truth: tuple[float, ...]  # (G,), the curve that the points were drawn around
+    fits: tuple[LessonFit, ...]
+
+
+@dataclass(frozen=True)
 class ModelResult:
     """One fitted model of the study."""
 
     name: str  # stable: "null", "unregularised", "ridge", "lasso", "elastic net", "dropout"
     label: str  # "Lasso (L1)"
     technique: str  # "none", "L1", "L2", "L1 + L2", "dropout"
-    parameter: str  # "lambda"; empty for null and unregularised
-    value: float  # the chosen lambda
+    parameter: str  # "lambda", "dropout rate"; empty for null and unregularised
+    value: float  # the chosen lambda or rate
     l1_ratio: float
     rule: str
     reason: str  # why this value: the rule's sentence
@@ -144,6 +223,10 @@ class ModelResult:
     lambda_bootstrap: tuple[float, ...] = ()  # lambda chosen on each bootstrap sample
     prediction_stability: float = float("nan")  # mean over rows of the bootstrap sd of the link, over the link's sd
     failed: str = ""  # why this model has no numbers (e.g. unregularised with p > n); empty if it was fitted
+    network: str = ""  # a network in one line: "30 -> 64 -> 64 -> 1, relu"; empty for linear models
+    history: TrainingHistory | None = None  # networks only, as the next two
+    monte_carlo: MonteCarlo | None = None
+    attributions: tuple[Attribution, ...] = ()  # most important first (at most 200)
 
 
 @dataclass(frozen=True)
@@ -199,6 +282,8 @@ class StudyResult:
     loss_name: str  # "mean squared error", "binomial deviance per row", ...
     reproduce: Reproduce
     folds: str  # "10-fold cross-validation, stratified"
+    techniques: Techniques | None = None
+    lesson: Lesson | None = None  # bridle fit --demo
 
     def model(self, name: str) -> ModelResult:
         """Return the model called ``name``; KeyError names those there are."""
