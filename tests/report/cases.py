@@ -7,7 +7,8 @@ import dataclasses
 from functools import cache
 
 import numpy as np
-from report_studies import build  # registered by conftest.py
+from report_networks import lesson, wild, with_dropout, without_torch  # registered by conftest.py
+from report_studies import build
 from report_tables import NAN, NOTHING, Source
 from sklearn.datasets import load_breast_cancer, load_diabetes
 
@@ -15,41 +16,36 @@ from bridle.diagnosis.verdict import Interval
 from bridle.results import ModelResult, SampleSize, StudyResult
 
 
-@cache
-def breast_cancer() -> StudyResult:
+def _breast_cancer() -> Source:
     data = load_breast_cancer()
     names = tuple(str(n) for n in data.feature_names)
-    return build(
-        Source(
-            "Breast cancer: benign or malignant",
-            data.data,
-            data.target.astype(float),
-            names,
-            "binomial",
-            "diagnosis",
-            ("malignant", "benign"),
-        )
+    y = data.target.astype(float)
+    return Source(
+        "Breast cancer: benign or malignant", data.data, y, names, "binomial", "diagnosis", ("malignant", "benign")
+    )
+
+
+@cache
+def breast_cancer() -> StudyResult:
+    return build(_breast_cancer())
+
+
+DIABETES = (
+    "age", "sex", "body mass index", "blood pressure", "total cholesterol", "LDL", "HDL", "cholesterol / HDL",
+    "log triglycerides", "glucose",
+)  # fmt: skip
+
+
+def _diabetes() -> Source:
+    data = load_diabetes(scaled=False)
+    return Source(
+        "Diabetes progression", data.data, data.target, DIABETES, "gaussian", "progression", label="undetermined"
     )
 
 
 @cache
 def diabetes() -> StudyResult:
-    data = load_diabetes(scaled=False)
-    names = (
-        "age",
-        "sex",
-        "body mass index",
-        "blood pressure",
-        "total cholesterol",
-        "LDL",
-        "HDL",
-        "cholesterol / HDL",
-        "log triglycerides",
-        "glucose",
-    )
-    return build(
-        Source("Diabetes progression", data.data, data.target, names, "gaussian", "progression", label="undetermined")
-    )
+    return build(_diabetes())
 
 
 @cache
@@ -189,6 +185,29 @@ def dropout() -> StudyResult:
 
 
 @cache
+def network() -> StudyResult:
+    """A classifier with dropout beside the linear models, and the best of them."""
+    return with_dropout(breast_cancer(), _breast_cancer(), best=True)
+
+
+@cache
+def demo() -> StudyResult:
+    """A regressor with dropout that is not the best, and the lesson of the demo."""
+    study = with_dropout(diabetes(), _diabetes(), label="undetermined", seed=1)
+    return dataclasses.replace(study, lesson=lesson())
+
+
+@cache
+def no_torch() -> StudyResult:
+    return without_torch(one_feature())
+
+
+@cache
+def networks_gone_wild() -> StudyResult:
+    return wild(demo())
+
+
+@cache
 def separated() -> StudyResult:
     """The unregularised fit was certain and wrong: its held-out error is infinite, and so are ratios to it."""
     study = one_feature()
@@ -205,5 +224,8 @@ def separated() -> StudyResult:
 
 ALL = {
     f.__name__: f
-    for f in (breast_cancer, diabetes, counts, wide, noise, one_feature, hostile, broken, dropout, separated)
-}
+    for f in (
+        breast_cancer, diabetes, counts, wide, noise, one_feature, hostile, broken, dropout, separated, network, demo, no_torch,
+        networks_gone_wild,
+    )
+}  # fmt: skip

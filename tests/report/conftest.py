@@ -24,7 +24,7 @@ def _load(name: str) -> ModuleType:
     return sys.modules[known]
 
 
-for _name in ("tables", "evidence", "studies"):
+for _name in ("tables", "evidence", "studies", "networks"):
     _load(_name)
 CASES = _load("cases").ALL
 _pages: dict[str, str] = {}

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from bridle.diagnosis.verdict import LearningCurve, Verdict
-from bridle.report.look import parameter_symbol
+from bridle.report.look import RATE, parameter_setting, parameter_symbol, parameter_value
 from bridle.report.numbers import count, listing, num, percent, plural
 from bridle.report.svg import finite
 from bridle.results import (
@@ -54,11 +54,13 @@ def gauge_caption(verdict: Verdict) -> str:
 
 def curve_caption(curve: CurveSummary) -> str:
     """Say how sharp the choice is, and where training and validation error part."""
-    symbol, best = parameter_symbol(curve.parameter), curve.index_min
-    said = [_flatness(curve, symbol)]
+    best = curve.index_min
+    said = [_flatness(curve)]
     last = len(curve.values) - 1
     rise = curve.mean[last] / curve.mean[best] - 1 if curve.mean[best] > 0 else math.nan
-    if best == last:
+    if curve.parameter == RATE and best in (0, last):
+        said += [_end_of_rates(curve)] if last else []
+    elif best == last:
         said.append("The error still falls at the flexible end: a wider range of values may do better.")
     elif best == 0:
         said.append("The simplest model has the lowest error: the features add nothing that carries over to new rows.")
@@ -75,7 +77,16 @@ def curve_caption(curve: CurveSummary) -> str:
     return " ".join(said)
 
 
-def _flatness(curve: CurveSummary, symbol: str) -> str:
+def _end_of_rates(curve: CurveSummary) -> str:
+    best = curve.values[curve.index_min]
+    if best == 0:
+        return "The network without dropout has the lowest error: here it gains nothing from being held back this way."
+    if curve.index_min == 0 and len(curve.values) > 1:
+        return "The largest rate tried has the lowest error: an even larger one, or a smaller network, may do better."
+    return "The smallest rate tried has the lowest error: less dropout may do better."
+
+
+def _flatness(curve: CurveSummary) -> str:
     best = curve.index_min
     limit = curve.mean[best] + curve.standard_error[best]
     if not math.isfinite(limit):
@@ -86,15 +97,23 @@ def _flatness(curve: CurveSummary, symbol: str) -> str:
     while b < len(curve.values) - 1 and curve.mean[b + 1] <= limit:
         b += 1
     first, last = curve.values[a], curve.values[b]
+    start, stop = parameter_setting(first, curve.parameter), parameter_value(last, curve.parameter)
+    if len(curve.values) == 1:
+        return f"Only {start} was tried."
     if a == b:
-        return f"The lowest point is sharp: only {symbol} = {num(first)} is within one standard error of the best."
-    ratio = max(first, last) / min(first, last) if min(first, last) > 0 else math.inf
-    if ratio >= 10:
+        return f"The lowest point is sharp: only {start} is within one standard error of the best."
+    if curve.parameter == RATE and abs(first - last) >= 0.5 * abs(curve.values[0] - curve.values[-1]):
         return (
-            f"The curve is flat: from {symbol} = {num(first)} to {num(last)} the error stays within one standard error "
+            f"The curve is flat: from {start} to {stop} the error stays within one standard error of the best, so the "
+            f"exact rate hardly matters."
+        )
+    ratio = max(first, last) / min(first, last) if min(first, last) > 0 else math.inf
+    if curve.parameter != RATE and ratio >= 10:
+        return (
+            f"The curve is flat: from {start} to {stop} the error stays within one standard error "
             f"of the best, so the exact choice hardly matters."
         )
-    return f"From {symbol} = {num(first)} to {num(last)} the error stays within one standard error of the best."
+    return f"From {start} to {stop} the error stays within one standard error of the best."
 
 
 def path_caption(path: PathSummary, curve: CurveSummary) -> str:
@@ -151,10 +170,14 @@ def lambda_caption(values: Sequence[float], model: ModelResult) -> str:
     if not there:
         return "not resampled"
     low, high = there[len(there) // 4], there[(3 * len(there)) // 4]
-    symbol = parameter_symbol(model.parameter)
-    spread = high / low if low > 0 else math.inf
-    word = "stable" if spread <= 3 else "fairly stable" if spread <= 10 else "unstable"
-    return f"{word}: half of {len(there)} resampled fits chose {symbol} from {num(low, 2)} to {num(high, 2)}"
+    if model.parameter == RATE:  # ratios mean nothing where 0 is a choice
+        word = "stable" if high - low <= 0.1 else "fairly stable" if high - low <= 0.3 else "unstable"
+        ends = f"a rate from {parameter_value(low, RATE)} to {parameter_value(high, RATE)}"
+    else:
+        spread = high / low if low > 0 else math.inf
+        word = "stable" if spread <= 3 else "fairly stable" if spread <= 10 else "unstable"
+        ends = f"{parameter_symbol(model.parameter)} from {num(low, 2)} to {num(high, 2)}"
+    return f"{word}: half of {len(there)} resampled fits chose {ends}"
 
 
 def stability_caption(coefficients: Sequence[Coefficient]) -> str:

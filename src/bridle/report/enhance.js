@@ -110,6 +110,8 @@
       return chip;
     }) : [];
     if (chips.length) panel.querySelector('.chips').append(...chips);
+    const written = (v) => (curve.parameter === 'dropout rate' ? String(Number(v.toPrecision(3))) : num(v));
+    const features = out('nonzero'); /* not there where every value uses the same ones */
     const which = (i) => [['chosen', curve.index_chosen], ['lowest error', curve.index_min], ['1-SE rule', curve.index_1se]]
       .filter(([, at]) => at === i).map(([name]) => name).join(', ');
 
@@ -120,11 +122,11 @@
         dot.setAttribute('x', at);
         dot.setAttribute('y', down(value).toFixed(1));
       });
-      out('value').textContent = num(curve.values[i]);
+      out('value').textContent = written(curve.values[i]);
       out('which').textContent = which(i);
       out('mean').textContent = num(curve.mean[i]);
       out('train').textContent = num(curve.train[i]);
-      out('nonzero').textContent = grouped(String(curve.n_nonzero[i]));
+      if (features) features.textContent = grouped(String(curve.n_nonzero[i]));
       all('[data-score]', panel).forEach((node) => { node.textContent = num(curve.scores[node.dataset.score][i]); });
       const values = rows.map((row) => path.coefficients[Number(row.dataset.f)][i]);
       const full = Math.max(reach, ...values.map(Math.abs)); /* shared by all bars, so that they stay comparable */
@@ -138,7 +140,7 @@
         row.classList.toggle('out', value === 0);
       });
       chips.forEach((chip) => chip.classList.toggle('out', path.coefficients[Number(chip.dataset.f)][i] === 0));
-      slider.setAttribute('aria-valuetext', `${symbolOf(curve.parameter)} ${num(curve.values[i])}, cross-validated error ${num(curve.mean[i])}, ${curve.n_nonzero[i]} features`);
+      slider.setAttribute('aria-valuetext', `${symbolOf(curve.parameter)} ${written(curve.values[i])}, cross-validated error ${num(curve.mean[i])}${features ? `, ${curve.n_nonzero[i]} features` : ''}`);
     };
     const move = (i) => { slider.value = String(i); show(i); };
     slider.addEventListener('input', () => show(Number(slider.value)));

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bridle.diagnosis.verdict import Verdict
+from bridle.report.numbers import num, plain
+from bridle.results import ModelResult
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ _LOOKS = {
     "ridge": Look("m-ridge", "square"),
     "lasso": Look("m-lasso", "circle"),
     "elastic net": Look("m-enet", "diamond"),
-    "dropout": Look("m-dropout", "triangle"),
+    "dropout": Look("m-dropout", "hourglass"),
 }
 
 
@@ -70,6 +72,14 @@ def status(name: str) -> Outcome:
     return _STATUS.get(name, Outcome("?", name, "s-na"))
 
 
+RATE = "dropout rate"  # the one parameter that is a share: linear, zero allowed, written without needless digits
+
+
+def is_network(model: ModelResult) -> bool:
+    """Whether a model is a network: it has no coefficients, and the number of its features says little."""
+    return bool(model.network) or model.technique == "dropout"
+
+
 def parameter_symbol(parameter: str) -> str:
     """Return the sign of a complexity parameter: λ for lambda, its own name otherwise."""
     return "λ" if parameter == "lambda" else parameter
@@ -78,3 +88,15 @@ def parameter_symbol(parameter: str) -> str:
 def parameter_phrase(parameter: str) -> str:
     """Name a complexity parameter for people."""
     return "penalty strength λ" if parameter == "lambda" else parameter
+
+
+def parameter_value(value: float, parameter: str, digits: int = 3) -> str:
+    """Write one value of a complexity parameter."""
+    return plain(value, digits) if parameter == RATE else num(value, digits)
+
+
+def parameter_setting(value: float, parameter: str) -> str:
+    """Write a value together with what it is of, inside a sentence."""
+    if parameter == RATE:
+        return f"a {parameter} of {plain(value)}"
+    return f"{parameter_symbol(parameter)} = {num(value)}"

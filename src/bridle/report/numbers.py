@@ -43,6 +43,11 @@ def _magnitude(value: float, digits: int) -> str:
     return text
 
 
+def plain(value: float, digits: int = 3) -> str:
+    """Write a short decimal such as a rate as people type it: "0.5", and "0" for none."""
+    return num(value, digits) if not math.isfinite(value) else f"{value:.{digits}g}".replace("-", MINUS)
+
+
 def count(value: float) -> str:
     """Write a whole number with its thousands set apart."""
     return MISSING if not math.isfinite(value) else f"{value:,.0f}".replace(",", THIN).replace("-", MINUS)

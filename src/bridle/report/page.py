@@ -12,9 +12,9 @@ from importlib import resources
 import jinja2
 from markupsafe import Markup
 
-from bridle.report import captions, numbers, views
+from bridle.report import captions, network_captions, numbers, views
 from bridle.report.charts import curve, fit, gauge, paths
-from bridle.report.look import look, outcome, parameter_phrase, parameter_symbol, status
+from bridle.report.look import is_network, look, outcome, parameter_phrase, parameter_symbol, parameter_value, status
 from bridle.report.payload import COLUMNS, DIGITS, embedded
 from bridle.report.svg import mark, shapes
 from bridle.report.tidy import tidied
@@ -25,7 +25,7 @@ def page(result: StudyResult) -> str:
     """Return the whole document."""
     result = tidied(result)
     style, script = _asset("style.css").replace("@dark", _asset("dark.css")), _asset("enhance.js")
-    best = views.best_model(result)
+    best, panels = views.best_model(result), views.panels(result)
     return (
         _environment()
         .get_template("report.html.j2")
@@ -36,7 +36,8 @@ def page(result: StudyResult) -> str:
             look_of_verdict=outcome(best.verdict),
             silent=best.verdict is not None and best.verdict.label == "no signal",
             gain=views.gain(result),
-            panels=views.panels(result),
+            panels=panels,
+            curves=network_captions.curves_words([p.model.parameter for p in panels], result.folds),
             forests=views.forests(result),
             needs=views.needs(result.sample_size),
             lambda_rows=views.lambda_rows(result),
@@ -96,11 +97,15 @@ def _environment() -> jinja2.Environment:
         moment=_moment,
         symbol=parameter_symbol,
         phrase=parameter_phrase,
+        of=parameter_value,
         raw=_raw,
         opened=_opened,
     )
     env.globals.update(
         captions=captions,
+        network_captions=network_captions,
+        is_network=is_network,
+        used=views.used,
         curve_chart=curve.validation_curve,
         path_chart=paths.coefficient_paths,
         learning_chart=fit.learning_curve,

@@ -12,10 +12,10 @@ from markupsafe import Markup
 from bridle.diagnosis.verdict import Comparison, Interval, Verdict
 from bridle.report.charts.paths import BARS, coefficient_bar, coefficient_reach, lambda_histogram
 from bridle.report.charts.rows import amount_bar, dot_row, interval_scale, scale_row, share_bar
-from bridle.report.look import Look, Outcome, look, outcome
+from bridle.report.look import RATE, Look, Outcome, is_network, look, outcome
 from bridle.report.numbers import interval, percent_interval
 from bridle.report.svg import Scale, finite
-from bridle.results import Coefficient, ModelResult, SampleSize, StudyResult, Swap
+from bridle.results import Coefficient, CurveSummary, ModelResult, SampleSize, StudyResult, Swap
 
 
 @dataclass(frozen=True)
@@ -111,6 +111,7 @@ class Panel:
     is_best: bool
     bars: tuple[Bar, ...]
     reach: float
+    counted: bool  # whether the number of features changes along the curve, so that it's worth showing
 
 
 def panels(result: StudyResult) -> list[Panel]:
@@ -128,8 +129,18 @@ def panels(result: StudyResult) -> list[Panel]:
                 Bar(name, row[at], coefficient_bar(row[at], reach))
                 for name, row in list(zip(m.path.features, m.path.coefficients, strict=True))[:BARS]
             )
-        made.append(Panel(index, m, look(m.name), m.name == result.best, bars, reach))
+        made.append(Panel(index, m, look(m.name), m.name == result.best, bars, reach, _counted(m.curve)))
     return made
+
+
+def _counted(curve: CurveSummary) -> bool:
+    """Whether the curve's numbers of features tell something: a network uses all of them at every rate."""
+    return len(curve.n_nonzero) == len(curve.values) and (curve.parameter != RATE or len(set(curve.n_nonzero)) > 1)
+
+
+def used(model: ModelResult) -> int:
+    """Return how many features a model uses; a network that doesn't say uses all of them."""
+    return model.n_nonzero or (model.n_features if is_network(model) and not model.failed else 0)
 
 
 @dataclass(frozen=True)

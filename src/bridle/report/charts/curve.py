@@ -6,7 +6,7 @@ import math
 
 from markupsafe import Markup
 
-from bridle.report.look import parameter_phrase
+from bridle.report.look import RATE, parameter_phrase, parameter_value
 from bridle.report.numbers import num
 from bridle.report.svg import Plot, Scale, chart, el, finite, group, mark, padded, spread, text, x_axis, y_axis
 from bridle.results import CurveSummary
@@ -16,10 +16,10 @@ ABOVE = 22  # room over the plane for the labels of the marks, below the title o
 
 
 def complexity_scale(curve: CurveSummary) -> Scale:
-    """Return the horizontal scale of a curve, simplest model left; logarithmic where the values span it."""
+    """Return the horizontal scale of a curve, simplest model left; logarithmic where the values span it and are no shares."""
     first, last = curve.values[0], curve.values[-1]
     positive = all(v > 0 for v in curve.values)
-    log = positive and max(first, last) / min(first, last) > 20
+    log = curve.parameter != RATE and positive and max(first, last) / min(first, last) > 20
     if first == last:
         return Scale(*padded(first, last))
     return Scale(first, last, log)
@@ -62,6 +62,8 @@ def validation_curve(curve: CurveSummary, label: str, loss_name: str) -> Markup:
     if math.isfinite(limit) and plot.y.start < limit < plot.y.stop:
         y = plot.down(limit)
         parts.insert(2, el("line", x1=0, x2="100%", y1=y, y2=y, class_="limit"))
+    if curve.parameter == RATE:  # few and far apart: what lies between them was not tried
+        parts += _tried(plot, curve)
     parts += [*_marks(plot, curve), _ends(plot, curve), _cursor(plot, curve)]
     return chart(
         plot,
@@ -88,11 +90,22 @@ def spoken(curve: CurveSummary, loss_name: str) -> str:
     """Say the curve in a sentence."""
     a, b, c = curve.index_min, curve.index_1se, curve.index_chosen
     phrase = parameter_phrase(curve.parameter)
+    at = [parameter_value(curve.values[i], curve.parameter) for i in (a, b, c)]
     return (
-        f"{loss_name} is lowest at {phrase} {num(curve.values[a])} with {num(curve.mean[a])}; "
-        f"the one-standard-error rule gives {num(curve.values[b])}; chosen is {num(curve.values[c])} "
+        f"{loss_name} is lowest at {phrase} {at[0]} with {num(curve.mean[a])}; "
+        f"the one-standard-error rule gives {at[1]}; chosen is {at[2]} "
         f"with validation error {num(curve.mean[c])} and training {num(curve.train[c])}."
     )
+
+
+def _tried(plot: Plot, curve: CurveSummary) -> list[Markup]:
+    series = ((curve.train, "train-dot"), (curve.mean, ""))
+    return [
+        mark("dot", plot.across(v), plot.down(loss), css=css)
+        for losses, css in series
+        for v, loss in zip(curve.values, losses, strict=True)
+        if plot.y.start <= loss <= plot.y.stop
+    ]
 
 
 def _marks(plot: Plot, curve: CurveSummary) -> list[Markup]:
@@ -111,7 +124,8 @@ def _marks(plot: Plot, curve: CurveSummary) -> list[Markup]:
         chosen = index == curve.index_chosen
         parts.append(el("line", x1=at, x2=at, y1=0, y2=plot.height, class_="pin chosen" if chosen else "pin"))
         parts.append(text(at, y, " = ".join(names), class_=f"pin-label {side}{' strong' if chosen else ''}"))
-        parts.append(mark("circle", at, plot.down(curve.mean[index]), css="pin-dot"))
+        if math.isfinite(curve.mean[index]):
+            parts.append(mark("circle", at, plot.down(curve.mean[index]), css="pin-dot"))
     return parts
 
 

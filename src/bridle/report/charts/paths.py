@@ -7,7 +7,7 @@ import math
 from markupsafe import Markup
 
 from bridle.report.charts.curve import complexity_scale
-from bridle.report.look import parameter_phrase
+from bridle.report.look import RATE, parameter_phrase, parameter_value
 from bridle.report.numbers import fitted, num, percent
 from bridle.report.svg import (
     Plot,
@@ -156,5 +156,6 @@ def lambda_histogram(values: tuple[float, ...], curve: CurveSummary, label: str,
     at = f"{100 * scale(curve.values[curve.index_chosen]):.2f}%"
     parts.append(el("line", x1=at, x2=at, y1=0, y2=48, class_="pin chosen"))
     for x, v, css in (("0", scale.start, "tick"), ("100%", scale.stop, "tick end")):
-        parts.append(text(x, 60, num(v, 2), class_=css))
+        shown = num(v, 2) if curve.parameter != RATE else parameter_value(v, RATE)
+        parts.append(text(x, 60, shown, class_=css))
     return el("svg", *parts, class_="strip", role="img", aria_label=label, height=64)
