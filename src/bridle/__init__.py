@@ -15,6 +15,8 @@ _HOME = {
     "lasso_path": "bridle.path",
     "enet_path": "bridle.path",
     "Path": "bridle.path",
+    "fit_dropout_path": "bridle.linear_dropout",
+    "LinearDropoutPath": "bridle.linear_dropout",
     "cross_validate": "bridle.selection",
     "select": "bridle.selection",
     "make_folds": "bridle.selection",

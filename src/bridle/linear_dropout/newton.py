@@ -1,0 +1,168 @@
+"""Minimise a smooth function, convex or not: Newton's method in a trust region, by preconditioned conjugate gradients.
+
+References
+----------
+Steihaug (1983), SIAM Journal on Numerical Analysis 20(3); Nocedal and Wright (2006), chapters 4 and 7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import linalg
+
+from bridle.linear_dropout.marginal import Objective, Point
+
+Float = NDArray[np.float64]
+Operator = Callable[[Float], Float]
+
+_FACTOR = 2000  # the largest matrix that is factored as a preconditioner; beyond it, the diagonal serves
+_FRESH = 6  # steps that a preconditioner serves
+_ROUNDING = 1e-11  # of the objective: smaller changes can't be measured, and the gradient decides
+
+
+class Minimum(NamedTuple):
+    """Where the solver stopped."""
+
+    point: Point
+    steps: int
+    status: str  # "converged", "max_iter", "separated" or "stalled"
+
+
+def minimise(objective: Objective, start: Float, goal: float, max_iter: int) -> Minimum:
+    """Descend from ``start`` until no component of the gradient exceeds ``goal``.
+
+    Parameters
+    ----------
+    objective : Objective
+        What is minimised.
+    start : (p + 1,)
+        Where to begin.
+    goal : float
+        Largest component of the gradient that passes.
+    max_iter : int
+        Steps.
+
+    Returns
+    -------
+    Minimum
+        A stationary point that no step led up to, or where the solver gave up and why.
+    """
+    point = objective.at(start)
+    solve, radius, age = preconditioner(objective, point), np.inf, 0
+    first = _length(point, solve)
+    for step in range(max_iter):
+        if point.steepest <= goal:
+            return Minimum(point, step, "converged")
+        if objective.escapes(point):
+            return Minimum(point, step, "separated")
+        if age == _FRESH:
+            solve, age = preconditioner(objective, point), 0
+        # 1. The step: conjugate gradients inside the trust region, finer as the gradient falls.
+        slope = _length(point, solve)
+        share = min(0.1, np.sqrt(slope / first))
+        move, promised, length = _steihaug(partial(objective.curve, point), point, solve, radius, share)
+        trial = objective.at(point.theta + move)
+        # 2. Is the function what its quadratic model said?
+        measurable = promised > _ROUNDING * abs(point.value)
+        if measurable:
+            kept = (point.value - trial.value) / promised
+        else:
+            kept = float(trial.value < np.inf and _length(trial, solve) < 0.9 * slope)
+        # 3. The next region, and the next point.
+        if kept < 0.25:
+            radius = 0.25 * length
+        elif kept > 0.75 and length > 0.99 * radius:
+            radius *= 2.0
+        if kept > 1e-4:
+            point, age = trial, age + 1
+        elif not measurable:
+            return Minimum(point, step + 1, "stalled")
+    return Minimum(point, max_iter, "converged" if point.steepest <= goal else "max_iter")
+
+
+def _length(point: Point, solve: Operator) -> float:
+    """Length of the gradient in the preconditioner's norm."""
+    return float(np.sqrt(point.gradient @ solve(point.gradient)))
+
+
+def _steihaug(
+    curve: Operator, point: Point, solve: Operator, radius: float, share: float
+) -> tuple[Float, float, float]:
+    """Return (move, promised decrease, length): the quadratic model's minimum inside the region, to ``share``.
+
+    Lengths are those of the preconditioner P; d'Pd is carried along, so that P itself is never needed.
+    """
+    move, residual = np.zeros_like(point.theta), point.gradient.copy()
+    z = solve(residual)
+    d, rz = -z, float(residual @ z)
+    goal = share**2 * rz
+    bent_move = np.zeros_like(move)  # the Hessian times move
+    mm, md, dd = 0.0, 0.0, rz
+    for _ in range(2 * len(move)):
+        bent = curve(d)
+        slope = float(d @ bent)
+        alpha = rz / slope if slope > 0.0 else np.inf
+        if not mm + 2.0 * alpha * md + alpha**2 * dd < radius**2 or alpha == np.inf:
+            reach = min(radius, np.sqrt(mm) + np.sqrt(dd))  # the rim; where none is known, a step of P's own length
+            alpha = (-md + np.sqrt(max(md**2 + dd * (reach**2 - mm), 0.0))) / dd
+            move, bent_move, mm = move + alpha * d, bent_move + alpha * bent, reach**2
+            break
+        move, bent_move, residual = move + alpha * d, bent_move + alpha * bent, residual + alpha * bent
+        mm += 2.0 * alpha * md + alpha**2 * dd
+        z = solve(residual)
+        before, rz = rz, float(residual @ z)
+        if rz <= goal:
+            break
+        ratio = rz / before
+        md, dd = ratio * (md + alpha * dd), rz + ratio**2 * dd
+        d = ratio * d - z
+    promised = -float(point.gradient @ move + 0.5 * (move @ bent_move))
+    return move, promised, float(np.sqrt(mm))
+
+
+def preconditioner(objective: Objective, point: Point) -> Operator:
+    """Return v -> P^-1 v for a positive P near the Hessian: the rows' curvature and the diagonal of the penalty.
+
+    Parameters
+    ----------
+    objective : Objective
+        At one dropout rate.
+    point : Point
+        Where P is taken.
+    """
+    columns = objective.columns
+    n, p = columns.shape
+    d = np.maximum(point.rows[0], 0.25 * point.floor)
+    whole = max(float(np.sum(d)), 1e-300)
+    own = np.maximum(point.diagonal, 1e-10 * whole)  # so that dependent columns leave P positive
+    if p <= min(n, _FACTOR):
+        P = columns.gram(d)
+        P.flat[:: p + 2] += np.concatenate([[1e-10 * whole], own])
+        if not objective.fit_intercept:
+            P[0, 1:] = P[1:, 0] = 0.0
+        factor = linalg.cho_factor(P, overwrite_a=True, check_finite=False)
+        return lambda v: np.asarray(linalg.cho_solve(factor, v, check_finite=False))
+    if n <= _FACTOR:
+        return _by_rows(objective, np.sqrt(d), np.concatenate([[1e-3 * whole], own]))
+    through = objective.columns.backward(np.zeros(n), d)[1]
+    diagonal = np.concatenate([[whole], through + own])
+    return lambda v: v / diagonal
+
+
+def _by_rows(objective: Objective, root: Float, own: Float) -> Operator:
+    """P^-1 for more columns than rows, by the n x n identity of Woodbury."""
+    columns, on = objective.columns, float(objective.fit_intercept)
+    K = columns.kernel(1.0 / own[1:]) + on / own[0]
+    factor = linalg.cho_factor(np.eye(len(root)) + root[:, None] * K * root, overwrite_a=True, check_finite=False)
+
+    def solve(v: Float) -> Float:
+        scaled = v / own
+        inner = root * linalg.cho_solve(factor, root * (columns.times(scaled[1:]) + on * scaled[0]), check_finite=False)
+        return scaled - np.concatenate([[on * np.sum(inner)], columns.dots(inner)]) / own
+
+    return solve
