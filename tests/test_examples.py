@@ -43,7 +43,7 @@ def test_overfitting_made_visible(tmp_path):
     for line in (line for line in said.splitlines() if "without a penalty" in line):
         words = line.replace(",", " ").split()
         assert float(words[-1]) < float(words[5])  # the penalty lowers the error that only a simulation knows
-    assert said.count("<- chosen") == 2 and (tmp_path / "curve.png").stat().st_size > 1000
+    assert said.count("<- chosen") == 3 and (tmp_path / "curve.png").stat().st_size > 1000
 
 
 def test_diagnose_models():
