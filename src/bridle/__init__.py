@@ -39,6 +39,8 @@ _HOME = {
     "LogisticRegressionCV": "bridle.estimators",
     "PoissonRegressor": "bridle.estimators",
     "PoissonRegressorCV": "bridle.estimators",
+    "DropoutClassifier": "bridle.estimators",
+    "DropoutRegressor": "bridle.estimators",
     "PathDisplay": "bridle.displays",
     "ValidationCurveDisplay": "bridle.displays",
     "LearningCurveDisplay": "bridle.displays",

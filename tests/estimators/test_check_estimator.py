@@ -1,4 +1,4 @@
-"""scikit-learn's own conformance suite, without a single exemption."""
+"""scikit-learn's own conformance suite, without a single exemption; dropout's is in files of its own."""
 
 import warnings
 
@@ -7,7 +7,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import bridle.estimators as estimators
 
-ALL = [getattr(estimators, name)() for name in estimators.__all__]
+ALL = [getattr(estimators, name)() for name in estimators.__all__ if "Dropout" not in name]
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
