@@ -1,0 +1,239 @@
+"""The dropout path: networks over a grid of dropout rates, cross-validated all at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bridle.diagnosis import Evidence, Verdict, judge
+from bridle.errors import ConvergenceError, InputError
+from bridle.nets.engine import Progress, Rows, Task, Trained, split_validation, train
+from bridle.nets.evidence import CHOSEN, curve_and_evidence, rate_name
+from bridle.nets.network import Network
+from bridle.nets.settings import Architecture, Training, check_rate
+from bridle.selection import Curve, Folds, Selection, make_folds, select
+from bridle.selection.fits import FoldData, check_folds
+
+Float = NDArray[np.float64]
+Index = NDArray[np.int64]
+Splitter = Callable[[Index, int], tuple[Index, Index]]  # rows, seed -> rows to train on, rows that decide
+
+RATES = (0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class DropoutPath:
+    """Networks at each dropout rate with their validation curve.
+
+    Attributes
+    ----------
+    curve : Curve
+        Held-out and training loss by rate, the largest (simplest) first.
+    evidence : Evidence
+        Of the chosen rate, of each rate, and of the null model, on the same folds.
+    folds : Folds
+        The folds.
+    fits : tuple of Trained
+        (R,) networks trained on all rows.
+    rule : str
+        How the rate is chosen.
+    """
+
+    curve: Curve
+    evidence: Evidence
+    folds: Folds
+    fits: tuple[Trained, ...]
+    rule: str
+
+    def select(self, rule: str | None = None) -> Selection:
+        """Choose a rate; see :func:`bridle.select`."""
+        return select(self.curve, self.rule if rule is None else rule)
+
+    @property
+    def best(self) -> Network:
+        """The network at the chosen rate, trained on all rows.
+
+        Raises
+        ------
+        ConvergenceError
+            Its training diverged.
+        """
+        network = self.fits[self.select().index].network
+        if network is None:
+            raise ConvergenceError("training on all rows diverged at the chosen rate; lower the learning rate")
+        return network
+
+    def verdict(self, rate: float | None = None, *, margin: float = 0.05, level: float = 0.95) -> Verdict:
+        """Say whether the network over- or underfits among its own kind: every other rate is an alternative.
+
+        Parameters
+        ----------
+        rate : float, optional
+            A rate of the curve; by default the rate chosen by the rule, anew for each fold on the other folds.
+        margin, level : float
+            As in :func:`bridle.diagnose`.
+
+        Returns
+        -------
+        Verdict
+
+        Raises
+        ------
+        InputError
+            The rate isn't on the curve.
+        """
+        if rate is None:
+            return judge(self.evidence, CHOSEN, margin=margin, level=level)
+        near = np.flatnonzero(np.isclose(self.curve.values, rate))
+        if near.size == 0:
+            known = ", ".join(f"{v:g}" for v in self.curve.values)
+            raise InputError(f"rate {rate!r} isn't on the curve; expected one of {known}")
+        return judge(self.evidence, rate_name(float(self.curve.values[near[0]])), margin=margin, level=level)
+
+
+def check_rates(rates: ArrayLike | None) -> Float:
+    """Return the grid of rates, (R,), largest first.
+
+    Raises
+    ------
+    InputError
+        No rates, or some outside [0, 1).
+    """
+    values = RATES if rates is None else tuple(np.atleast_1d(np.asarray(rates, dtype=np.float64)).ravel().tolist())
+    if not values:
+        raise InputError("rates is empty; give at least one dropout rate from 0 to below 1")
+    return np.array(sorted({check_rate("rates", v) for v in values}, reverse=True))
+
+
+def dropout_path(
+    X: Any,
+    y: ArrayLike,
+    *,
+    family: str,
+    rates: ArrayLike | None = None,
+    folds: Any = 5,
+    architecture: Architecture | None = None,
+    training: Training | None = None,
+    sample_weight: ArrayLike | None = None,
+    offset: ArrayLike | None = None,
+    groups: NDArray[Any] | None = None,
+    time: NDArray[Any] | None = None,
+    rule: str = "min",
+    device: str = "auto",
+    seed: int = 0,
+    n_jobs: int | None = None,
+    progress: Progress | None = None,
+) -> DropoutPath:
+    """Cross-validate networks over a grid of dropout rates: folds x rates models trained at once.
+
+    In each fold some training rows are set aside to decide when training stops; held-out rows have no part in it.
+
+    Parameters
+    ----------
+    X : (n, p) array, sparse matrix or FoldDesign
+        Features; they are standardised inside, by each fold's training rows.
+    y : (n,) array
+        Target; multinomial: codes 0..k-1.
+    family : {"gaussian", "binomial", "multinomial", "poisson"}
+        Loss.
+    rates : (R,) array, optional
+        Dropout rates of hidden units, in [0, 1); by default 0.8, 0.7, ..., 0.
+    folds : Folds, int, or what ``make_folds`` takes as ``splitter``
+        The folds; an int is their number.
+    architecture, training : Architecture, Training, optional
+        Shape and training of the networks.
+    sample_weight, offset : (n,) array, optional
+        Row weights, and a known part of the link.
+    groups, time : (n,) array, optional
+        Kept together, or respected, when folds are made and rows set aside.
+    rule : str
+        How the rate is chosen: "min", "1se" or "within".
+    device : str
+        "auto", "cpu", "cuda" or "cuda:1".
+    seed : int
+        Of folds, initial weights, minibatches and masks.
+    n_jobs : int, optional
+        Threads, all cores by default; the answer doesn't depend on it.
+    progress : callable, optional
+        Takes (epochs done, epochs at most, mean best validation loss so far).
+
+    Returns
+    -------
+    DropoutPath
+
+    Raises
+    ------
+    InputError
+        Data, folds or settings can't be used.
+    MissingExtraError
+        PyTorch isn't installed.
+    """
+    architecture, training = architecture or Architecture(), training or Training()
+    grid = check_rates(rates)
+    data = FoldData.make(X, y, sample_weight, offset)
+    n_classes = int(data.y.max()) + 1 if family == "multinomial" else 1
+    folds = folds if isinstance(folds, Folds) else _folds(data.y, family, folds, groups, time, seed)
+    check_folds(folds, data)
+    rows = Rows(data.design, data.y, data.weight, data.offset)
+
+    def split(part: Index, number: int) -> tuple[Index, Index]:
+        if not training.early_stopping:
+            return np.sort(part), part[:0]
+        return split_validation(
+            data.y, part, family=family, fraction=training.validation_fraction, seed=number, groups=groups, time=time
+        )
+
+    trained = train(
+        rows, make_tasks([fit for fit, _ in folds.pairs], data.y.size, split, seed), grid, architecture, training,
+        family=family, n_classes=n_classes, device=device, n_jobs=(os.cpu_count() or 1) if n_jobs is None else n_jobs,
+        progress=progress,
+    )  # fmt: skip
+    links_train, links_test = [], []
+    for (fit, held), models in zip(folds.pairs, trained, strict=False):
+        matrix = rows.matrix(fit)
+        links_train.append(_links(models, matrix, data.offset, fit, n_classes))
+        links_test.append(_links(models, matrix, data.offset, held, n_classes))
+    curve, evidence = curve_and_evidence(
+        data.y, links_test, links_train, rates=grid, folds=folds, family=family, weight=data.weight,
+        offset=data.offset, rule=rule, n_features=int(data.design.shape[1]),
+    )  # fmt: skip
+    fits = tuple(_with_noise(fit, float(m)) for fit, m in zip(trained[-1], curve.mean, strict=True))
+    return DropoutPath(curve, evidence, folds, fits, rule)
+
+
+def _folds(y: Float, family: str, folds: Any, groups: Any, time: Any, seed: int) -> Folds:
+    if family == "multinomial" and isinstance(folds, int) and groups is None and time is None:
+        from sklearn.model_selection import StratifiedKFold
+
+        shuffled = StratifiedKFold(folds, shuffle=True, random_state=seed)
+        return make_folds(y, family=family, splitter=list(shuffled.split(y, y)), seed=seed)
+    return make_folds(y, family=family, splitter=folds, groups=groups, time=time, seed=seed)
+
+
+def make_tasks(training_rows: Sequence[Index], n: int, split: Splitter, seed: int) -> list[Task]:
+    """One task for each fold, and one for all rows, with its training losses kept."""
+    tasks = []
+    for j, part in enumerate([*training_rows, np.arange(n)]):
+        number = int(np.random.SeedSequence([seed, j]).generate_state(1)[0])
+        fit, held = split(part, number)
+        tasks.append(Task(fit, held, number, track=j == len(training_rows)))
+    return tasks
+
+
+def _links(models: Sequence[Trained], matrix: Any, offset: Float | None, rows: Index, outputs: int) -> Float:
+    """(R, m) or (R, m, k) links; NaN for a model that training didn't give."""
+    part, of = matrix[rows], None if offset is None else offset[rows]
+    missing = np.full((rows.size, outputs) if outputs > 1 else rows.size, np.nan)
+    return np.array([missing if m.network is None else m.network.link(part, of) for m in models])
+
+
+def _with_noise(fit: Trained, loss: float) -> Trained:
+    """The fit with the noise of a gaussian target as cross-validation measured it, on rows that trained nothing."""
+    if fit.network is None or fit.network.family != "gaussian" or not np.isfinite(loss):
+        return fit
+    return replace(fit, network=replace(fit.network, noise=float(np.sqrt(loss))))
