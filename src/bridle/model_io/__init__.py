@@ -1,7 +1,9 @@
 """Fitted models: predict, explain, save and load ``model.bridle`` (documented, versioned, no pickle)."""
 
+from bridle.model_io.base import Meta, TableModel
 from bridle.model_io.explain import Contribution, Explanation
 from bridle.model_io.format import FORMAT, load
-from bridle.model_io.model import Meta, Model
+from bridle.model_io.model import Model
+from bridle.model_io.network import NetworkModel
 
-__all__ = ["FORMAT", "Contribution", "Explanation", "Meta", "Model", "load"]
+__all__ = ["FORMAT", "Contribution", "Explanation", "Meta", "Model", "NetworkModel", "TableModel", "load"]

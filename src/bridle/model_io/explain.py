@@ -1,8 +1,8 @@
 """Why one row got its prediction: what each column adds against a stated reference.
 
-For a linear model the split is exact and unique: with link prediction eta = o + b0 + x'b and reference row r,
-eta - eta_r = (o - o_r) + sum_j b_j (x_j - r_j), which are the Shapley values of the linear predictor for
-independent features (Strumbelj & Kononenko 2014).
+The parts add up to what the prediction differs by on the link scale: eta - eta_r = (o - o_r) + sum_j c_j. For a linear
+model c_j = b_j (x_j - r_j), exact and unique: the Shapley values of the linear predictor for independent features
+(Strumbelj & Kononenko 2014). For a network they are integrated gradients (Sundararajan, Taly & Yan 2017).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import polars
 
     from bridle.design.columns import ColumnCode
-    from bridle.model_io.model import Model
+    from bridle.model_io.base import TableModel
 
 Float = NDArray[np.float64]
 
@@ -55,7 +55,7 @@ class Explanation:
     link: float  # prediction for the row
     prediction: float  # the same on the response scale
     columns: tuple[Contribution, ...]  # per table column, largest first
-    features: tuple[Contribution, ...]  # per design feature with a nonzero coefficient, largest first
+    features: tuple[Contribution, ...]  # per design feature that can change a prediction, largest first
     notes: tuple[str, ...]  # missing values and levels never seen in training, and what they count as
 
     @property
@@ -73,7 +73,7 @@ class Explanation:
         return "\n".join([self.headline, *(f"- {reason}" for reason in self.reasons), *self.notes])
 
 
-def explain(model: Model, row: Any, reference: Any = "mean") -> Explanation:
+def explain(model: TableModel, row: Any, reference: Any = "mean") -> Explanation:
     """Split the prediction of ``row``; see :meth:`bridle.Model.explain`."""
     encoder, kept = model.needed
     names = model.encoder.columns
@@ -84,11 +84,11 @@ def explain(model: Model, row: Any, reference: Any = "mean") -> Explanation:
     else:
         other, against = one_row(reference, names, "reference"), _OTHER
         r, offset_r = _values(model, other)
-    parts = model.coef[kept] * (x - r)  # (q,)
+    baseline_link, parts = model.split(x, r)  # parts (q,)
     columns = _columns(model, _by_column(encoder.source_columns, parts), frame, other, against)
     if model.offset:
         columns = _ranked([*columns, _offset_part(model, offset, offset_r, against)])
-    baseline_link = float(offset_r + model.intercept + r @ model.coef[kept])
+    baseline_link += offset_r
     link = baseline_link + math.fsum(c.contribution for c in columns)
     means = model.loss.mean(np.array([baseline_link, link]))
     return Explanation(
@@ -106,12 +106,13 @@ def explain(model: Model, row: Any, reference: Any = "mean") -> Explanation:
     )
 
 
-def _features(model: Model, x: Float, r: Float, parts: Float) -> tuple[Contribution, ...]:
+def _features(model: TableModel, x: Float, r: Float, parts: Float) -> tuple[Contribution, ...]:
     encoder, kept = model.needed
+    used = model.used[kept]
     return _ranked(
         Contribution(name, column, number(x[k]), number(r[k]), float(parts[k]))
         for k, (name, column) in enumerate(zip(encoder.feature_names, encoder.source_columns, strict=True))
-        if model.coef[kept[k]] != 0.0
+        if used[k]
     )
 
 
@@ -124,7 +125,7 @@ def _by_column(source: tuple[str, ...], parts: Float) -> dict[str, float]:
 
 
 def _columns(
-    model: Model,
+    model: TableModel,
     parts: dict[str, float],
     frame: polars.DataFrame,
     other: polars.DataFrame | None,
@@ -142,13 +143,13 @@ def _columns(
     return _ranked(found)
 
 
-def _offset_part(model: Model, offset: float, offset_r: float, against: str) -> Contribution:
+def _offset_part(model: TableModel, offset: float, offset_r: float, against: str) -> Contribution:
     part = offset - offset_r
     sentence = f"{model.offset} = {number(offset)} {_effect(model, part)} against {against}" if part != 0.0 else ""
     return Contribution(model.offset, model.offset, number(offset), number(offset_r), part, sentence)
 
 
-def _effect(model: Model, part: float) -> str:
+def _effect(model: TableModel, part: float) -> str:
     verb, size = "raises" if part > 0 else "lowers", number(abs(part))
     if model.family == "gaussian":
         return f"{verb} the predicted {model.target} by {size}"
@@ -159,7 +160,7 @@ def _effect(model: Model, part: float) -> str:
     return f"{verb} the log of {mean} by {size} ({mean.removeprefix('the ')} x {number(_exp(part))})"
 
 
-def _notes(model: Model, frame: polars.DataFrame) -> tuple[str, ...]:
+def _notes(model: TableModel, frame: polars.DataFrame) -> tuple[str, ...]:
     encoder = model.needed[0]
     notes = [
         f"{column} has the level {level!r}, which never occurred in training: {what}"
@@ -204,7 +205,7 @@ def _shown(frame: polars.DataFrame, column: str) -> str:
     return MISSING if text is None else str(text)
 
 
-def _values(model: Model, frame: polars.DataFrame) -> tuple[Float, float]:
+def _values(model: TableModel, frame: polars.DataFrame) -> tuple[Float, float]:
     """Give the needed features of one row, (q,), and its offset."""
     matrix: Any = model.needed[0].transform(frame).matrix
     x = np.asarray(matrix.toarray() if hasattr(matrix, "toarray") else matrix, dtype=np.float64).ravel()

@@ -16,8 +16,11 @@ from numpy.typing import NDArray
 
 from bridle.errors import BridleError, FileFormatError
 from bridle.frozen import from_json, to_json
+from bridle.model_io.base import Meta, TableModel
 from bridle.model_io.container import read_container, write_container
-from bridle.model_io.model import Meta, Model
+from bridle.model_io.model import Model
+from bridle.model_io.network import NetworkModel
+from bridle.nets.packed import Outline, pack, unpack
 
 Float = NDArray[np.float64]
 
@@ -37,7 +40,19 @@ class _Linear:
     reference_offset: float
 
 
-def save(model: Model, path: str | os.PathLike[str]) -> None:
+@dataclass(frozen=True)
+class _Network:
+    """The same of a network; its numbers are one array, whose shapes follow from the outline."""
+
+    family: str
+    target: str
+    classes: tuple[str, ...]
+    network: Outline
+    offset: str
+    reference_offset: float
+
+
+def save(model: TableModel, path: str | os.PathLike[str]) -> None:
     """Write ``model`` to ``path``, whole or not at all, the same bytes for the same model.
 
     Raises
@@ -47,7 +62,7 @@ def save(model: Model, path: str | os.PathLike[str]) -> None:
     """
     import bridle
 
-    record = _Linear(model.family, model.target, model.classes, model.intercept, model.offset, model.reference_offset)
+    record, arrays = _WRITERS[model.kind](model)
     manifest = {
         "format": FORMAT_NAME,
         "version": FORMAT,
@@ -57,10 +72,10 @@ def save(model: Model, path: str | os.PathLike[str]) -> None:
         "encoder": model.encoder.to_dict(),
         "meta": to_json(model.meta),
     }
-    write_container(path, manifest, {"coef": model.coef, "reference": model.reference})
+    write_container(path, manifest, {**arrays, "reference": model.reference})
 
 
-def load(path: str | os.PathLike[str]) -> Model:
+def load(path: str | os.PathLike[str]) -> TableModel:
     """Read a model file; safe for files from strangers: nothing is unpickled, extracted or executed.
 
     Parameters
@@ -98,19 +113,55 @@ def load(path: str | os.PathLike[str]) -> Model:
         raise FileFormatError(f"{where}: its content doesn't fit together ({error!s:.300})") from error
 
 
+def _write_linear(model: Any) -> tuple[_Linear, dict[str, Float]]:
+    common = (model.family, model.target, model.classes)
+    return _Linear(*common, model.intercept, model.offset, model.reference_offset), {"coef": model.coef}
+
+
+def _write_network(model: Any) -> tuple[_Network, dict[str, Float]]:
+    outline, values = pack(model.network)
+    common = (model.family, model.target, model.classes)
+    return _Network(*common, outline, model.offset, model.reference_offset), {"network": values}
+
+
 def _read_linear(manifest: Mapping[str, Any], arrays: Mapping[str, Float]) -> Model:
+    _expect(arrays, "coef")
+    record = from_json(_Linear, manifest["model"])
+    return Model(**_common(manifest, arrays, record), intercept=record.intercept, coef=arrays["coef"])
+
+
+def _read_network(manifest: Mapping[str, Any], arrays: Mapping[str, Float]) -> NetworkModel:
+    _expect(arrays, "network")
+    record = from_json(_Network, manifest["model"])
+    return NetworkModel(**_common(manifest, arrays, record), network=unpack(record.network, arrays["network"]))
+
+
+def _expect(arrays: Mapping[str, Float], name: str) -> None:
+    if set(arrays) != {name, "reference"}:
+        raise FileFormatError(f"it holds the arrays {sorted(arrays)}, expected {name} and reference")
+
+
+def _common(manifest: Mapping[str, Any], arrays: Mapping[str, Float], record: _Linear | _Network) -> dict[str, Any]:
+    """What models of all kinds are made of."""
     from bridle.design import Encoder
 
-    if set(arrays) != {"coef", "reference"}:
-        raise FileFormatError(f"it holds the arrays {sorted(arrays)}, expected coef and reference")
-    record = from_json(_Linear, manifest["model"])
-    return Model(
-        encoder=Encoder.from_dict(manifest["encoder"]),
-        meta=from_json(Meta, manifest["meta"]),
-        coef=arrays["coef"],
-        reference=arrays["reference"],
-        **{name: getattr(record, name) for name in record.__dataclass_fields__},
-    )
+    return {
+        "encoder": Encoder.from_dict(manifest["encoder"]),
+        "family": record.family,
+        "target": record.target,
+        "classes": record.classes,
+        "reference": arrays["reference"],
+        "meta": from_json(Meta, manifest["meta"]),
+        "offset": record.offset,
+        "reference_offset": record.reference_offset,
+    }
 
 
-_READERS: dict[str, Callable[[Mapping[str, Any], Mapping[str, Float]], Model]] = {"linear": _read_linear}
+_READERS: dict[str, Callable[[Mapping[str, Any], Mapping[str, Float]], TableModel]] = {
+    Model.kind: _read_linear,
+    NetworkModel.kind: _read_network,
+}
+_WRITERS: dict[str, Callable[[Any], tuple[_Linear | _Network, dict[str, Float]]]] = {
+    Model.kind: _write_linear,
+    NetworkModel.kind: _write_network,
+}
