@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 
@@ -24,15 +25,19 @@ STYLE = {"font.size": 11, "svg.hashsalt": "lesson", "text.color": INK, "axes.edg
 STYLE |= {"ytick.color": SOFT, "axes.spines.top": False, "axes.spines.right": False}
 
 
-def panel(ax: pyplot.Axes, lesson: Lesson, fit: LessonFit) -> None:
+def errors(fit: LessonFit) -> str:
+    """What stands under a panel's title."""
+    kept = f"; {fit.n_nonzero} bumps" if fit.name == "lasso" else ""
+    return f"training error {number(fit.train_error, 2)}, true error {number(fit.true_error, 2)}{kept}"
+
+
+def panel(ax: Any, lesson: Lesson, fit: LessonFit) -> None:
     """One fit, over the points and the truth."""
     ax.plot(lesson.grid, lesson.truth, color=INK, linewidth=1.3, linestyle=(0, (4, 3)), label="the truth")
     ax.plot(lesson.grid, fit.y, color=COLOURS[fit.name], linewidth=2.2, label="the fit")
     ax.plot(lesson.x, lesson.y, "o", color="white", markeredgecolor=INK, markersize=5, label="the points")
     ax.set_title(f"{fit.label}, {fit.setting}", loc="left", fontweight="bold", color=COLOURS[fit.name], pad=20)
-    errors = f"training error {number(fit.train_error, 2)}, true error {number(fit.true_error, 2)}"
-    kept = f"; {fit.n_nonzero} bumps" if fit.name == "lasso" else ""
-    ax.text(0.0, 1.03, errors + kept, transform=ax.transAxes, color=SOFT)
+    ax.text(0.0, 1.03, errors(fit), transform=ax.transAxes, color=SOFT)
 
 
 def main(target: Path) -> None:
@@ -44,7 +49,9 @@ def main(target: Path) -> None:
             panel(ax, lesson, fit)
         axes[0, 0].legend(loc="lower left", frameon=False, labelcolor=INK)
         figure.get_layout_engine().set(w_pad=0.15, h_pad=0.12)
-        figure.savefig(target, dpi=120, metadata={"Date": None} if target.suffix == ".svg" else None)
+        said = "; ".join(f"{fit.label}, {fit.setting}: {errors(fit)}" for fit in lesson.fits)  # for a test, and readers
+        metadata = {"Date": None, "Creator": None, "Description": said} if target.suffix == ".svg" else None
+        figure.savefig(target, dpi=120, metadata=metadata)
     print(f"wrote {target} ({target.stat().st_size} bytes)")
 
 

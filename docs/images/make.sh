@@ -1,11 +1,13 @@
 #!/bin/sh
-# Draws report.png, the picture in the README: the top of the report on the bundled breast cancer study.
-# Needs bridle and Pillow in the Python that PYTHON names, and Chromium (or CHROMIUM=/path/to/one).
+# Draws lesson.svg (docs/what-regularisation-does.md) and report.png, the picture in the README: the top of the report
+# on the bundled breast cancer study.
+# Needs bridle, matplotlib and Pillow in the Python that PYTHON names, and Chromium (or CHROMIUM=/path/to/one).
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 python=${PYTHON:-python3}
+"$python" "$here/lesson.py"
 "$python" -m bridle fit --demo --out "$work/study" --quiet
 "${CHROMIUM:-chromium}" --headless --no-sandbox --disable-gpu --hide-scrollbars --no-first-run \
   --disable-background-networking --disable-component-update --disable-sync \

@@ -159,7 +159,7 @@ def _dropout(sample: _Sample, folds: Folds, free: _Line) -> LessonFit:
     curve = _rate_curve(sample, folds)
     rate = select(curve, "min").value
     path = fit_dropout_path(sample.X, sample.y, rates=[rate], standardize=False)
-    line = _Line(float(path.intercept[0]), np.asarray(path.coef[0]))
+    line = _Line(float(path.intercept[0]), path.coef[0])
     text = (
         f"Dropout switches each bump off at random, {percent(rate)} of the time, while the curve is fitted, so that "
         f"none can count on another to cancel it. Averaged over all draws that is an L2 penalty: "
@@ -175,8 +175,7 @@ def _rate_curve(sample: _Sample, folds: Folds) -> Curve:
     for j, (train, test) in enumerate(folds):
         path = fit_dropout_path(sample.X[train], sample.y[train], rates=RATES, standardize=False)
         for rows, loss in ((train, train_loss), (test, test_loss)):
-            predicted = path.intercept + sample.X[rows] @ path.coef.T  # (rows, rates)
-            loss[j] = np.mean((sample.y[rows, None] - predicted) ** 2, axis=0)
+            loss[j] = np.mean((sample.y[rows, None] - path.linear_predictor(sample.X[rows])) ** 2, axis=0)
     n_test = np.array([test.size for _, test in folds])
     return Curve(
         model="dropout",
