@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bridle.errors import BridleWarning, InputError
 from bridle.linear_dropout.columns import Columns
+from bridle.linear_dropout.expected import MARGINALS
 from bridle.linear_dropout.marginal import Objective
 from bridle.linear_dropout.newton import minimise
 from bridle.linear_dropout.path import LinearDropoutPath
@@ -26,7 +27,7 @@ _SWEEPS = 1000  # of fit_path for each Newton step that the caller allows
 
 _ADVICE = {
     "separated": "The classes are separated, and the objective falls to its bound as the coefficients grow: it has no "
-    "minimum here. Use a larger rate, or a ridge or lasso penalty.",
+    "minimum here. Use marginal='normal', or a larger rate, or a ridge or lasso penalty.",
     "max_iter": "Raise max_iter.",
     "stalled": "Rounding stops here: raise tol, or centre or rescale the columns.",
 }
@@ -42,6 +43,7 @@ def fit_dropout_path(
     offset: ArrayLike | None = None,
     fit_intercept: bool = True,
     standardize: bool = True,
+    marginal: str = "quadratic",
     tol: float = 1e-8,
     max_iter: int = 200,
     feature_names: ArrayLike | None = None,
@@ -74,6 +76,9 @@ def fit_dropout_path(
     standardize : bool
         Whether a dropped feature is replaced by its weighted mean (c; needs the intercept) or by 0. The unit of a
         feature doesn't matter either way.
+    marginal : {"quadratic", "normal"}
+        How the noise is averaged: the objective above, or the expected loss under normal noise of the same variance
+        (Wang and Manning 2013), which is convex and has one minimum at every rate above 0.
     tol : float
         Largest component of the gradient, over that at the null model, that passes as stationary.
     max_iter : int
@@ -94,11 +99,14 @@ def fit_dropout_path(
     References
     ----------
     Wager, Wang and Liang (2013), Dropout training as adaptive regularization, NIPS 26.
+    Wang and Manning (2013), Fast dropout training, ICML 30.
     Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov (2014), section 9.1, JMLR 15.
     """
     grid = _check_rates(rates)
     if not 0.0 < tol < 1.0:
         raise InputError(f"tol must lie between 0 and 1; got {tol!r}")
+    if marginal not in MARGINALS:
+        raise InputError(f"unknown marginal {marginal!r}; expected one of {', '.join(MARGINALS)}")
     if max_iter < 1:
         raise InputError(f"max_iter must be at least 1; got {max_iter!r}")
     problem = Problem.make(
@@ -112,7 +120,7 @@ def fit_dropout_path(
         penalty=Penalty(0.0),
     )
     with one_blas_thread:
-        work = _Work(problem, bool(standardize), float(tol), int(max_iter))
+        work = _Work(problem, bool(standardize), marginal, float(tol), int(max_iter))
         fits = work.fit(grid)
     family_, y_, w, o = problem.family, problem.y, problem.w, problem.offset
     eta = np.column_stack([o + fit.intercept + problem.design.times(fit.coef) for fit in fits])
@@ -136,6 +144,7 @@ def fit_dropout_path(
         tol=float(tol),
         fit_intercept=bool(fit_intercept),
         standardize=bool(standardize),
+        marginal=marginal,
         feature_names=column_names(feature_names, X, problem.shape[1]),
         notes=(*problem.notes, *advice),
     )
@@ -157,8 +166,8 @@ class _Fit(NamedTuple):
 class _Work:
     """A problem as the solver sees it: features of mean 0 (with an intercept) and deviation 1, theta = (b0, beta)."""
 
-    def __init__(self, problem: Problem, standardize: bool, tol: float, max_iter: int) -> None:
-        self.problem, self.tol, self.max_iter = problem, tol, max_iter
+    def __init__(self, problem: Problem, standardize: bool, marginal: str, tol: float, max_iter: int) -> None:
+        self.problem, self.marginal, self.tol, self.max_iter = problem, marginal, tol, max_iter
         self.centre = problem.centre
         origin = self.centre if standardize else np.zeros_like(self.centre)
         self.moment = (problem.mean - origin) ** 2 + problem.deviation**2  # (p,) of what the noise multiplies
@@ -174,7 +183,8 @@ class _Work:
     def objective(self, rate: float) -> Objective:
         """Return F at ``rate``."""
         p = self.problem
-        return Objective(self.columns, p.family, p.y, p.w, p.offset, p.fit_intercept, rate / (1.0 - rate))
+        ratio = rate / (1.0 - rate)
+        return Objective(self.columns, p.family, p.y, p.w, p.offset, p.fit_intercept, self.marginal, ratio)
 
     def fit(self, rates: Float) -> list[_Fit]:
         """Return one fit for each of ``rates`` (R,), descending."""

@@ -20,7 +20,7 @@ from bridle.linear_dropout.marginal import Objective, Point
 Float = NDArray[np.float64]
 Operator = Callable[[Float], Float]
 
-_FACTOR = 2000  # the largest matrix that is factored as a preconditioner; beyond it, the diagonal serves
+_FACTOR = 3000  # the largest matrix that is factored as a preconditioner; beyond it, the diagonal serves
 _FRESH = 6  # steps that a preconditioner serves
 _ROUNDING = 1e-11  # of the objective: smaller changes can't be measured, and the gradient decides
 
@@ -137,7 +137,7 @@ def preconditioner(objective: Objective, point: Point) -> Operator:
     """
     columns = objective.columns
     n, p = columns.shape
-    d = np.maximum(point.rows[0], 0.25 * point.floor)
+    d = objective.w * np.maximum(point.terms.eta_eta, 0.5 * point.terms.t)  # the expansion may curve down
     whole = max(float(np.sum(d)), 1e-300)
     own = np.maximum(point.diagonal, 1e-10 * whole)  # so that dependent columns leave P positive
     if p <= min(n, _FACTOR):

@@ -43,6 +43,7 @@ class LinearDropoutPath:
     tol: float
     fit_intercept: bool
     standardize: bool
+    marginal: str  # "quadratic" or "normal"
     feature_names: tuple[str, ...] | None
     notes: tuple[str, ...]
 
