@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from bridle.results import StudyResult
+    from bridle.results import ModelResult, StudyResult
 
 EPILOG = """[bold]Examples[/bold]
 
@@ -19,6 +19,9 @@ bridle compare bridle-january bridle-february
 
 bridle compare with-age/study.json without-age/study.json --json
 """
+
+
+CLEAR = 0.5  # least correlation of contribution and value with which a feature of a network has a direction
 
 
 def register(app: typer.Typer) -> None:
@@ -66,8 +69,7 @@ class Pair:
 
 def compare_pair(first: str, a: StudyResult, second: str, b: StudyResult) -> Pair:
     """Compare the best models of two studies."""
-    left = {c.feature: c.value for c in a.model(a.best).coefficients}
-    right = {c.feature: c.value for c in b.model(b.best).coefficients}
+    left, right = _directions(a.model(a.best)), _directions(b.model(b.best))
     common = tuple(f for f in left if f in right)
     return Pair(
         first,
@@ -79,6 +81,22 @@ def compare_pair(first: str, a: StudyResult, second: str, b: StudyResult) -> Pai
         tuple(f for f in right if f not in left),
         tuple(f for f in common if left[f] * right[f] < 0),
     )
+
+
+def _directions(model: ModelResult) -> dict[str, float]:
+    """Give each feature that a model uses with a number of its sign; 0 where it neither raises nor lowers predictions.
+
+    A feature of a network has no coefficient; it raises or lowers where its contributions go with its value.
+    """
+    if model.coefficients:
+        return {c.feature: c.value for c in model.coefficients}
+    return {a.feature: a.direction if abs(a.direction) >= CLEAR else 0.0 for a in model.attributions if a.share > 0.0}
+
+
+def _setting(model: ModelResult) -> str:
+    from bridle.cli.verdict import short
+
+    return f"{model.parameter} = {short(model.value)}" if model.parameter else "-"
 
 
 def _same_data(a: StudyResult, b: StudyResult) -> bool:
@@ -126,6 +144,9 @@ def _show(names: list[str], results: list[StudyResult], pairs: list[Pair]) -> No
     table.add_row("Rows", *(f"{r.data.n_rows:,}" for r in results))
     table.add_row("Data", *(r.data.sha256[:12] for r in results))
     table.add_row("Best model", *(b.label for b in bests))
+    table.add_row("Setting", *(_setting(b) for b in bests))
+    if any(b.network for b in bests):
+        table.add_row("Network", *(b.network or "-" for b in bests))
     table.add_row("Verdict", *(verdict_text(b) for b in bests))
     table.add_row("CV loss", *(interval(b.cv_loss) for b in bests))
     table.add_row(heading, *(interval(v) for v in held))
@@ -166,9 +187,9 @@ def _record(names: list[str], results: list[StudyResult], pairs: list[Pair]) -> 
                 "sha256": r.data.sha256,
                 "seed": r.reproduce.seed,
                 "headline": r.headline,
-                "best": model_record(r.model(r.best)),
+                "best": {**model_record(best), "parameter": best.parameter, "network": best.network},
             }
-            for name, r in zip(names, results, strict=True)
+            for name, r, best in zip(names, results, (r.model(r.best) for r in results), strict=True)
         ],
         "pairs": to_json(pairs),
     }

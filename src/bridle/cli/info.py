@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from bridle.model_io import Model
+    from bridle.model_io import Model, NetworkModel, TableModel
 
 EPILOG = """[bold]Examples[/bold]
 
@@ -81,15 +81,13 @@ def _pool(pool: dict[str, Any]) -> str:
     return f"{detail}: {pool['num_threads']} threads"
 
 
-def _model(model: Model) -> dict[str, Any]:
+def _model(model: TableModel) -> dict[str, Any]:
     import numpy as np
 
+    from bridle.model_io import Model, NetworkModel
     from bridle.model_io.explain import number
 
     meta = model.meta
-    used = np.flatnonzero(model.coef)
-    effect = np.abs(model.coef * np.array(model.encoder.scale))  # of one standard deviation
-    order = used[np.argsort(-effect[used], kind="stable")]
     return {
         "model": f"{meta.label or meta.name} ({model.kind}, {model.family})",
         "target": model.target,
@@ -97,15 +95,41 @@ def _model(model: Model) -> dict[str, Any]:
         "objective": meta.objective,
         "chosen": f"{meta.parameter} = {number(meta.value)}, rule {meta.rule}" if meta.rule else "",
         "verdict": meta.sentence,
-        "features": f"{used.size:,} of {model.coef.size:,}",
+        **(_network(model) if isinstance(model, NetworkModel) else {}),
+        "features": f"{np.count_nonzero(model.used):,} of {model.used.size:,}",
         "columns needed": list(model.columns),
         "offset": model.offset,
-        "intercept": model.intercept,
-        "coefficients": {model.feature_names[j]: float(model.coef[j]) for j in order},
+        **(_linear(model) if isinstance(model, Model) else {}),
         "trained on": f"{meta.n_rows:,} rows of {meta.source}" if meta.source else "",
         "data sha256": meta.sha256,
         "created": meta.created,
         "versions": meta.versions,
+    }
+
+
+def _linear(model: Model) -> dict[str, Any]:
+    import numpy as np
+
+    used = np.flatnonzero(model.coef)
+    effect = np.abs(model.coef * np.array(model.encoder.scale))  # of one standard deviation
+    order = used[np.argsort(-effect[used], kind="stable")]
+    return {
+        "intercept": model.intercept,
+        "coefficients": {model.feature_names[j]: float(model.coef[j]) for j in order},
+    }
+
+
+def _network(model: NetworkModel) -> dict[str, Any]:
+    from bridle.model_io.explain import number
+
+    network = model.network
+    rates = f", dropout rate {number(network.dropout)}" if len(network.layers) > 1 else ""
+    if network.input_dropout:
+        rates += f", rate of features {number(network.input_dropout)}"
+    return {
+        "network": network.outline + rates,
+        "weights": f"{network.n_weights:,}",
+        "std": model.std_meaning,
     }
 
 

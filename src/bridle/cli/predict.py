@@ -14,6 +14,8 @@ bridle predict bridle-patients/model.bridle new.csv
 
 bridle predict model.bridle new.parquet --out predictions.parquet --keep patient_id
 
+bridle predict dropout.bridle new.csv --std
+
 zcat new.csv.gz | bridle predict model.bridle - > predictions.csv
 """
 
@@ -34,6 +36,10 @@ def predict(
     keep: Annotated[
         list[str] | None, typer.Option("--keep", "-k", help="Column to copy beside the predictions; repeatable.")
     ] = None,
+    std: Annotated[
+        bool,
+        typer.Option("--std", help="Add the standard deviation of each prediction; networks with dropout know it."),
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No notes about missing values and new levels.")] = False,
 ) -> None:
     """Predict a table with a saved model: one row out for each row in, in the same order."""
@@ -43,7 +49,7 @@ def predict(
 
     fitted = load(model)
     sink = sink_for(out)
-    predictions = Predictions(fitted, file, tuple(keep or ()), quiet=quiet)
+    predictions = Predictions(fitted, file, tuple(keep or ()), std=std, quiet=quiet)
     sink(predictions)
     if not quiet:
         for line in predictions.notes():

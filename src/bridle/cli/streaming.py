@@ -15,7 +15,7 @@ from bridle.files import replacing
 if TYPE_CHECKING:
     import polars
 
-    from bridle.model_io import Model
+    from bridle.model_io import TableModel
 
 SEPARATORS = {".csv": ",", ".txt": ",", ".tsv": "\t"}
 
@@ -23,8 +23,10 @@ SEPARATORS = {".csv": ",", ".txt": ",", ".tsv": "\t"}
 class Predictions:
     """The predictions for ``file``, one frame per batch, with counts of what was unusual on the way."""
 
-    def __init__(self, model: Model, file: str, keep: tuple[str, ...], *, quiet: bool = False) -> None:
-        self.model, self.file, self.keep, self.quiet = model, file, keep, quiet
+    def __init__(
+        self, model: TableModel, file: str, keep: tuple[str, ...], *, std: bool = False, quiet: bool = False
+    ) -> None:
+        self.model, self.file, self.keep, self.std, self.quiet = model, file, keep, std, quiet
         self.n_rows = 0
         self.missing: Counter[str] = Counter()  # column -> rows
         self.unseen: Counter[tuple[str, str]] = Counter()  # (column, level) -> rows
@@ -46,7 +48,7 @@ class Predictions:
             raise InputError(
                 f"--keep {lacking[0]}: {self.file} has no such column; it has {', '.join(batch.columns[:20])}"
             )
-        found, design = self.model.predict_batch(batch)
+        found, design = self.model.predict_batch(batch, self.std)
         clash = [name for name in self.keep if name in found.columns]
         if clash:
             raise InputError(f"--keep {clash[0]}: the predictions have a column of this name; rename it in {self.file}")
@@ -56,8 +58,8 @@ class Predictions:
         return batch.select(self.keep).hstack(found) if self.keep else found
 
     def notes(self) -> list[str]:
-        """Say what was missing and which levels never occurred in training, most frequent first."""
-        lines = []
+        """Say what ``std`` is, what was missing, and which levels never occurred in training, most frequent first."""
+        lines = [f"std is {self.model.std_meaning}"] if self.std else []
         if self.missing:
             shown = ", ".join(f"{c} ({n:,})" for c, n in self.missing.most_common(8))
             lines.append(f"rows with missing values, filled in as in training: {shown}{_more(self.missing)}")

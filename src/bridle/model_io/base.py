@@ -86,6 +86,11 @@ class TableModel(ABC):
     def _spread(self, matrix: Any, offset: Float | None) -> Float:
         """(n,) standard deviations of predictions; refused where the model knows none."""
 
+    @property
+    def std_meaning(self) -> str:
+        """What a standard deviation of a prediction is, in words; empty where the model knows none."""
+        return ""
+
     def _check(self) -> None:
         """Refuse what contradicts itself, and keep what is an array from being changed."""
         self._freeze("reference")

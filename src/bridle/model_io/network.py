@@ -93,8 +93,9 @@ class NetworkModel(TableModel):
         return self.network.outline
 
     @property
-    def std_meaning(self) -> str:
-        """What a standard deviation of a prediction is, in words."""
+    def std_meaning(self) -> str:  # noqa: D102
+        if not self.network.samples:
+            return ""
         from bridle.model_io.explain import number
 
         of = f"the probability of {self.classes[1]}" if self.classes else f"the predicted {self.target}"
