@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bridle.diagnosis import Evidence, Verdict, judge
+from bridle.diagnosis.contenders import sampled
 from bridle.errors import ConvergenceError, InputError
 from bridle.nets.engine import Progress, Rows, Task, Trained, split_validation, train
 from bridle.nets.evidence import CHOSEN, curve_and_evidence, rate_name
@@ -124,6 +125,7 @@ def dropout_path(
     groups: NDArray[Any] | None = None,
     time: NDArray[Any] | None = None,
     rule: str = "min",
+    most_rows: int | None = None,
     device: str = "auto",
     seed: int = 0,
     n_jobs: int | None = None,
@@ -153,6 +155,8 @@ def dropout_path(
         Kept together, or respected, when folds are made and rows set aside.
     rule : str
         How the rate is chosen: "min", "1se" or "within".
+    most_rows : int, optional
+        Train on at most so many rows of each fold, drawn at random; held-out rows all count.
     device : str
         "auto", "cpu", "cuda" or "cuda:1".
     seed : int
@@ -179,6 +183,8 @@ def dropout_path(
     n_classes = int(data.y.max()) + 1 if family == "multinomial" else 1
     folds = folds if isinstance(folds, Folds) else _folds(data.y, family, folds, groups, time, seed)
     check_folds(folds, data)
+    folds = replace(folds, pairs=tuple((sampled(fit, most_rows, seed), held) for fit, held in folds.pairs))
+    everything = sampled(np.arange(data.y.size), most_rows, seed)
     rows = Rows(data.design, data.y, data.weight, data.offset)
 
     def split(part: Index, number: int) -> tuple[Index, Index]:
@@ -189,7 +195,7 @@ def dropout_path(
         )
 
     trained = train(
-        rows, make_tasks([fit for fit, _ in folds.pairs], data.y.size, split, seed), grid, architecture, training,
+        rows, make_tasks([fit for fit, _ in folds.pairs], everything, split, seed), grid, architecture, training,
         family=family, n_classes=n_classes, device=device, n_jobs=(os.cpu_count() or 1) if n_jobs is None else n_jobs,
         progress=progress,
     )  # fmt: skip
@@ -215,10 +221,10 @@ def _folds(y: Float, family: str, folds: Any, groups: Any, time: Any, seed: int)
     return make_folds(y, family=family, splitter=folds, groups=groups, time=time, seed=seed)
 
 
-def make_tasks(training_rows: Sequence[Index], n: int, split: Splitter, seed: int) -> list[Task]:
+def make_tasks(training_rows: Sequence[Index], everything: Index, split: Splitter, seed: int) -> list[Task]:
     """One task for each fold, and one for all rows, with its training losses kept."""
     tasks = []
-    for j, part in enumerate([*training_rows, np.arange(n)]):
+    for j, part in enumerate([*training_rows, everything]):
         number = int(np.random.SeedSequence([seed, j]).generate_state(1)[0])
         fit, held = split(part, number)
         tasks.append(Task(fit, held, number, track=j == len(training_rows)))
