@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (rows of results read better whole)
 """The half of a study that is about networks: a dropout model, techniques, and the lesson of the demo."""
 
 from __future__ import annotations

@@ -22,8 +22,8 @@ from bridle.results import StudyResult
 
 VOID = {"meta", "link", "input", "br", "img", "hr", "col"}
 SECTIONS = [
-    "verdict", "gain", "curves", "features", "evidence", "stability", "swaps", "learning", "calibration", "size",
-    "checks", "data", "proof", "reproduce", "glossary",
+    "verdict", "gain", "techniques", "lesson", "curves", "training", "features", "leans", "evidence", "stability",
+    "swaps", "learning", "calibration", "intervals", "size", "checks", "data", "proof", "reproduce", "glossary",
 ]  # fmt: skip
 
 
@@ -176,6 +176,12 @@ def test_sections_are_there_in_order_with_the_verdict_first(case, parsed):
         allowed.add("features")
     if not result.swaps:
         allowed.add("swaps")
+    if result.techniques is None:
+        allowed.add("techniques")
+    if result.lesson is None:
+        allowed.add("lesson")
+    of_networks = {"training": "history", "leans": "attributions", "intervals": "monte_carlo"}
+    allowed |= {section for section, held in of_networks.items() if not any(getattr(m, held) for m in result.models)}
     assert absent == allowed
     assert shown == [s for s in SECTIONS if s in shown]
     linked = [a["attrs"]["href"][1:] for a in found.all("a") if a["inside"][-2]["tag"] == "ol"]

@@ -12,8 +12,8 @@ from importlib import resources
 import jinja2
 from markupsafe import Markup
 
-from bridle.report import captions, network_captions, numbers, views
-from bridle.report.charts import curve, fit, gauge, paths
+from bridle.report import captions, network_captions, network_views, numbers, views
+from bridle.report.charts import curve, fit, gauge, paths, training
 from bridle.report.look import is_network, look, outcome, parameter_phrase, parameter_symbol, parameter_value, status
 from bridle.report.payload import COLUMNS, DIGITS, embedded
 from bridle.report.svg import mark, shapes
@@ -39,6 +39,12 @@ def page(result: StudyResult) -> str:
             panels=panels,
             curves=network_captions.curves_words([p.model.parameter for p in panels], result.folds),
             forests=views.forests(result),
+            techniques=network_views.techniques(result.techniques),
+            lesson=network_views.lesson_panels(result.lesson),
+            histories=network_views.histories(result),
+            leans=network_views.leans(result),
+            calibrations=network_views.calibrations(result),
+            networks=any(is_network(m) for m in result.models),
             needs=views.needs(result.sample_size),
             lambda_rows=views.lambda_rows(result),
             features=views.features(result),
@@ -109,6 +115,11 @@ def _environment() -> jinja2.Environment:
         curve_chart=curve.validation_curve,
         path_chart=paths.coefficient_paths,
         learning_chart=fit.learning_curve,
+        history_chart=training.training_history,
+        coverage_chart=training.coverage,
+        promise=training.promise,
+        shown_epochs=network_views.shown_epochs,
+        lesson_grid=network_views.lesson_grid,
         calibration_chart=fit.calibration,
         residual_chart=fit.residuals,
         roc_chart=fit.roc,

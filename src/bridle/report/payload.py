@@ -13,12 +13,14 @@ from bridle.frozen import to_json
 from bridle.results import ModelResult, StudyResult
 
 DIGITS = 6
-TABLES = ("coefficients", "checks", "comparisons")  # lists that repeat their keys in every row
+TABLES = ("coefficients", "checks", "comparisons", "attributions")  # lists that repeat their keys in every row
 PATH_DIGITS = 4  # of the largest coefficient on a path
+EPOCHS = 500  # a longer history is drawn and tabled on the page, and whole in study.json
 COLUMNS = 150  # more columns than this are summed up on the page; study.json beside the report has all
 LEFT_OUT = (
     "path coefficients have 4; columns, words of checks and effects are on the page; bootstrap paths are in "
-    "study.json; lists of coefficients, checks and comparisons are tables: one list a column"
+    "study.json; lists of coefficients, checks, comparisons and attributions are tables: one list a column; the "
+    "lesson and histories of more than 500 epochs are in study.json"
 )
 
 
@@ -28,6 +30,7 @@ def embedded(result: StudyResult) -> Markup:
         result,
         models=tuple(_slim(m) for m in result.models),
         data=dataclasses.replace(result.data, columns=()),
+        lesson=None,
     )
     data = {"about": f"study.json at {DIGITS} digits; {LEFT_OUT}", **_tabled(_rounded(to_json(slim)))}
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
@@ -45,6 +48,8 @@ def _slim(model: ModelResult) -> ModelResult:
     if model.verdict is not None:
         checks = tuple(dataclasses.replace(c, message="", advice="") for c in model.verdict.checks)
         model = dataclasses.replace(model, verdict=dataclasses.replace(model.verdict, checks=checks))
+    if model.history is not None and len(model.history.train) > EPOCHS:
+        model = dataclasses.replace(model, history=dataclasses.replace(model.history, train=(), validation=()))
     if model.path is None:
         return model
     path = model.path

@@ -96,9 +96,13 @@ class Plot:
         return round(self.height * (1 - self.y(value)), 1)
 
     def points(self, xs: Sequence[float], ys: Sequence[float]) -> list[tuple[float, float]]:
-        """Return positions in the line layer, leaving out missing values."""
+        """Return positions in the line layer, leaving out missing values.
+
+        What lies far outside of the plane is moved nearer: browsers draw nothing of a line that ends a million away.
+        """
+        far = 40.0 * self.height
         return [
-            (ACROSS * self.x(a), self.height * (1 - self.y(b)))
+            (ACROSS * self.x(a), min(max(self.height * (1 - self.y(b)), -far), far))
             for a, b in zip(xs, ys, strict=True)
             if math.isfinite(a) and math.isfinite(b)
         ]

@@ -16,7 +16,7 @@ ABOVE = 22  # room over the plane for the labels of the marks, below the title o
 
 
 def complexity_scale(curve: CurveSummary) -> Scale:
-    """Return the horizontal scale of a curve, simplest model left; logarithmic where the values span it and are no shares."""
+    """Return the horizontal scale, simplest model left; logarithmic where the values span it and are no shares."""
     first, last = curve.values[0], curve.values[-1]
     positive = all(v > 0 for v in curve.values)
     log = curve.parameter != RATE and positive and max(first, last) / min(first, last) > 20

@@ -38,6 +38,8 @@ def dot_row(
     reference: float | None = None,
     zone: tuple[float, float] | None = None,
     second: float | None = None,
+    zone_css: str = "zone-balanced",
+    hollow: bool = False,
 ) -> Markup:
     """Draw a value with its interval; ``second`` is an open mark (another estimate) on the same row."""
     plot, mid = _row(scale), ROW / 2
@@ -45,7 +47,7 @@ def dot_row(
     if zone is not None:
         low, high = (100 * min(max(scale(v), 0.0), 1.0) for v in zone)
         wide = f"{high - low:.2f}%"
-        parts.append(el("rect", x=f"{low:.2f}%", width=wide, y=0, height=ROW, class_="zone-balanced"))
+        parts.append(el("rect", x=f"{low:.2f}%", width=wide, y=0, height=ROW, class_=zone_css))
     if reference is not None and 0 <= scale(reference) <= 1:
         at = plot.across(reference)
         parts.append(el("line", x1=at, x2=at, y1=0, y2=ROW, class_="zero"))
@@ -53,7 +55,7 @@ def dot_row(
     if second is not None and math.isfinite(second) and 0 <= scale(second) <= 1:
         parts.append(mark(shape, plot.across(second), mid, css="open"))
     if not math.isnan(it.value):
-        parts.append(_value_mark(plot, it.value, shape))
+        parts.append(_value_mark(plot, it.value, shape, "open" if hollow else ""))
     return strip(*parts, height=ROW)
 
 
@@ -71,9 +73,9 @@ def _whisker(plot: Plot, it: Interval) -> list[Markup]:
     return parts
 
 
-def _value_mark(plot: Plot, value: float, shape: str) -> Markup:
+def _value_mark(plot: Plot, value: float, shape: str, css: str) -> Markup:
     if plot.x.start <= value <= plot.x.stop:
-        return mark(shape, plot.across(value), ROW / 2)
+        return mark(shape, plot.across(value), ROW / 2, css=css)
     right = value > plot.x.stop
     return mark("right" if right else "left", "100%" if right else "0%", ROW / 2)
 
