@@ -111,7 +111,7 @@ def test_a_network_without_hidden_layers_is_a_linear_model():
     np.testing.assert_allclose(network.gradient(X), np.tile(b, (40, 1)), rtol=1e-6)
     r = X[0]
     np.testing.assert_allclose(network.integrated_gradients(X, r), (X - r) * b, rtol=1e-4, atol=1e-5)
-    np.testing.assert_array_equal(network.sample_links(X, 3), np.tile(network.link(X), (3, 1)))
+    np.testing.assert_allclose(network.sample_links(X, 3), np.tile(network.link(X), (3, 1)), rtol=1e-6, atol=1e-6)
     assert not network.samples
 
 

@@ -43,8 +43,9 @@ class Network:
     r"""eta = o + center + spread * f((x - mean) / scale), f the layers; hidden ones end with activation and dropout.
 
     Dropout is inverted: what is kept is divided by 1 - rate in training, so that nothing changes at prediction
-    (Srivastava et al. 2014, section 10). The layers are computed in float32, what stands before and after them in
-    float64: a target with the mean 1e8 and the standard deviation 1 comes out right. Rows are taken in blocks, so that
+    (Srivastava et al. 2014, section 10). Weights and standardised features are float32, links are summed in float64: a
+    row's link doesn't depend on which rows it comes with, and a target with the mean 1e8 and the standard deviation 1
+    comes out right. Samples of dropout are summed in float32, for speed. Rows are taken in blocks, so that
     memory beside the answer is bounded; how they are cut changes nothing but the last bits of float32.
     """
 
@@ -121,7 +122,7 @@ class Network:
         X = _rows_of(X, self.n_features)
         out = np.empty((X.shape[0], self.n_outputs))
         for rows, Z in self._blocks(X):
-            out[rows] = forward(self.layers, self.activation, self._enter(Z))
+            out[rows] = forward(self.layers, self.activation, self._enter(Z.astype(np.float64)))
         return self._leave(out, offset)
 
     def mean_of(self, link: Float) -> Float:
