@@ -40,6 +40,7 @@ _HOME = {
     "PoissonRegressor": "bridle.estimators",
     "PoissonRegressorCV": "bridle.estimators",
     "DropoutClassifier": "bridle.estimators",
+    "DropoutPathCV": "bridle.estimators",
     "DropoutRegressor": "bridle.estimators",
     "PathDisplay": "bridle.displays",
     "ValidationCurveDisplay": "bridle.displays",

@@ -1,6 +1,7 @@
 """Estimators in the scikit-learn manner: a changed import line changes nothing but speed, and adds certificates."""
 
 from bridle.estimators._dropout_classifier import DropoutClassifier
+from bridle.estimators._dropout_cv import DropoutPathCV
 from bridle.estimators._dropout_regressor import DropoutRegressor
 from bridle.estimators._elastic_net import ElasticNet, Lasso
 from bridle.estimators._elastic_net_cv import ElasticNetCV, LassoCV
@@ -12,6 +13,7 @@ from bridle.estimators._ridge_cv import RidgeCV
 
 __all__ = [
     "DropoutClassifier",
+    "DropoutPathCV",
     "DropoutRegressor",
     "ElasticNet",
     "ElasticNetCV",
