@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
+from scipy import linalg, sparse
 
 from bridle import _core
 from bridle.problem import Problem
@@ -47,7 +47,7 @@ def at_zero(problem: Problem, raw: _core.PathResult, status: list[str], tol: flo
     eta = problem.offset + raw["intercept"][-1] + problem.design.times(b)
     if problem.family.name == "binomial" and np.max(np.abs(eta[problem.w > 0.0])) > _SUSPICIOUS:
         small = problem.shape[0] * problem.shape[1] <= _MOST_ENTRIES
-        if _splits(problem, eta) or (small and _separated(problem, used)):
+        if _splits(problem, eta) or (small and not _settled(problem, used, eta) and _separated(problem, used)):
             status[-1] = "separated"
             return ["at lambda = 0 the classes are separated: the likelihood has no maximum, the coefficients no limit"]
         return []
@@ -88,6 +88,30 @@ def _splits(problem: Problem, eta: Float) -> bool:
     y, on = problem.y, problem.w > 0.0
     right = np.where(y == 1.0, eta - problem.offset > 0.0, eta - problem.offset < 0.0)
     return bool(np.all(right[on] & ((y == 0.0) | (y == 1.0))[on]))
+
+
+def _settled(problem: Problem, used: NDArray[np.bool_], eta: Float) -> bool:
+    r"""Whether a minimum is provably next to the fit: the classes aren't separated then, and no programme is needed.
+
+    The curvature A'' falls at most e-fold where eta moves by 1, since |A'''| <= A'' (Bach 2010, Electronic Journal of
+    Statistics 4). With H the Hessian here, s the Newton step and k the largest change of a row's eta by a move of
+    length 1 in the norm of H, the loss is higher all over the sphere of radius 3 |s| around the fit if 3 k |s| <= 1.
+    """
+    rows = problem.w > 0.0
+    w, y, eta = problem.w[rows], problem.y[rows], eta[rows]
+    Z = (_dense(problem.matrix)[np.ix_(rows, used)] - problem.centre[used]) / problem.scale[used]
+    if problem.fit_intercept:
+        Z = np.column_stack([np.ones(len(y)), Z])
+    try:
+        L = np.linalg.cholesky(Z.T @ ((w * problem.family.curvature(y, eta))[:, None] * Z))
+    except np.linalg.LinAlgError:
+        return False
+    pivots = np.diag(L)
+    if np.min(pivots) < 1e-6 * np.max(pivots):  # rounding may have a say
+        return False
+    step = linalg.solve_triangular(L, Z.T @ (w * problem.family.gradient(y, eta)), lower=True)
+    reach = np.max(np.sum(linalg.solve_triangular(L, Z.T, lower=True) ** 2, axis=0))
+    return bool(3.0 * np.sqrt(reach * (step @ step)) <= 1.0)
 
 
 def _separated(problem: Problem, used: NDArray[np.bool_]) -> bool:
