@@ -30,10 +30,10 @@ class Columns:
         self._to_centre, self._to_origin = self._base - centre, self._base - origin
         self._inverse = np.where(scale > 0.0, 1.0 / np.where(scale > 0.0, scale, 1.0), 0.0)
 
-    def _blocks(self) -> Iterator[tuple[slice, Float]]:
+    def _blocks(self, least: int = 1) -> Iterator[tuple[slice, Float]]:
         """Yield rows and X - base there, (rows, p), which may be overwritten."""
         n, p = self.shape
-        size = max(1, _BLOCK // p)
+        size = max(least, _BLOCK // p)
         for start in range(0, n, size):
             rows = slice(start, min(start + size, n))
             yield rows, np.subtract(self._X[rows], self._base, dtype=np.float64)
@@ -93,7 +93,7 @@ class Columns:
             inner, sums = (self._X.T @ self._X.multiply(d[:, None]).tocsc()).toarray(), self._X.T @ d
         else:
             inner, sums, root = np.zeros((p, p)), np.zeros(p), np.sqrt(d)
-            for rows, block in self._blocks():
+            for rows, block in self._blocks(least=p):  # with fewer rows, adding up products would be the larger part
                 sums += d[rows] @ block
                 weighted = np.multiply(block, root[rows, None], out=block)
                 inner += weighted.T @ weighted
