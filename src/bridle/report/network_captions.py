@@ -98,9 +98,9 @@ def _ending(history: TrainingHistory) -> str:
         ended = "was interrupted" if interrupted else "ran to its limit"
         return f"No rows were set aside: training {ended}, and the weights of epoch {count(kept)} are kept."
     at = history.validation[kept - 1] if 1 <= kept <= len(history.validation) else math.nan
+    rows = f"the {plural(history.n_validation, 'row')} set aside from {count(history.n_train + history.n_validation)}"
     best = (
-        f"Kept are the weights of epoch {count(kept)}, where the error on the {plural(history.n_validation, 'row')} set "
-        f"aside from {count(history.n_train + history.n_validation)} was lowest"
+        f"Kept are the weights of epoch {count(kept)}, where the error on {rows} was lowest"
         f"{f' ({num(at)})' if math.isfinite(at) else ''}."
     )
     after, whole = plural(epochs - kept, "epoch"), plural(epochs, "epoch")

@@ -44,7 +44,7 @@ def page(result: StudyResult) -> str:
             histories=network_views.histories(result),
             leans=network_views.leans(result),
             calibrations=network_views.calibrations(result),
-            networks=any(is_network(m) for m in result.models),
+            networks=any(is_network(m) and not m.failed for m in result.models),
             needs=views.needs(result.sample_size),
             lambda_rows=views.lambda_rows(result),
             features=views.features(result),

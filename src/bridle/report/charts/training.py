@@ -124,10 +124,8 @@ def _ends(plot: Plot, history: TrainingHistory) -> Markup:
 
 def _spoken(history: TrainingHistory, kept: int) -> str:
     if not history.validation:
-        last = finite(history.train)
-        return (
-            f"error on the rows trained on, {num(last[-1]) if last else num(None)} in the end; no rows were set aside."
-        )
+        last = num(next(reversed(finite(history.train)), None))
+        return f"the error on the rows trained on is {last} in the end; no rows were set aside."
     best = history.validation[kept - 1] if kept <= len(history.validation) else math.nan
     return (
         f"epoch {count(kept)} of {count(len(history.validation))} was kept, with an error of {num(best)} on rows set "
