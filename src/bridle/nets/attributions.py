@@ -18,6 +18,7 @@ Float = NDArray[np.float64]
 
 COMPLETE = 1e-4  # of the sum of absolute slopes over the way; see path_slope
 FIRST, LAST = 8, 1024  # steps of the first and of the finest grid
+LOOKS = 2  # at where units of relu pass zero behind a layer normalisation: the second one knows twice the digits
 _NODES, _WEIGHTS = (np.polynomial.legendre.leggauss(3)[0] + 1) / 2, np.polynomial.legendre.leggauss(3)[1] / 2
 
 
@@ -76,12 +77,14 @@ def path_slope(layers: Sequence[Layer], activation: str, start: Float, end: Floa
 def _knots(layers: Sequence[Layer], activation: str, start: Float, way: Float, steps: int) -> Float:
     """(T,) places on the way, 0 and 1 among them: a grid, and where units of relu pass zero.
 
-    Layer by layer, since a unit's input is linear only between the knots of the layers below it.
+    Layer by layer, since a unit's input is linear only between the knots of the layers below it; behind a layer
+    normalisation it is curved there too, so what linear interpolation finds is looked at again.
     """
     t = np.linspace(0.0, 1.0, steps + 1)
     if activation != "relu":
         return t
-    for number in range(len(layers) - 1):
+    looks = [number for number, layer in enumerate(layers[:-1]) for _ in range(1 if layer.gain is None else LOOKS)]
+    for number in looks:
         tape: list[Step] = []
         forward(layers, activation, start + t[:, None] * way, tape=tape)
         h = tape[number].h  # (T, units)

@@ -81,10 +81,9 @@ def forward(
         step = _normalise(layer, a)
         if tape is not None:
             tape.append(step)
-        z = act(step.h)
-        if masks is not None:
-            z = z * masks[number]
-        a = z @ following.weight + following.bias
+        weight = following.weight if masks is None else masks[number][:, None] * following.weight
+        a = act(step.h) @ weight
+        a += following.bias
     return a
 
 
