@@ -1,9 +1,11 @@
 """A network on a table: it predicts, says how sure it is, explains, and comes back from its file as it went in."""
 
 import dataclasses
+import json
 import math
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -14,6 +16,7 @@ from bridle.errors import FileFormatError, InputError
 from bridle.model_io import Model, NetworkModel, load
 from bridle.model_io.container import read_container, write_container
 
+STORED = Path(__file__).parent / "version-1-network.bridle"
 FAMILIES = ("binomial", "gaussian", "poisson")
 KEPT = ("family", "target", "classes", "offset", "reference_offset", "meta", "encoder")
 
@@ -270,3 +273,15 @@ def test_a_network_prints_itself_short(make_network_model):
     model = make_network_model()
     p = len(model.feature_names)
     assert repr(model) == f"<dropout model of 'sick' (binomial), {p} -> 8 -> 6 -> 1, relu>"
+
+
+def test_version_1_networks_stay_readable():
+    """A file of version 1 as released must be read, and predict the same, for ever. Never write it anew."""
+    model = load(STORED)
+    expected = json.loads(STORED.with_suffix(".json").read_text(encoding="utf-8"))
+    table = expected["table"]
+    np.testing.assert_allclose(model.predict_mean(table), expected["mean"], rtol=1e-5)
+    np.testing.assert_allclose(model.predict_std(table), expected["std"], rtol=1e-4)
+    found = model.explain({k: v[0] for k, v in table.items()})
+    assert {c.name: c.contribution for c in found.columns} == pytest.approx(expected["contributions"], rel=1e-3)
+    assert found.reasons[0] == expected["reason"]
