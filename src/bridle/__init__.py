@@ -37,6 +37,8 @@ _HOME = {
     "ElasticNetCV": "bridle.estimators",
     "LogisticRegression": "bridle.estimators",
     "LogisticRegressionCV": "bridle.estimators",
+    "LinearDropoutClassifier": "bridle.estimators",
+    "LinearDropoutRegressor": "bridle.estimators",
     "PoissonRegressor": "bridle.estimators",
     "PoissonRegressorCV": "bridle.estimators",
     "DropoutClassifier": "bridle.estimators",

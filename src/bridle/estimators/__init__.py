@@ -5,6 +5,7 @@ from bridle.estimators._dropout_cv import DropoutPathCV
 from bridle.estimators._dropout_regressor import DropoutRegressor
 from bridle.estimators._elastic_net import ElasticNet, Lasso
 from bridle.estimators._elastic_net_cv import ElasticNetCV, LassoCV
+from bridle.estimators._linear_dropout import LinearDropoutClassifier, LinearDropoutRegressor
 from bridle.estimators._logistic import LogisticRegression
 from bridle.estimators._logistic_cv import LogisticRegressionCV
 from bridle.estimators._poisson import PoissonRegressor, PoissonRegressorCV
@@ -19,6 +20,8 @@ __all__ = [
     "ElasticNetCV",
     "Lasso",
     "LassoCV",
+    "LinearDropoutClassifier",
+    "LinearDropoutRegressor",
     "LogisticRegression",
     "LogisticRegressionCV",
     "PoissonRegressor",

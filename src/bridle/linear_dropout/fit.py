@@ -25,7 +25,7 @@ RATES = (0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0)
 _FINEST = 1e-14  # relative gap asked of fit_path: it is quadratic in the error of the coefficients
 _SWEEPS = 1000  # of fit_path for each Newton step that the caller allows
 
-_ADVICE = {
+ADVICE = {
     "separated": "The classes are separated, and the objective falls to its bound as the coefficients grow: it has no "
     "minimum here. Use marginal='normal', or a larger rate, or a ridge or lasso penalty.",
     "max_iter": "Raise max_iter.",
@@ -126,7 +126,7 @@ def fit_dropout_path(
     eta = np.column_stack([o + fit.intercept + problem.design.times(fit.coef) for fit in fits])
     saturated = float(w @ family_.saturated(y_))
     advice = [
-        f"rate {rate:g}: {_ADVICE[fit.status]}" for rate, fit in zip(grid, fits, strict=True) if fit.status in _ADVICE
+        f"rate {rate:g}: {ADVICE[fit.status]}" for rate, fit in zip(grid, fits, strict=True) if fit.status in ADVICE
     ]
     path = LinearDropoutPath(
         family=family_.name,
@@ -240,7 +240,7 @@ class _Work:
         point = self.objective(rate).at(back)
         stationarity = point.steepest / self.null_slope if self.null_slope > 0.0 else 0.0
         if status != "separated":
-            missed = status if status in _ADVICE else "stalled"
+            missed = status if status in ADVICE else "stalled"
             status = "converged" if stationarity <= self.tol else missed
         return _Fit(intercept, coef, point.value, stationarity, n_iter, status)
 
@@ -266,7 +266,7 @@ def _announce(path: LinearDropoutPath) -> None:
         k = failed[0]
         warnings.warn(
             f"{len(failed)} of {len(path.rates)} dropout rates have no stationary point to {path.tol:g}; the first is "
-            f"{path.rates[k]:g} ({path.status[k]}, stationarity {path.stationarity[k]:.1e}). {_ADVICE[path.status[k]]}",
+            f"{path.rates[k]:g} ({path.status[k]}, stationarity {path.stationarity[k]:.1e}). {ADVICE[path.status[k]]}",
             BridleWarning,
             stacklevel=3,
         )

@@ -13,11 +13,8 @@ from bridle.losses import get_family
 
 Float = NDArray[np.float64]
 
-_TOLD = {
-    "gaussian": "1/2 (y - eta)^2 + r/2 sum_j z_j^2 b_j^2",
-    "binomial": "log(1 + e^eta) - y eta + r/2 mu (1 - mu) sum_j z_j^2 b_j^2",
-    "poisson": "e^eta - y eta + r/2 mu sum_j z_j^2 b_j^2",
-}
+_LOSS = {"gaussian": "1/2 (y - eta)^2", "binomial": "log(1 + e^eta) - y eta", "poisson": "e^eta - y eta"}
+_CURVATURE = {"gaussian": "", "binomial": "mu (1 - mu) ", "poisson": "mu "}
 
 
 @dataclass(frozen=True)
@@ -56,8 +53,12 @@ class LinearDropoutPath:
     def equation(self) -> str:
         """The objective that was solved, in one line."""
         start = "b0 + " if self.fit_intercept else ""
-        z = "x - mean(x)" if self.fit_intercept and self.standardize else "x"
-        return f"minimise mean[{_TOLD[self.family]}],  r = delta / (1 - delta),  z = {z},  eta = {start}x'b"
+        z = "(x_j - mean_j)" if self.fit_intercept and self.standardize else "x_j"
+        variance = f"delta / (1 - delta) sum_j {z}^2 b_j^2"
+        loss, end = _LOSS[self.family], f"eta = {start}x'b"
+        if self.marginal == "normal" and self.family != "gaussian":
+            return f"minimise mean E[{loss}],  {end} + e,  e normal with variance {variance}"
+        return f"minimise mean[{loss} + 1/2 {_CURVATURE[self.family]}{variance}],  {end}"
 
     def at(self, rate: float) -> int:
         """Return the row of ``rate``.
