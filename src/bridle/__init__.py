@@ -18,6 +18,8 @@ _HOME = {
     "fit_dropout_path": "bridle.linear_dropout",
     "LinearDropoutPath": "bridle.linear_dropout",
     "cross_validate": "bridle.selection",
+    "dropout_path": "bridle.nets.dropout_path",
+    "DropoutPath": "bridle.nets.dropout_path",
     "select": "bridle.selection",
     "make_folds": "bridle.selection",
     "Curve": "bridle.selection",

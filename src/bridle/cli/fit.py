@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -46,7 +47,7 @@ def fit(
     models: Annotated[
         str | None,
         typer.Option(
-            help="Of unregularised, ridge, lasso, elastic-net; with commas.",
+            help="Of unregularised, ridge, lasso, elastic-net, dropout; with commas.",
             rich_help_panel="Models",
             show_default="all",
         ),
@@ -176,6 +177,10 @@ def fit(
             command=_command(),
             progress=bar,
         )
+        if demo:
+            from bridle.job.lesson import make_lesson
+
+            result = replace(result, result=replace(result.result, lesson=make_lesson()))
         bar("writing the report", 0, 0)
         result.save(folder, force=force)
     if as_json:

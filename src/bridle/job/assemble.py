@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 import bridle
 from bridle.data import Dataset
 from bridle.diagnosis.verdict import Interval
-from bridle.job import holdout, summaries, words
+from bridle.job import holdout, networks, summaries, words
 from bridle.job.fitting import LABELS, TECHNIQUE, Fit, Problem
 from bridle.job.judging import Judged
+from bridle.job.monte_carlo import monte_carlo
 from bridle.job.options import Options
 from bridle.job.stability import Stability
-from bridle.model_io import Meta, Model
+from bridle.job.techniques import compare_techniques
+from bridle.model_io import Meta, Model, NetworkModel
 from bridle.results import (
     FORMAT,
     ColumnNote,
@@ -66,7 +68,7 @@ def assemble(
     return StudyResult(
         format=FORMAT,
         title=f"{data.target_name} from {data.source}",
-        data=_data_notes(data, split, judged),
+        data=_data_notes(data, split, judged, networks.notes(split.problem, options, fits)),
         best=best.name,
         best_reason=why,
         headline=judged.verdicts[best.name].sentence,
@@ -76,8 +78,11 @@ def assemble(
         swaps=swaps,
         gain=words.gain(models, family.loss_name),
         loss_name=family.loss_name,
-        reproduce=_reproduce(options, command, created, time.perf_counter() - started),
+        reproduce=_reproduce(
+            options, command, created, time.perf_counter() - started, networks_fitted=any(f.nets for f in fits)
+        ),
         folds=split.problem.folds.description,
+        techniques=compare_techniques(judged.evidence, options.level, family.loss_name),
     )
 
 
@@ -87,9 +92,9 @@ def _model_result(
     problem, level = split.problem, options.level
     missing = Interval(float("nan"), float("nan"), float("nan"), level)
     common: dict[str, Any] = {
-        "name": fit.name, "label": LABELS[fit.name], "technique": TECHNIQUE[fit.name],
-        "parameter": "lambda" if fit.tuned else "", "value": fit.value, "l1_ratio": fit.l1_ratio, "rule": fit.rule,
-        "reason": fit.reason, "n_features": fit.coef.size, "fit_seconds": fit.seconds,
+        "name": fit.name, "label": LABELS[fit.name], "technique": TECHNIQUE[fit.name], "parameter": fit.parameter,
+        "value": fit.value, "l1_ratio": fit.l1_ratio, "rule": fit.rule, "reason": fit.reason,
+        "n_features": fit.coef.size, "fit_seconds": fit.seconds,
     }  # fmt: skip
     if fit.failed:
         return ModelResult(
@@ -100,20 +105,36 @@ def _model_result(
     bare = fit.path is None
     return ModelResult(
         **common,
-        n_nonzero=int(np.count_nonzero(fit.coef)),
+        n_nonzero=fit.n_used,
         cv_loss=_cv_loss(fit, problem, level),
         train_loss=_train_loss(fit, problem),
         holdout_loss=loss,
         holdout_scores=scores,
         verdict=judged.verdicts.get(fit.name),
         curve=_curve(fit, split) if fit.tuned else None,
-        path=summaries.path_summary(fit, problem, summaries.shown_features(fit), stability) if fit.tuned else None,
+        path=summaries.path_summary(fit, problem, summaries.shown_features(fit), stability) if fit.has_path else None,
         intercept=fit.intercept,
         coefficients=() if bare else summaries.coefficients(fit, problem, stability, level),
         certificate=summaries.certificate(fit, problem),
         lambda_bootstrap=() if stability is None else tuple(stability.chosen_lambda.tolist()),
         prediction_stability=float("nan") if stability is None else stability.prediction_spread,
+        **_network(fit, split, options),
     )
+
+
+def _network(fit: Fit, split: Split, options: Options) -> dict[str, Any]:
+    """What there is to tell of a network only."""
+    if fit.trained is None or fit.trained.network is None:
+        return {}
+    network = fit.trained.network
+    return {
+        "network": network.outline,
+        "history": fit.trained.history,
+        "monte_carlo": monte_carlo(
+            network, split.X_test, split.y_test, split.offset_test, level=options.level, seed=options.seed
+        ),
+        "attributions": networks.attributions(network, split.problem, options.seed),
+    }
 
 
 def _curve(fit: Fit, split: Split) -> Any:
@@ -155,7 +176,7 @@ def _held_out(fit: Fit, split: Split, null: Fit, level: float) -> tuple[Interval
     return loss, holdout.scores(family, y, mu, null_mu, w, level, cluster)
 
 
-def _data_notes(data: Dataset, split: Split, judged: Judged) -> DataNotes:
+def _data_notes(data: Dataset, split: Split, judged: Judged, notes: tuple[str, ...]) -> DataNotes:
     return DataNotes(
         source=data.source,
         sha256=data.sha256,
@@ -171,12 +192,12 @@ def _data_notes(data: Dataset, split: Split, judged: Judged) -> DataNotes:
         columns=tuple(
             ColumnNote(c.name, c.kind, c.used, c.n_missing, c.n_distinct, c.note, c.examples) for c in data.columns
         ),
-        notes=(*data.notes, *judged.notes),
+        notes=(*data.notes, *judged.notes, *notes),
         warnings=data.warnings,
     )
 
 
-def _reproduce(options: Options, command: str, created: str, seconds: float) -> Reproduce:
+def _reproduce(options: Options, command: str, created: str, seconds: float, *, networks_fitted: bool) -> Reproduce:
     import scipy
     import sklearn
 
@@ -184,6 +205,10 @@ def _reproduce(options: Options, command: str, created: str, seconds: float) -> 
         "bridle": bridle.__version__, "python": platform.python_version(), "numpy": np.__version__,
         "scipy": scipy.__version__, "scikit-learn": sklearn.__version__, "polars": pl.__version__,
     }  # fmt: skip
+    if networks_fitted:
+        import torch
+
+        versions["torch"] = torch.__version__
     settings = {f: getattr(options, f) for f in options.__dataclass_fields__ if f not in ("seed", "n_jobs")}
     plain = {k: ", ".join(v) if isinstance(v, tuple) else str(v) for k, v in settings.items()}
     return Reproduce(command, options.seed, versions, created, seconds, options.n_jobs, plain)
@@ -198,22 +223,20 @@ def predictions(fits: tuple[Fit, ...], split: Split, data: Dataset) -> pl.DataFr
     return pl.DataFrame(columns)
 
 
-def model(fit: Fit, split: Split, data: Dataset, result: StudyResult) -> Model:
+def model(fit: Fit, split: Split, data: Dataset, result: StudyResult) -> Model | NetworkModel:
     """The fit as something that predicts from a table and can be saved."""
     problem, found = split.problem, result.model(fit.name)
     share = problem.weights / problem.weights.sum()
     verdict = found.verdict
-    return Model(
-        encoder=split.encoder,
-        family=data.family,
-        target=data.target_name,
-        classes=data.classes,
-        intercept=fit.intercept,
-        coef=fit.coef,
-        reference=np.asarray(problem.X.T @ share, dtype=np.float64),
-        offset=split.offset_name,
-        reference_offset=0.0 if problem.offset is None else float(share @ problem.offset),
-        meta=Meta(
+    common: dict[str, Any] = {
+        "encoder": split.encoder,
+        "family": data.family,
+        "target": data.target_name,
+        "classes": data.classes,
+        "reference": np.asarray(problem.X.T @ share, dtype=np.float64),
+        "offset": split.offset_name,
+        "reference_offset": 0.0 if problem.offset is None else float(share @ problem.offset),
+        "meta": Meta(
             name=fit.name,
             label=found.label,
             objective=words.objective(problem.family, fit),
@@ -229,4 +252,7 @@ def model(fit: Fit, split: Split, data: Dataset, result: StudyResult) -> Model:
             created=result.reproduce.created,
             versions=result.reproduce.versions,
         ),
-    )
+    }
+    if fit.trained is not None and fit.trained.network is not None:
+        return NetworkModel(network=fit.trained.network, **common)
+    return Model(intercept=fit.intercept, coef=fit.coef, **common)

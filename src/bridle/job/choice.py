@@ -29,8 +29,8 @@ def recommend(fits: tuple[Fit, ...], margin: float) -> tuple[Fit, str]:
         raise InputError(f"none of the models could be fitted. {reasons}")
     best = min(usable, key=_loss)
     equals = [f for f in usable if f is best or _as_good(f, best, margin)]
-    chosen = min(equals, key=lambda f: (np.count_nonzero(f.coef), _loss(f)))
-    used, of = np.count_nonzero(chosen.coef), chosen.coef.size
+    chosen = min(equals, key=lambda f: (f.nets is not None, f.n_used, _loss(f)))  # a network only where it pays
+    used, of = chosen.n_used, chosen.coef.size
     if chosen is best:
         return (
             chosen,
@@ -39,6 +39,11 @@ def recommend(fits: tuple[Fit, ...], margin: float) -> tuple[Fit, str]:
     if _loss(best) <= 0.0:
         return chosen, f"{chosen.label} predicts unseen rows as well as {best.label}, with {used} of {of} features."
     excess = _loss(chosen) / _loss(best) - 1.0
+    if used == best.n_used:
+        return chosen, (
+            f"{chosen.label} is simpler than {best.label}; its error on unseen rows is {percent(excess)} higher, which "
+            "is within noise or under 1 %."
+        )
     return chosen, (
         f"{chosen.label} needs only {used} of {of} features; its error on unseen rows is {percent(excess)} above that "
         f"of {best.label}, which is within noise or under 1 %."

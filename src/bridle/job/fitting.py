@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +13,14 @@ from numpy.typing import NDArray
 from bridle.convert import unitless_ratios
 from bridle.design import Design
 from bridle.errors import BridleError
-from bridle.job.options import L1_RATIOS, Options
+from bridle.job.options import L1_RATIOS, Options, Progress
 from bridle.losses import Family
 from bridle.path import Path, fit_path
 from bridle.selection import Curve, Folds, cross_validate, select
+
+if TYPE_CHECKING:
+    from bridle.nets.dropout_path import DropoutPath
+    from bridle.nets.trained import Trained
 
 Float = NDArray[np.float64]
 
@@ -27,8 +30,12 @@ LABELS = {
     "ridge": "Ridge (L2)",
     "lasso": "Lasso (L1)",
     "elastic net": "Elastic net (L1 + L2)",
+    "dropout": "Dropout network",
 }
-TECHNIQUE = {"null": "none", "unregularised": "none", "ridge": "L2", "lasso": "L1", "elastic net": "L1 + L2"}
+TECHNIQUE = {
+    "null": "none", "unregularised": "none", "ridge": "L2", "lasso": "L1", "elastic net": "L1 + L2",
+    "dropout": "dropout",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -72,14 +79,15 @@ class Fit:
 
     name: str
     intercept: float
-    coef: Float  # (p,), original scale
+    coef: Float  # (p,), original scale; zeros for a network
     l1_ratio: float = float("nan")
-    value: float = float("nan")  # the chosen lambda
+    value: float = float("nan")  # the chosen lambda or dropout rate
     rule: str = ""
     reason: str = ""
     index: int = 0  # of the chosen value on path and curve
     path: Path | None = None
     curve: Curve | None = None
+    nets: DropoutPath | None = None  # a network's, at all rates
     seconds: float = 0.0
     failed: str = ""  # why there are no numbers
 
@@ -90,32 +98,60 @@ class Fit:
 
     @property
     def tuned(self) -> bool:
-        """Whether a strength was chosen from a path."""
+        """Whether a strength was chosen from a curve."""
+        return self.curve is not None and self.curve.values.size > 1
+
+    @property
+    def parameter(self) -> str:
+        """What was chosen: "lambda" or "dropout rate"; empty where nothing was."""
+        return self.curve.parameter if self.tuned and self.curve is not None else ""
+
+    @property
+    def has_path(self) -> bool:
+        """Whether there are coefficients for every strength: linear models only."""
         return self.path is not None and self.path.lambdas.size > 1
 
+    @property
+    def trained(self) -> Trained | None:
+        """The network at the chosen rate, with its history; None for linear models."""
+        return None if self.nets is None else self.nets.fits[self.index]
+
+    @property
+    def n_used(self) -> int:
+        """Features that can change a prediction."""
+        network = None if self.trained is None else self.trained.network
+        return int(np.count_nonzero(self.coef if network is None else network.used))
+
     def link(self, X: NDArray[np.float64], offset: Float | None) -> Float:
-        """Linear predictor of the rows of ``X``, (n,)."""
+        """Link of the rows of ``X``, (n,): the linear predictor, or what a network gives in its place."""
+        if self.trained is not None and self.trained.network is not None:
+            return self.trained.network.link(X, offset)
         eta = np.asarray(X @ self.coef, dtype=np.float64) + self.intercept
         return eta if offset is None else eta + offset
 
 
-def fit_models(problem: Problem, options: Options, report: Callable[[int, int], None]) -> tuple[Fit, ...]:
+def fit_models(problem: Problem, options: Options, progress: Progress) -> tuple[Fit, ...]:
     """Fit the null model and each model asked for; a model that can't be fitted is kept, with the reason.
 
     Parameters
     ----------
-    report : callable
-        Takes (models done, models to do).
+    progress : callable
+        Takes (stage, done, total).
     """
     fits = [fit_null(problem)]
     for k, name in enumerate(options.models):
         start = time.perf_counter()
         try:
-            fits.append(_fit(name, problem, options, start))
+            if name == "dropout":
+                from bridle.job.networks import fit_network
+
+                fits.append(fit_network(problem, options, progress))
+            else:
+                fits.append(_fit(name, problem, options, start))
         except BridleError as error:
             none = np.zeros(problem.design.shape[1])
             fits.append(Fit(name, float("nan"), none, failed=str(error), seconds=time.perf_counter() - start))
-        report(k + 1, len(options.models))
+        progress("fitting models", k + 1, len(options.models))
     return tuple(fits)
 
 

@@ -13,6 +13,7 @@ from bridle.diagnosis.contenders import FixedContender, LinearContender, Target
 from bridle.diagnosis.evidence import Contender
 from bridle.errors import InputError
 from bridle.job.fitting import Fit, Problem
+from bridle.job.networks import network_contender
 from bridle.job.options import L1_RATIOS, Options, Progress
 from bridle.selection import Folds, make_folds
 from bridle.selection.assign import draw
@@ -48,6 +49,8 @@ def judge_models(problem: Problem, fits: tuple[Fit, ...], best: Fit, options: Op
     if options.learning_curve and best.name in verdicts:
         progress("drawing the learning curve", 0, 1)
         contender = next(c for c in contenders if c.name == best.name)
+        if best.nets is not None:  # its rate stays as chosen: tuned anew for every part it would take minutes
+            contender = network_contender(problem.design, _target(problem), options, rates=(best.value,))
         drawn = learning_curve(
             contender, problem.y, family=problem.family.name, sample_weight=problem.weight, folds=folds,
             level=options.level, seed=options.seed, n_jobs=options.n_jobs,
@@ -97,18 +100,24 @@ def _contenders(
     problem: Problem, fits: tuple[Fit, ...], options: Options
 ) -> tuple[tuple[Contender, ...], tuple[str, ...]]:
     X = problem.design
-    target = Target(problem.y, problem.family.name, problem.weight, problem.offset, problem.groups, problem.time)
+    target = _target(problem)
     others, notes = make_challengers(X, target, _richer(X.shape[1], options), seed=options.seed)
     own: list[Contender] = []
     for fit in fits:
         if fit.failed or fit.name == "null":
             continue
-        if fit.name == "unregularised":
+        if fit.nets is not None:
+            own.append(network_contender(X, target, options))
+        elif fit.name == "unregularised":
             own.append(FixedContender(fit.name, fit.label, X, target))
         else:
             ratios, seed = L1_RATIOS[fit.name], options.seed
             own.append(LinearContender(fit.name, fit.label, X, target, ratios, options.rule, STRENGTHS, seed=seed))
     return (*others, *own), notes
+
+
+def _target(problem: Problem) -> Target:
+    return Target(problem.y, problem.family.name, problem.weight, problem.offset, problem.groups, problem.time)
 
 
 def _richer(p: int, options: Options) -> tuple[str, ...]:

@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bridle.errors import InputError
+from bridle.nets.extra import available
 
 Progress = Callable[[str, int, int], None]  # stage, done, total
 
-TECHNIQUES: tuple[str, ...] = ("unregularised", "ridge", "lasso", "elastic net")
+TECHNIQUES: tuple[str, ...] = ("unregularised", "ridge", "lasso", "elastic net", "dropout")
 RULES: tuple[str, ...] = ("min", "1se", "within", "aic", "aicc", "bic", "ebic", "gcv")
 MISSING: tuple[str, ...] = ("indicator", "mean", "median", "drop", "error")
 L1_RATIOS: dict[str, tuple[float, ...]] = {"ridge": (0.0,), "lasso": (1.0,), "elastic net": (0.1, 0.5, 0.9)}
@@ -60,7 +61,7 @@ def check_options(
     InputError
         A setting is outside its range; the message gives the range.
     """
-    wanted = tuple(TECHNIQUES if models is None else dict.fromkeys(_model_name(m) for m in models))
+    wanted = tuple(default_techniques() if models is None else dict.fromkeys(_model_name(m) for m in models))
     if not wanted:
         raise InputError(f"no model is asked for; expected some of {', '.join(TECHNIQUES)}")
     _one_of("rule", rule, RULES)
@@ -82,10 +83,16 @@ def check_options(
     )  # fmt: skip
 
 
+def default_techniques() -> tuple[str, ...]:
+    """All techniques; without PyTorch all but dropout."""
+    return tuple(t for t in TECHNIQUES if t != "dropout" or available())
+
+
 def _model_name(name: str) -> str:
     clean = name.strip().lower().replace("_", " ").replace("-", " ")
     clean = {"elasticnet": "elastic net", "enet": "elastic net", "l1": "lasso", "l2": "ridge", "none": "unregularised",
-             "unregularized": "unregularised", "ols": "unregularised"}.get(clean, clean)  # fmt: skip
+             "unregularized": "unregularised", "ols": "unregularised", "network": "dropout",
+             "dropout network": "dropout"}.get(clean, clean)  # fmt: skip
     _one_of("model", clean, TECHNIQUES)
     return clean
 

@@ -33,7 +33,7 @@ from bridle.job.stability import Stability, bootstrap, samples_for
 from bridle.job.summaries import shown_features
 from bridle.job.swaps import find_swaps
 from bridle.losses import get_family
-from bridle.model_io import Model
+from bridle.model_io import Model, NetworkModel
 from bridle.results import StudyResult
 from bridle.selection import Folds, holdout_split, make_folds
 
@@ -50,18 +50,18 @@ class Study:
     ----------
     result : StudyResult
         All numbers of the report.
-    models : mapping of str to Model
+    models : mapping of str to Model or NetworkModel
         Every model that could be fitted, by name ("ridge", "lasso", ...).
     predictions : polars.DataFrame
         Row number, target and each model's prediction, for the held-out rows.
     """
 
     result: StudyResult
-    models: Mapping[str, Model]
+    models: Mapping[str, Model | NetworkModel]
     predictions: pl.DataFrame
 
     @property
-    def best(self) -> Model:
+    def best(self) -> Model | NetworkModel:
         """The recommended model."""
         return self.models[self.result.best]
 
@@ -150,7 +150,8 @@ def study(
     target : str or (n,)
         Column to predict, or the values themselves.
     models : sequence of str, optional
-        Some of "unregularised", "ridge", "lasso", "elastic net"; all by default.
+        Some of "unregularised", "ridge", "lasso", "elastic net", "dropout"; all by default, dropout only where PyTorch
+        is installed (the extra ``nn``).
     family : {"gaussian", "binomial", "poisson"}, optional
         Recognised from the target by default.
     rule : str
@@ -266,7 +267,7 @@ def _study(data: Dataset, split: Split, options: Options, command: str, progress
     problem = split.problem
 
     # 2. Fit every model on the same folds.
-    fits = fit_models(problem, options, lambda done, total: progress("fitting models", done, total))
+    fits = fit_models(problem, options, progress)
     best, why = recommend(fits, options.margin)
 
     # 3. Judge each against every other, and against richer challengers.
@@ -277,7 +278,7 @@ def _study(data: Dataset, split: Split, options: Options, command: str, progress
 
     # 5. What could have been chosen instead, and do the checks pass?
     progress("comparing correlated features", 0, 1)
-    owner = best if best.tuned else next((f for f in fits if f.tuned), best)
+    owner = best if best.has_path else next((f for f in fits if f.has_path), best)
     swaps = find_swaps(problem, owner, options)
     progress("comparing correlated features", 1, 1)
     size = rows_and_features(problem, judged.verdicts[best.name])
@@ -344,7 +345,7 @@ def _split(
 
 
 def _stability(problem: Problem, fits: tuple[Fit, ...], options: Options, progress: Progress) -> dict[str, Stability]:
-    tuned = [f for f in fits if f.tuned]
+    tuned = [f for f in fits if f.has_path]
     n_samples = samples_for(*problem.design.shape, options.bootstrap)
     done = 0
 

@@ -16,7 +16,7 @@ from bridle.results import FORMAT, StudyResult
 if TYPE_CHECKING:
     import polars
 
-    from bridle.model_io import Model
+    from bridle.model_io import Model, NetworkModel
 
 FILES = ("report.html", "model.bridle", "metrics.json", "verdict.json", "study.json", "predictions.csv")
 OWN = "study.json"  # tells that bridle wrote the folder
@@ -48,7 +48,7 @@ def check_folder(folder: str | os.PathLike[str], *, force: bool = False) -> None
 def save_study(
     folder: str | os.PathLike[str],
     result: StudyResult,
-    model: Model,
+    model: Model | NetworkModel,
     predictions: polars.DataFrame,
     *,
     force: bool = False,
@@ -122,7 +122,8 @@ def metrics(result: StudyResult) -> dict[str, Any]:
     """Scores of every model, for other programs."""
     models = {
         m.name: {
-            "lambda": m.value,
+            "parameter": m.parameter,
+            "value": m.value,
             "l1_ratio": m.l1_ratio,
             "n_nonzero": m.n_nonzero,
             "cv_loss": m.cv_loss,

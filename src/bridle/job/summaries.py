@@ -15,7 +15,6 @@ from bridle.job.fitting import Fit, Problem
 from bridle.job.holdout import auc
 from bridle.job.stability import Stability
 from bridle.losses import Family
-from bridle.path import Path
 from bridle.results import Certificate, Coefficient, CurveSummary, PathSummary
 from bridle.selection import applicable_rules
 
@@ -65,18 +64,23 @@ def path_scores(
     fit: Fit, problem: Problem, X: Any, y: Float, w: Float, offset: Float | None
 ) -> dict[str, tuple[float, ...]]:
     """Scores along the path for the slider: explained deviance across folds, and on held-out rows the AUC or RMSE."""
-    assert fit.path is not None and fit.curve is not None
+    assert fit.curve is not None
     found = {"deviance explained (folds)": tuple((1.0 - fit.curve.mean / fit.curve.null_loss).tolist())}
     if not w.sum() > 0.0:
         return found
-    along = [_scores(problem.family, y, w, eta) for eta in _links(fit.path, X, offset)]
+    along = [_scores(problem.family, y, w, eta) for eta in _links(fit, X, offset)]
     return found | {name: tuple(at[name] for at in along) for name in along[0]}
 
 
-def _links(path: Path, X: Any, offset: Float | None) -> Iterator[Float]:
-    """Linear predictors (n,), one lambda at a time: all at once would outgrow the table."""
-    for k in range(path.lambdas.size):
-        eta = np.asarray(X @ path.coef_row(k)) + path.intercept[k]
+def _links(fit: Fit, X: Any, offset: Float | None) -> Iterator[Float]:
+    """Links (n,), one strength at a time: all at once would outgrow the table. NaN where training diverged."""
+    if fit.nets is not None:
+        for trained in fit.nets.fits:
+            yield np.full(X.shape[0], np.nan) if trained.network is None else trained.network.link(X, offset)
+        return
+    assert fit.path is not None
+    for k in range(fit.path.lambdas.size):
+        eta = np.asarray(X @ fit.path.coef_row(k)) + fit.path.intercept[k]
         yield eta if offset is None else eta + offset
 
 

@@ -74,8 +74,11 @@ def objective(family: Family, fit: Fit) -> str:
         "binomial": "log(1 + e^η) − yη",
         "poisson": "e^η − yη",
     }[family.name]
+    if fit.trained is not None and fit.trained.network is not None:
+        network = fit.trained.network
+        return f"minimise Σ wᵢ [{loss}]ᵢ, η = network(x): {network.outline}, by Adam with early stopping"
     head = f"minimise Σ wᵢ [{loss}]ᵢ, Σ wᵢ = 1, η = b₀ + x'b"
-    if not fit.tuned:
+    if not fit.has_path:
         return head
     lam, a = number(fit.value, 4), fit.l1_ratio
     terms = []
@@ -93,7 +96,7 @@ def _lowered(share: float) -> str:
 def gain(models: tuple[ModelResult, ...], loss_name: str) -> str:
     """What regularisation bought by cross-validation, against the same model without a penalty."""
     plain = next((m for m in models if m.name == "unregularised"), None)
-    held_back = [m for m in models if m.curve is not None and not m.failed]
+    held_back = [m for m in models if m.curve is not None and m.technique != "dropout" and not m.failed]
     if not held_back:
         return "No regularised model was fitted."
     best = min(held_back, key=lambda m: m.cv_loss.value)

@@ -15,7 +15,6 @@ _HOME = {
     "Proximal": "proximal",
     "Training": "settings",
     "available": "extra",
-    "dropout_path": "dropout_path",
     "path": "modules",
 }
 

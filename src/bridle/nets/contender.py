@@ -32,8 +32,8 @@ INNER_FOLDS = 3
 class NetworkContender:
     """A network with dropout, trained anew on the training rows of every fold.
 
-    The rate is chosen by inner folds; with ``TUNING_ROWS`` rows set aside for early stopping, by those. A single rate is
-    taken as given.
+    The rate is chosen by inner folds; with ``TUNING_ROWS`` rows set aside for early stopping, by those. A single rate
+    is taken as given.
 
     Parameters
     ----------
@@ -88,10 +88,12 @@ class NetworkContender:
     def _trained(self, matrix: Any, used: Index, grid: Float) -> tuple[tuple[Trained, ...], int]:
         """Networks of all rates trained on the rows used, and which of them is chosen."""
         t = self.target
-        fit, held = split_validation(
-            t.y, used, family=t.family, fraction=self.training.validation_fraction, seed=self.seed, groups=t.groups,
-            time=t.time,
-        )  # fmt: skip
+        fit, held = used, used[:0]
+        if self.training.early_stopping:
+            fit, held = split_validation(
+                t.y, used, family=t.family, fraction=self.training.validation_fraction, seed=self.seed,
+                groups=t.groups, time=t.time,
+            )  # fmt: skip
         if grid.size == 1 or held.size >= TUNING_ROWS:
             rows = Rows(matrix, t.y, t.weight, t.offset)
             fits = train(
