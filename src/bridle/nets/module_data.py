@@ -56,7 +56,7 @@ def read_target(y: ArrayLike, family: str | None = None) -> Target:
         _refuse("missing or infinite", ~np.isfinite(numbers))
     distinct = np.unique(values)
     if distinct.size < 2:
-        raise InputError(f"y is {distinct[0]!r} on every row: there is nothing to learn")
+        raise InputError(f"y is {distinct.tolist()[0]!r} on every row: there is nothing to learn")
     chosen = family or _family(values, numbers, distinct)
     shares = chosen == "binomial" and numbers is not None and distinct.size > 2
     if chosen in ("gaussian", "poisson") or shares:
@@ -119,7 +119,7 @@ def read_row_numbers(name: str, values: ArrayLike | None, least: float = -np.inf
     bad = ~(np.isfinite(found) & (found >= least))
     if bad.any():
         row, bound = int(np.argmax(bad)), "" if least == -np.inf else f" of at least {least:g}"
-        raise InputError(f"{name} must hold finite numbers{bound}; row {row} has {found.flat[row]!r}")
+        raise InputError(f"{name} must hold finite numbers{bound}; row {row} has {float(found.flat[row])}")
     return found
 
 

@@ -136,7 +136,7 @@ class ModuleTrainer:
         if self.optimizer is None:
             weights, others = [q for q in trained if q.ndim >= 2], [q for q in trained if q.ndim < 2]
             groups = [{"params": weights, "weight_decay": settings.l2}, {"params": others, "weight_decay": 0.0}]
-            found = torch.optim.AdamW([g for g in groups if g["params"]], lr=settings.learning_rate)
+            found = torch.optim.AdamW([g for g in groups if g["params"]], lr=settings.learning_rate, fused=True)
         else:
             found = self.optimizer(trained)
             if not isinstance(found, torch.optim.Optimizer):
@@ -161,7 +161,7 @@ class ModuleTrainer:
         total = 0.0
         for batch in torch.randperm(rows.n, generator=shuffle).tensor_split(-(-rows.n // size)):
             X, y, w, base = rows.take(batch)
-            X = torch.nn.functional.dropout(X, dropped)
+            X = X if dropped == 0.0 else torch.nn.functional.dropout(X, dropped)
 
             def closure(X: Any = X, y: Any = y, w: Any = w, base: Any = base) -> Any:
                 optimizer.zero_grad()

@@ -25,13 +25,14 @@ from bridle.nets.settings import Training
 from bridle.nets.task_data import Rows, Task, TaskData
 from bridle.selection import Curve, Folds, Selection, make_folds, select
 from bridle.selection.fits import FoldData, check_folds
+from bridle.selection.rules import CROSS_VALIDATED
 
 Float = NDArray[np.float64]
 Index = NDArray[np.int64]
 Progress = Callable[[int, int], None]  # (modules trained, modules in all)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ModulePath:
     """Modules at each dropout rate, their validation curve, and the chosen one.
 
@@ -67,6 +68,14 @@ class ModulePath:
     margin: float
     level: float
     notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        chosen = self.select()
+        rates = ", ".join(f"{v:g}" for v in self.curve.values)
+        return (
+            f"<ModulePath of {type(self.module).__name__}: dropout rate {chosen.value:g} of {rates}; "
+            f"held-out loss {chosen.loss:.4g}, without features {self.curve.null_loss:.4g}>"
+        )
 
     @property
     def rate(self) -> float:
@@ -217,6 +226,8 @@ def path(
     require_torch()
     if not callable(make_module):
         raise InputError(f"make_module is a {type(make_module).__name__}; expected a function from a rate to a module")
+    if rule not in CROSS_VALIDATED:
+        raise InputError(f"no rule {rule!r} for a dropout path; there are {', '.join(CROSS_VALIDATED)}")
     settings, grid = training or Training(), check_rates(rates)
     target, matrix = read_target(y, family), read_matrix(X)
     weight = read_row_numbers("sample_weight", sample_weight, least=0.0)
@@ -241,8 +252,9 @@ def path(
     found = run.folds(how, tasks)
     how = _first(how, len(found.test))
     curve, evidence = curve_and_evidence(
-        data.y, found.test, found.train, rates=grid, folds=how, family=target.family, weight=data.weight,
-        offset=data.offset, label=type(found.last[0].module).__name__, rule=rule, n_features=int(matrix.shape[1]),
+        data.y, found.test[: len(how)], found.train[: len(how)], rates=grid, folds=how, family=target.family,
+        weight=data.weight, offset=data.offset, label=type(found.last[0].module).__name__, rule=rule,
+        n_features=int(matrix.shape[1]),
     )  # fmt: skip
     fitted, notes = run.whole(tasks[-1], select(curve, rule), found)
     for note in notes:
