@@ -8,7 +8,10 @@ from bridle.report.numbers import num
 
 # ruff: noqa: E501  (scripts for the page)
 pytestmark = pytest.mark.browser
-NAMES = ["breast_cancer", "wide", "noise", "one_feature", "hostile", "broken", "dropout"]
+NAMES = [
+    "breast_cancer", "wide", "noise", "one_feature", "hostile", "broken", "dropout", "network", "demo", "no_torch",
+    "networks_gone_wild",
+]  # fmt: skip
 RIGHT, LEFT, HOME, END, TAB = "\ue014", "\ue012", "\ue011", "\ue010", "\ue004"
 
 
@@ -40,7 +43,7 @@ def test_the_policy_stops_scripts_that_are_not_ours(browser, report_url):
 
 
 @pytest.mark.parametrize("width", [320, 360, 768, 1280])
-@pytest.mark.parametrize("name", ["breast_cancer", "hostile", "dropout"])
+@pytest.mark.parametrize("name", ["breast_cancer", "hostile", "demo", "networks_gone_wild"])
 def test_nothing_overflows_sideways(browser, report_url, name, width):
     browser.open(report_url(name), width=width)
     browser.js("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
@@ -57,8 +60,9 @@ def test_nothing_overflows_sideways(browser, report_url, name, width):
 
 
 @pytest.mark.parametrize("width", [360, 1280])
-def test_labels_of_one_chart_do_not_collide(browser, report_url, width):
-    browser.open(report_url("breast_cancer"), width=width)
+@pytest.mark.parametrize("name", ["breast_cancer", "network", "demo"])
+def test_labels_of_one_chart_do_not_collide(browser, report_url, name, width):
+    browser.open(report_url(name), width=width)
     clashes = browser.js(
         """const clashes = [];
            document.querySelectorAll('main svg.chart, main svg.gauge').forEach((chart) => {
@@ -166,7 +170,59 @@ def test_the_dropout_slider_speaks_of_its_own_parameter(browser, report_url, stu
     browser.open(report_url("dropout"))
     browser.keys(".panel:not([hidden]) input[type=range]", HOME)
     slider = browser.one(".panel:not([hidden]) input[type=range]")
-    assert slider.get_attribute("aria-valuetext").startswith(f"dropout rate {num(curve.values[0])}")
+    assert slider.get_attribute("aria-valuetext").startswith(f"dropout rate {curve.values[0]:.3g}")
+
+
+def test_the_slider_of_a_network_goes_through_its_few_rates(browser, report_url, studies):
+    """No path, no effects, no count of features, and 0 among the values: everything else still moves."""
+    curve = studies["network"]().model("dropout").curve
+    browser.open(report_url("network"))
+    state = """const panel = document.querySelector('.panel:not([hidden])'), text = (css) => panel.querySelector(css).textContent;
+               return [text('[data-out=value]'), text('[data-out=mean]'), text('[data-out=train]'), text('[data-score]'),
+                       panel.querySelector('line.cursor').getAttribute('x1'),
+                       panel.querySelector('input[type=range]').getAttribute('aria-valuetext')];"""
+    score = next(iter(curve.scores.values()))
+    assert browser.js("return document.querySelector('.panel:not([hidden]) [data-out=nonzero]')") is None
+    for key, at, i in ((HOME, "0.00%", 0), (RIGHT, "12.50%", 1), (END, "100.00%", len(curve.values) - 1)):
+        browser.keys(".panel:not([hidden]) input[type=range]", key)
+        value, mean, train, shown, cursor, spoken = browser.js(state)
+        embedded = [num(float(f"{series[i]:.6g}")) for series in (curve.mean, curve.train, score)]
+        assert [value, mean, train, shown] == [f"{curve.values[i]:g}", *embedded]
+        assert cursor == at
+        assert spoken == f"dropout rate {curve.values[i]:g}, cross-validated error {embedded[0]}"
+    assert browser.errors() == []
+
+
+def test_missing_losses_and_a_single_rate_are_no_numbers_in_the_panel(browser, report_url):
+    browser.open(report_url("networks_gone_wild"))
+    for label in ("Dropout network", "Diverged network"):
+        tab = next(t for t in browser.driver.find_elements("css selector", "[role=tab]") if t.text == label)
+        tab.click()
+        browser.keys(".panel:not([hidden]) input[type=range]", END)
+        panel = browser.one(".panel:not([hidden])")
+        assert "NaN" not in panel.get_attribute("outerHTML") and "null" not in panel.text
+    assert browser.errors() == []
+
+
+def test_clipped_lines_are_drawn_where_they_cross_the_plane(browser, report_url):
+    """A line that leaves the plane by a billion is still painted inside of it."""
+    browser.open(report_url("networks_gone_wild"))
+    boxes = browser.js(
+        """const of = (css) => { const b = document.querySelector(css).getBBox(); return [b.y, b.y + b.height]; };
+           return [of('#training .lines .held'), of('#lesson .lines .held')];"""
+    )
+    assert all(abs(v) < 1e5 for box in boxes for v in box)
+
+
+@pytest.mark.parametrize(("width", "columns"), [(360, 1), (1280, 2)])
+def test_the_lesson_is_a_grid_of_charts_of_one_size(browser, report_url, width, columns):
+    browser.open(report_url("demo"), width=width)
+    boxes = browser.js(
+        """return Array.from(document.querySelectorAll('.lesson-chart')).map((c) => {
+             const r = c.querySelector('.frame').getBoundingClientRect(); return [r.left, r.width, r.height]; });"""
+    )
+    assert len(boxes) == 4 and len({round(b[0]) for b in boxes}) == columns
+    assert len({(round(b[1]), round(b[2])) for b in boxes}) == 1 and boxes[0][1] > 240 and boxes[0][2] > 150
 
 
 def test_names_bring_out_their_path_and_bundle(browser, report_url, studies):
@@ -198,9 +254,10 @@ def test_theme_follows_the_system_and_the_reader(browser, report_url):
 
 
 @pytest.mark.parametrize("dark", [False, True])
-def test_contrast_of_text_is_at_least_aa(browser, report_url, dark):
+@pytest.mark.parametrize("name", ["breast_cancer", "demo"])
+def test_contrast_of_text_is_at_least_aa(browser, report_url, name, dark):
     """WCAG 2.2, 1.4.3: 4.5 to 1 for text, of every text on show against the background behind it."""
-    browser.open(report_url("breast_cancer"), dark=dark)
+    browser.open(report_url(name), dark=dark)
     poor = browser.js(
         """const rgb = (c) => { const m = c.match(/[\\d.]+/g).map(Number); return m.length > 3 && m[3] === 0 ? null : m; };
            const lum = (c) => { const [r, g, b] = c.slice(0, 3).map((v) => { v /= 255; return v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4; });

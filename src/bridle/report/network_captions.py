@@ -82,9 +82,7 @@ def history_caption(history: TrainingHistory) -> str:
     every = [*history.train, *history.validation]
     lost = sum(1 for v in every if not math.isfinite(v))
     if lost:
-        said.append(
-            f"{plural(lost, 'error')} {'is' if lost == 1 else 'are'} no finite number, and left out of the lines."
-        )
+        said.append(f"The lines break where an error is no finite number: {plural(lost, 'time')}.")
     top, highest = history_range(history)[1], max(finite(every), default=0.0)
     if highest > top:
         said.append(f"Errors of up to {num(highest)} lie above the chart.")
@@ -93,24 +91,33 @@ def history_caption(history: TrainingHistory) -> str:
 
 def _ending(history: TrainingHistory) -> str:
     kept, epochs = history.best_epoch, max(len(history.train), len(history.validation))
+    after, whole = plural(epochs - kept, "epoch"), plural(epochs, "epoch")
+    if "diverge" in history.stopped:
+        last = f"; the weights of epoch {count(kept)}, the best until then, are kept" if kept > 0 else ""
+        return f"Training diverged within {whole}: its error grew beyond all numbers{last}."
     interrupted = "interrupt" in history.stopped
     if not history.validation:
         ended = "was interrupted" if interrupted else "ran to its limit"
         return f"No rows were set aside: training {ended}, and the weights of epoch {count(kept)} are kept."
-    at = history.validation[kept - 1] if 1 <= kept <= len(history.validation) else math.nan
-    rows = f"the {plural(history.n_validation, 'row')} set aside from {count(history.n_train + history.n_validation)}"
-    best = (
-        f"Kept are the weights of epoch {count(kept)}, where the error on {rows} was lowest"
-        f"{f' ({num(at)})' if math.isfinite(at) else ''}."
-    )
-    after, whole = plural(epochs - kept, "epoch"), plural(epochs, "epoch")
+    best = f"Kept are the weights of epoch {count(kept)}{_why_kept(history)}."
     if "early" in history.stopped:
-        return f"{best} {after} more brought no lower one, so training stopped early."
+        return f"{best} {after} more brought none that was clearly lower, so training stopped early."
     if interrupted:
         return f"{best} Training was interrupted after {whole}."
     if kept == epochs:
         return f"{best} That is the last of the {whole} allowed: more might lower it further."
     return f"{best} Training ended at the limit of {whole}, {after} later."
+
+
+def _why_kept(history: TrainingHistory) -> str:
+    rows = f"the {plural(history.n_validation, 'row')} set aside from {count(history.n_train + history.n_validation)}"
+    if not 1 <= history.best_epoch <= len(history.validation):
+        return ""
+    at = history.validation[history.best_epoch - 1]
+    if not math.isfinite(at):
+        return ""
+    lowest = at <= min(finite(history.validation))  # else the later ones are lower by less than counts
+    return f", where the error on {rows} was {'lowest' if lowest else 'all but lowest'} ({num(at)})"
 
 
 def leans_caption(table: Leans) -> str:

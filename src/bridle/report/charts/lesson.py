@@ -39,7 +39,7 @@ def lesson_chart(lesson: Lesson, fit: LessonFit) -> Markup:
         role="img",
         aria_label=(
             f"{fit.label}{', ' if fit.setting else ''}{fit.setting}: fitted line, truth and {len(lesson.x)} points. "
-            f"Error on the points {num(fit.train_error)}, error against the truth {num(fit.true_error)}."
+            f"Training error {num(fit.train_error)}, true error {num(fit.true_error)}."
         ),
         width="100%",
         height=HEIGHT + sum(MARGIN),

@@ -37,7 +37,8 @@ def history_range(history: TrainingHistory) -> tuple[float, float]:
     if not seen:
         return 0.0, 1.0
     low, high = seen[0], seen[-1]
-    kept = finite(series[history.best_epoch - 1] for series in _series(history) if history.best_epoch <= len(series))
+    at = history.best_epoch - 1
+    kept = finite(series[at] for series in _series(history) if 0 <= at < len(series))
     calm = max([seen[int(0.9 * (len(seen) - 1))], *kept])
     if high - low > 6 * (calm - low) > 0:
         high = low + 2 * (calm - low)
@@ -52,20 +53,22 @@ def training_history(history: TrainingHistory, label: str, loss_name: str) -> Ma
     """Draw training and validation loss by epoch, the kept epoch marked and what came after it shaded."""
     epochs = max(len(history.train), len(history.validation), 1)
     plot = Plot(Scale(1.0, float(epochs)), Scale(*history_range(history)), HEIGHT)
-    kept = min(max(history.best_epoch, 1), epochs)
+    kept = history.best_epoch if 1 <= history.best_epoch <= epochs else 0  # 0: training failed before it kept any
     at = plot.across(kept)
     parts: list[Markup] = []
-    if kept < epochs:
+    if 0 < kept < epochs:
         parts.append(el("rect", x=at, width=f"{100 * (1 - plot.x(kept)):.2f}%", y=0, height=HEIGHT, class_="after"))
     parts += [
         x_axis(plot, "epoch: one pass over the rows trained on", min(6, max(epochs - 1, 1))),
         y_axis(plot, loss_name, above=14),
         plot.layer(_line(plot, history.train, "train"), _line(plot, history.validation, "held")),
-        el("line", x1=at, x2=at, y1=0, y2=HEIGHT, class_="pin chosen"),
-        text(at, -5, f"kept: epoch {count(kept)}", class_=f"pin-label strong {_side(plot.x(kept))}"),
         *_dots(plot, history, kept, epochs),
         _ends(plot, history),
     ]
+    if kept:
+        said = f"kept: epoch {count(kept)}"
+        parts.insert(-2, el("line", x1=at, x2=at, y1=0, y2=HEIGHT, class_="pin chosen"))
+        parts.append(text(at, -5, said, class_=f"pin-label strong {_side(plot.x(kept))}"))
     return chart(plot, *parts, label=f"Training of {label}: {_spoken(history, kept)}", margin="wide-right", above=14)
 
 
@@ -126,6 +129,8 @@ def _spoken(history: TrainingHistory, kept: int) -> str:
     if not history.validation:
         last = num(next(reversed(finite(history.train)), None))
         return f"the error on the rows trained on is {last} in the end; no rows were set aside."
+    if not kept:
+        return "no epoch was kept."
     best = history.validation[kept - 1] if kept <= len(history.validation) else math.nan
     return (
         f"epoch {count(kept)} of {count(len(history.validation))} was kept, with an error of {num(best)} on rows set "
