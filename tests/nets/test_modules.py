@@ -204,6 +204,16 @@ def test_sparse_frames_and_arrays_are_the_same_table():
     assert not scaled.fitted.mean.any() and np.isfinite(scaled.curve.mean).all()
 
 
+def test_a_feature_that_does_not_vary_in_training_has_no_say():
+    X, y = table()
+    X[:, 3] = 2.0
+    found = fit(X, y)
+    X[:, 3] = 1e6
+    other = found.predict(X)
+    X[:, 3] = 2.0
+    np.testing.assert_array_equal(found.predict(X), other)
+
+
 def test_rows_without_weight_have_no_say():
     X, y = table()
     extra = np.vstack([X, 1e3 * np.ones((5, 4))]), np.append(y, np.full(5, -1e6))

@@ -34,7 +34,7 @@ class TrainedModule:
 
     module: Any
     mean: Float  # (p,)
-    scale: Float  # (p,)
+    scale: Float  # (p,), inf for features that the training rows don't vary in
     center: Float  # (k,)
     spread: float
     family: str
@@ -109,10 +109,11 @@ class ModuleTrainer:
             module.load_state_dict(kept)
         best = data.deviance(data.train if data.validation is None else data.validation, float(book.best[0]))
         diverged = bool(book.diverged[0]) or not best <= HOPELESS * max(data.null_loss, 1e-12)
+        scale = np.where(data.varies, data.scale, np.inf)
+        status = "diverged" if diverged else book.status[0]
         return TrainedModule(
-            module.eval(), data.mean, data.scale, data.center, data.spread, self.family, book.history(0),
-            "diverged" if diverged else book.status[0],
-        )  # fmt: skip
+            module.eval(), data.mean, scale, data.center, data.spread, self.family, book.history(0), status
+        )
 
     def _made(self, rate: float, rows: _Loaded) -> Any:
         """A new module on the device, asked once for the links of a few rows: what is wrong shows here."""
@@ -208,6 +209,7 @@ def untouched(data: TaskData, rows: Rows, task: Task) -> TaskData:
         validation=None if data.validation is None else raw(data.validation, task.validation),
         mean=np.zeros_like(data.mean),
         scale=np.ones_like(data.scale),
+        varies=np.ones_like(data.varies),
         center=np.zeros_like(data.center),
         spread=1.0,
     )
