@@ -15,6 +15,7 @@ from scipy.special import softmax
 from bridle.errors import InputError
 from bridle.losses import get_family
 from bridle.nets.passes import Step, forward, reverse
+from bridle.problem import one_blas_thread
 
 Float = NDArray[np.float64]
 Single = NDArray[np.float32]
@@ -301,10 +302,11 @@ class Network:
         weight = self.layers[0].weight.astype(np.float64)
         start = ((r - self.mean) / self.scale) @ weight + self.layers[0].bias  # (units,)
         out = np.empty((X.shape[0], self.n_features))
-        for i in range(out.shape[0]):
-            way = (_dense(X[i : i + 1])[0] - r) / self.scale  # (p,)
-            slope = path_slope(self.layers, self.activation, start, start + way @ weight, output)
-            out[i] = completed(self.spread * way * (weight @ slope), float(total[i] - base))
+        with one_blas_thread:  # many small products: threads would only wait for each other
+            for i in range(out.shape[0]):
+                way = (_dense(X[i : i + 1])[0] - r) / self.scale  # (p,)
+                slope = path_slope(self.layers, self.activation, start, start + way @ weight, output)
+                out[i] = completed(self.spread * way * (weight @ slope), float(total[i] - base))
         return out
 
     def _check_output(self, output: int) -> None:
