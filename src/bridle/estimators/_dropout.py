@@ -125,11 +125,8 @@ class DropoutNetwork(BaseEstimator):  # type: ignore[misc]
             One of them is outside its range.
         """
         check_flags(self, "early_stopping", "verbose")
-        hidden = self.hidden
-        if isinstance(hidden, numbers.Integral) and not isinstance(hidden, bool):
-            hidden = (hidden,)
-        elif isinstance(hidden, list | np.ndarray):
-            hidden = tuple(hidden)
+        several = isinstance(self.hidden, list | tuple | np.ndarray)
+        hidden = tuple(self.hidden) if several else (self.hidden,)
         size: Any = self.batch_size  # what is neither a number nor "auto" is refused by Training
         architecture = Architecture(hidden, self.activation, self.normalization)
         training = Training(

@@ -140,7 +140,7 @@ class DropoutClassifier(ClassifierMixin, DropoutNetwork):  # type: ignore[misc]
         self.classes_, codes = np.unique(labels, return_inverse=True)
         sample = weigh(X, codes.astype(np.float64), sample_weight)
         if len(np.unique(sample.y)) < 2:
-            only = self.classes_[int(sample.y[0])]
+            only = str(self.classes_[int(sample.y[0])])
             raise InputError(
                 f"y has only one class with a weight above 0, {only!r} (n_samples={len(sample.y)}): a classifier needs "
                 "rows of two classes or more"

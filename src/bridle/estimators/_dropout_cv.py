@@ -10,7 +10,7 @@ from joblib import effective_n_jobs
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone, is_classifier
 from sklearn.model_selection import check_cv
-from sklearn.utils import get_tags
+from sklearn.utils import ClassifierTags, RegressorTags, get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
@@ -329,11 +329,11 @@ class DropoutPathCV(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
+        tags.classifier_tags, tags.regressor_tags = ClassifierTags(), RegressorTags()  # by default it may become either
         if hasattr(self.estimator, "__sklearn_tags__"):
             known = get_tags(self.estimator)
-            tags.estimator_type = known.estimator_type
-            tags.classifier_tags, tags.regressor_tags = deepcopy(known.classifier_tags), deepcopy(known.regressor_tags)
-            tags.target_tags.positive_only = known.target_tags.positive_only
+            tags.estimator_type, tags.target_tags = known.estimator_type, deepcopy(known.target_tags)
+            tags.classifier_tags, tags.regressor_tags = known.classifier_tags, known.regressor_tags
         tags.input_tags.sparse = True
         tags.target_tags.required = True
         return tags
