@@ -338,4 +338,8 @@ def test_curves_words_follow_what_is_there():
     assert (
         words(["dropout rate"], "x").title == "How much dropout" and "enalty" not in words(["dropout rate"], "x").lead
     )
-    assert words(["lambda", "dropout rate"], "x").stability == "The strength of the penalty, and the dropout rate"
+    named = network_captions.chosen_again
+    assert (
+        named(["lambda", "lambda"]) == "The strength of the penalty" and named(["dropout rate"]) == "The dropout rate"
+    )
+    assert named(["lambda", "dropout rate"]) == "The strength of the penalty, and the dropout rate"

@@ -20,7 +20,6 @@ class Words:
 
     title: str
     lead: str
-    stability: str  # what was chosen again on resampled rows
 
 
 _PENALTY = "A penalty holds coefficients back."
@@ -38,7 +37,6 @@ def curves_words(parameters: Sequence[str], folds: str) -> Words:
             "How strong a penalty",
             f"{_PENALTY} Too strong, and the model misses what is there; too weak, and it learns the noise. These "
             f"curves show where the balance lies, by {folds}.",
-            "The strength of the penalty",
         )
     title = "How strong a penalty, how much dropout" if penalty else "How much dropout"
     either = " of either" if penalty else ""
@@ -46,8 +44,14 @@ def curves_words(parameters: Sequence[str], folds: str) -> Words:
         title,
         f"{_PENALTY + ' ' if penalty else ''}{_DROPOUT} Too much{either}, and the model misses what is there; too "
         f"little, and it learns the noise. The curves show where the balance lies, by {folds}.",
-        "The strength of the penalty, and the dropout rate" if penalty else "The dropout rate",
     )
+
+
+def chosen_again(parameters: Sequence[str]) -> str:
+    """Name what was chosen again on resampled rows."""
+    if RATE not in parameters:
+        return "The strength of the penalty"
+    return "The strength of the penalty, and the dropout rate" if len(set(parameters)) > 1 else "The dropout rate"
 
 
 def network_line(model: ModelResult) -> str:

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from bridle.diagnosis.verdict import Interval
 from bridle.report.charts.lesson import leaves, lesson_chart
 from bridle.report.charts.rows import amount_bar, dot_row, interval_scale, scale_row
-from bridle.report.look import Look, Outcome, look
+from bridle.report.look import Look, Outcome, is_network, look
 from bridle.report.numbers import percent_interval
 from bridle.report.svg import Scale, finite
 from bridle.report.views import best_first
@@ -141,6 +141,11 @@ def leans(result: StudyResult, most_of_best: int = 25, most_of_others: int = 12)
 def histories(result: StudyResult) -> list[ModelResult]:
     """Return the models whose training was recorded, the recommended one first."""
     return [m for m in best_first(result, result.models) if m.history and (m.history.train or m.history.validation)]
+
+
+def fitted_once(result: StudyResult) -> list[ModelResult]:
+    """Return the networks that were not fitted again on resampled tables, of which stability says nothing."""
+    return [m for m in result.models if is_network(m) and not m.failed and not m.lambda_bootstrap]
 
 
 def shown_epochs(n: int, kept: int, about: int = 20) -> list[int]:

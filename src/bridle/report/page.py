@@ -42,6 +42,7 @@ def page(result: StudyResult) -> str:
             techniques=network_views.techniques(result.techniques),
             lesson=network_views.lesson_panels(result.lesson),
             histories=network_views.histories(result),
+            fitted_once=network_views.fitted_once(result),
             leans=network_views.leans(result),
             calibrations=network_views.calibrations(result),
             networks=any(is_network(m) and not m.failed for m in result.models),
