@@ -36,6 +36,17 @@ def _bounded(unlimited: int, factor: float, least: int) -> Change:
     return lambda v: unlimited if v is None else _whole(factor, least)(v)
 
 
+def _halfway(v: Any) -> Any:
+    """Go half of the way to a rate of 1, where nothing would be left."""
+    rate = isinstance(v, int | float) and not isinstance(v, bool) and 0 <= v < 1
+    return (1.0 + v) / 2 if rate else None
+
+
+def _none(v: Any) -> Any:
+    """Leave it out, if there is any of it."""
+    return 0.0 if isinstance(v, int | float) and not isinstance(v, bool) and v > 0 else None
+
+
 # parameter -> (more regularised, less regularised), in order of preference
 RULES: Mapping[str, tuple[Change, Change]] = {
     "max_depth": (_bounded(3, 0.5, 1), _whole(2.0)),
@@ -43,6 +54,7 @@ RULES: Mapping[str, tuple[Change, Change]] = {
     "n_neighbors": (_whole(4.0), _whole(0.25)),
     "C": (_times(0.1), _times(10.0)),
     "alpha": (_times(10.0), _times(0.1)),
+    "dropout": (_halfway, _none),
     "learning_rate": (_times(1 / 3), _times(3.0)),
     "gamma": (_times(0.2), _times(5.0)),
     "l2_regularization": (_times(10.0), _times(0.1)),
@@ -73,6 +85,7 @@ def neighbours(estimator: Any) -> dict[str, dict[str, Any]]:
         hasattr(estimator, "best_estimator_")
         or hasattr(estimator, "param_grid")
         or hasattr(estimator, "param_distributions")
+        or hasattr(estimator, "rates")  # a dropout path
     ):
         return {}  # a search tunes itself; its base estimator's parameters would be overwritten
     parameters = {k: v for k, v in estimator.get_params(deep=True).items() if not hasattr(v, "get_params")}
@@ -107,5 +120,5 @@ def _meant(key: str, parameters: Mapping[str, Any]) -> bool:
         return bool(kernel == "poly")
     if kernel is not None and short == "gamma":
         return bool(kernel != "linear")
-    bootstrap = f"{head}__bootstrap" if head else "bootstrap"
-    return not (short == "learning_rate" and bootstrap in parameters)
+    beside = (f"{head}__{name}" if head else name for name in ("bootstrap", "dropout"))
+    return short != "learning_rate" or not any(k in parameters for k in beside)  # a solver's step shrinks nothing
