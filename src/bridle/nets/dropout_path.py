@@ -86,7 +86,7 @@ class DropoutPath:
         Raises
         ------
         InputError
-            The rate isn't on the curve.
+            The rate isn't on the curve, or training diverged there.
         """
         if rate is None:
             return judge(self.evidence, CHOSEN, margin=margin, level=level)
@@ -94,7 +94,10 @@ class DropoutPath:
         if near.size == 0:
             known = ", ".join(f"{v:g}" for v in self.curve.values)
             raise InputError(f"rate {rate!r} isn't on the curve; expected one of {known}")
-        return judge(self.evidence, rate_name(float(self.curve.values[near[0]])), margin=margin, level=level)
+        name = rate_name(float(self.curve.values[near[0]]))
+        if name not in self.evidence.names:
+            raise InputError(f"training diverged at rate {rate!r} in some fold, so it can't be judged; choose another")
+        return judge(self.evidence, name, margin=margin, level=level)
 
 
 def check_rates(rates: ArrayLike | None) -> Float:
@@ -105,7 +108,7 @@ def check_rates(rates: ArrayLike | None) -> Float:
     InputError
         No rates, or some outside [0, 1).
     """
-    values = RATES if rates is None else tuple(np.atleast_1d(np.asarray(rates, dtype=np.float64)).ravel().tolist())
+    values = RATES if rates is None else np.atleast_1d(np.asarray(rates)).ravel().tolist()
     if not values:
         raise InputError("rates is empty; give at least one dropout rate from 0 to below 1")
     return np.array(sorted({check_rate("rates", v) for v in values}, reverse=True))
@@ -180,7 +183,7 @@ def dropout_path(
     architecture, training = architecture or Architecture(), training or Training()
     grid = check_rates(rates)
     data = FoldData.make(X, y, sample_weight, offset)
-    n_classes = int(data.y.max()) + 1 if family == "multinomial" else 1
+    n_classes = _n_classes(data.y) if family == "multinomial" else 1
     folds = folds if isinstance(folds, Folds) else _folds(data.y, family, folds, groups, time, seed)
     check_folds(folds, data)
     folds = replace(folds, pairs=tuple((sampled(fit, most_rows, seed), held) for fit, held in folds.pairs))
@@ -213,12 +216,20 @@ def dropout_path(
 
 
 def _folds(y: Float, family: str, folds: Any, groups: Any, time: Any, seed: int) -> Folds:
-    if family == "multinomial" and isinstance(folds, int) and groups is None and time is None:
-        from sklearn.model_selection import StratifiedKFold
+    if family != "multinomial" or groups is not None or time is not None:
+        return make_folds(y, family=family, splitter=folds, groups=groups, time=time, seed=seed)
+    found = make_folds(y, kind="stratified", splitter=folds, seed=seed)  # sorted codes, dealt out evenly
+    return replace(found, description=found.description.replace("by quantile", "by class"))
 
-        shuffled = StratifiedKFold(folds, shuffle=True, random_state=seed)
-        return make_folds(y, family=family, splitter=list(shuffled.split(y, y)), seed=seed)
-    return make_folds(y, family=family, splitter=folds, groups=groups, time=time, seed=seed)
+
+def _n_classes(y: Float) -> int:
+    codes = np.unique(y)
+    if not np.array_equal(codes, np.arange(codes.size)):
+        raise InputError(
+            f"a multinomial y needs class codes 0, 1, 2, ..., all of them there; got {codes[:10].tolist()}; "
+            "numpy.unique(y, return_inverse=True) makes them"
+        )
+    return int(codes.size)
 
 
 def make_tasks(training_rows: Sequence[Index], everything: Index, split: Splitter, seed: int) -> list[Task]:

@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -90,7 +91,8 @@ def train(
     Raises
     ------
     InputError
-        A rate outside [0, 1), an unknown device or family, a constant target, too few rows, values that aren't finite.
+        A rate outside [0, 1), an unknown device or family, a constant target, too few rows, values that aren't finite,
+        batch normalisation of minibatches of one row.
     MissingExtraError
         PyTorch isn't installed.
 
@@ -102,19 +104,26 @@ def train(
     require_torch()
     if family not in FAMILIES:
         raise InputError(f"unknown family {family!r}; expected one of {', '.join(FAMILIES)}")
-    shares = [check_rate("dropout", float(r)) for r in np.atleast_1d(np.asarray(rates, dtype=np.float64))]
+    shares = [check_rate("rates", r) for r in np.atleast_1d(np.asarray(rates)).tolist()]
+    if not shares:
+        raise InputError("rates is empty; give at least one dropout rate from 0 to below 1")
     where = find_device(device)
     outputs = n_classes if family == "multinomial" else 1
     data = [TaskData.make(rows, task, family, outputs, training) for task in tasks]
+    if architecture.normalization == "batch" and architecture.hidden and min(t.batch_size for t in data) < 2:
+        raise InputError(
+            "batch normalisation needs a batch_size of at least 2, since one row has no spread; got 1. Raise it, or "
+            "use normalization='layer'"
+        )
     stacks = _stacks(data, shares, architecture, outputs, where.type == "cpu")
     run = _Run(len(tasks) * len(shares), training.max_epochs)
     found: dict[tuple[int, int], Trained] = {}
     with _one_thread():
         jobs = [
-            lambda members=members: Stack(
+            lambda k=k, members=members: Stack(
                 [data[t] for t, _ in members], [shares[r] for _, r in members], architecture, training, where
-            ).run(run.stop, run.tick)
-            for members in stacks
+            ).run(run.stop, partial(run.tick, k))
+            for k, members in enumerate(stacks)
         ]
         results = run.all(jobs, n_jobs if where.type == "cpu" else 1, progress)
     for members, trained in zip(stacks, results, strict=True):
@@ -135,7 +144,7 @@ def split_validation(
     """Set some of the ``rows`` aside to decide when training stops.
 
     Classes are kept in proportion, groups whole, and where time orders the rows the last ones are taken. Rows that
-    can't be split that way (a single group) are all trained on, and none decides.
+    can't be split that way (a single group, or one that holds all of a class) are all trained on, and none decides.
 
     Parameters
     ----------
@@ -166,6 +175,8 @@ def split_validation(
             y[rows], family=family, fraction=fraction, groups=part[0], time=part[1], seed=seed
         )
     except InputError:
+        return np.sort(rows), rows[:0]
+    if np.ptp(y[rows[first]]) == 0.0:  # what is left would teach nothing
         return np.sort(rows), rows[:0]
     return np.sort(rows[first]), np.sort(rows[second])
 
@@ -198,10 +209,10 @@ class _Run:
         self.stop = threading.Event()
         self._lock = threading.Lock()
         self._done, self._total = 0, n_models * max_epochs
-        self._best: dict[int, tuple[float, int]] = {}  # stack -> sum of best losses, models
+        self._best: dict[int, tuple[float, int]] = {}  # stack -> sum of best losses, models with one
 
     def tick(self, stack: int, epochs: int, loss: float, models: int) -> None:
-        """Count epochs of a stack's models, and note its best validation losses."""
+        """Count epochs done or given up by a stack's models, and note its best losses."""
         with self._lock:
             self._done += epochs
             self._best[stack] = (loss, models)
@@ -211,26 +222,29 @@ class _Run:
             with self._lock:
                 models = sum(n for _, n in self._best.values())
                 loss = sum(s for s, _ in self._best.values()) / models if models else float("nan")
-                done = min(self._done, self._total)
+                done = self._done
             progress(done, self._total, loss)
 
     def all(self, jobs: Sequence[Callable[[], Any]], n_jobs: int, progress: Progress | None) -> list[Any]:
-        """Run the jobs on threads of their own, since PyTorch counts threads by thread; results in order."""
+        """Run the jobs on threads of their own, since PyTorch counts threads by thread; results in order.
+
+        After an interrupt the jobs that are left end by themselves, soon; so they do when anything fails.
+        """
         with ThreadPoolExecutor(max(1, min(n_jobs, len(jobs)))) as pool:
-            futures = [pool.submit(job) for job in jobs]
-            pending = set(futures)
-            while pending:
-                try:
-                    finished, pending = wait(pending, timeout=POLL, return_when="FIRST_EXCEPTION")
-                    self._tell(progress)
-                except KeyboardInterrupt:
-                    self.stop.set()
-                    continue
-                except BaseException:
-                    self.stop.set()
-                    raise
-                if any(f.exception() for f in finished):
-                    self.stop.set()
+            try:
+                futures = [pool.submit(job) for job in jobs]
+                pending = set(futures)
+                while pending:
+                    try:
+                        finished, pending = wait(pending, timeout=POLL, return_when="FIRST_EXCEPTION")
+                        self._tell(progress)
+                        if any(f.exception() for f in finished):
+                            self.stop.set()
+                    except KeyboardInterrupt:
+                        self.stop.set()
+            except BaseException:
+                self.stop.set()
+                raise
         return [f.result() for f in futures]
 
 

@@ -24,7 +24,7 @@ CHOSEN = "dropout"  # name of the model whose rate is chosen anew for each fold
 
 def rate_name(rate: float) -> str:
     """Name of a fixed rate in the evidence: "rate 0.5"."""
-    return f"rate {rate:g}"
+    return f"rate {rate:.12g}"
 
 
 def curve_and_evidence(
@@ -105,13 +105,13 @@ def curve_and_evidence(
         n_features=n_features,
         sum_weight=float(w.sum()),
     )
-    finite = np.flatnonzero(np.isfinite(curve.test_loss).all(axis=0) & np.isfinite(curve.train_loss).all(axis=0))
+    finite = finite_rates(curve)
     if finite.size == 0:
         raise InputError(
             "at no dropout rate did training give finite losses on all folds; lower the learning rate, or look at the "
             "features' scale"
         )
-    picks = _picks(curve, rule)
+    picks = _picks(curve, finite, rule)
     columns: dict[str, Column] = {"null": (null, "Overall mean")}
     columns[CHOSEN] = (_at(links_train, links_test, picks), f"{label}, chosen rate")
     for k in finite:
@@ -120,18 +120,25 @@ def curve_and_evidence(
     return curve, _evidence(columns, y, w, offset, folds, family)
 
 
-def _picks(curve: Curve, rule: str) -> list[int]:
-    """For each fold the rate chosen from the other folds of its repeat."""
+def finite_rates(curve: Curve) -> Index:
+    """Positions of the rates at which training gave finite losses on all folds."""
+    return np.flatnonzero(np.isfinite(curve.test_loss).all(axis=0) & np.isfinite(curve.train_loss).all(axis=0))
+
+
+def _picks(curve: Curve, finite: Index, rule: str) -> list[int]:
+    """For each fold the rate chosen from the other folds of its repeat; from the only fold there is, if it's one."""
     n_folds = curve.test_loss.shape[0] // curve.n_repeats
     found = []
     for j in range(curve.test_loss.shape[0]):
-        repeat = j // n_folds
-        others = [i for i in range(repeat * n_folds, (repeat + 1) * n_folds) if i != j]
+        first = j - j % n_folds
+        others = [i for i in range(first, first + n_folds) if i != j] or [j]
+        at = np.ix_(others, finite)
         part = replace(
-            curve, test_loss=curve.test_loss[others], train_loss=curve.train_loss[others], n_repeats=1,
+            curve, values=curve.values[finite], test_loss=curve.test_loss[at], train_loss=curve.train_loss[at],
             test_weight=curve.test_weight[others], n_train=curve.n_train[others], n_test=curve.n_test[others],
+            n_repeats=1, full_loss=None, n_nonzero=None if curve.n_nonzero is None else curve.n_nonzero[finite],
         )  # fmt: skip
-        found.append(select(part, rule if len(others) > 1 else "min").index)
+        found.append(int(finite[select(part, rule if len(others) > 1 else "min").index]))
     return found
 
 

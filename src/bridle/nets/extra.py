@@ -29,7 +29,9 @@ def require_torch() -> Any:
     try:
         import torch
     except ImportError as error:
-        raise MissingExtraError(f"training a network needs PyTorch, which can't be imported ({error}): {INSTALL}") from None
+        raise MissingExtraError(
+            f"training a network needs PyTorch, which can't be imported ({error}): {INSTALL}"
+        ) from None
     return torch
 
 

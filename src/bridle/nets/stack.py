@@ -26,12 +26,12 @@ from bridle.nets.torch_losses import unit_loss
 from bridle.nets.trained import Trained
 
 Float = NDArray[np.float64]
-Tick = Callable[[int, int, float, int], None]  # stack, epochs done, sum of best losses, models
+Tick = Callable[[int, float, int], None]  # epochs done or given up, sum of best losses, models that have one
 
 EVALUATED = 1 << 22  # activations held at once when losses are looked at
 MOMENTUM = 0.1  # of batch normalisation's running moments
 EPSILON = 1e-5  # of both normalisations
-HOPELESS = 10.0  # times the null model's loss: training that ends there has diverged
+HOPELESS = 10.0  # times the null model's loss: training that has never been better has diverged
 
 
 @dataclass
@@ -75,6 +75,7 @@ class Stack:
         self.device, self.training = device, training
         self.of_model, self.rates = list(tasks), list(rates)
         self.tasks: list[TaskData] = list(dict.fromkeys(tasks))
+        self.task_of = [self.tasks.index(t) for t in tasks]
         first = tasks[0]
         self.family, self.outputs = first.family, int(first.center.size)
         self.shape = Shape(first.n_features, architecture, self.outputs)
@@ -82,10 +83,12 @@ class Stack:
         self.validates = first.validation is not None
         self.train_rows = [_Loaded(t.train, self) for t in self.tasks]
         self.held_rows = [_Loaded(t.validation, self) for t in self.tasks if t.validation is not None]
-        seeds = [np.random.SeedSequence(t.seed).generate_state(3) for t in self.tasks]
-        self.order = [self.torch.Generator().manual_seed(int(s[1])) for s in seeds]
-        self.noise = [self.torch.Generator(device).manual_seed(int(s[2])) for s in seeds]
-        self.first_weights = [self.shape.first_weights(int(s[0])) for s in seeds]
+        # Features have draws of their own: units aren't drawn for where no model of the stack drops any.
+        seeds = [[int(s) for s in np.random.SeedSequence(t.seed).generate_state(4)] for t in self.tasks]
+        self.first_weights = [self.shape.first_weights(s[0], t.varies) for s, t in zip(seeds, self.tasks, strict=True)]
+        self.order = [self.torch.Generator().manual_seed(s[1]) for s in seeds]
+        self.of_units = [self.torch.Generator(device).manual_seed(s[2]) for s in seeds]
+        self.of_features = [self.torch.Generator(device).manual_seed(s[3]) for s in seeds]
         self.noisy = max(self.rates) > 0.0
 
     # The outer loop ---------------------------------------------------------------------------------------------
@@ -106,35 +109,31 @@ class Stack:
             # 3. Keep the best weights, and see who is done.
             better = book.note(alive, epoch, losses, held, seen)
             self._keep(kept, state, alive, better)
-            tick(id(self), len(alive), book.best_sum(), n)
-            done = [i for i in alive if book.done(i, epoch)]
+            done = {i for i in alive if book.done(i, epoch)}
+            tick(len(alive) + len(done) * (limit - epoch), *book.best_sum())
             if stop.is_set() or len(done) == len(alive) or epoch == limit:
                 book.finish(alive, interrupted=stop.is_set())
                 break
             # 4. Models that have stopped leave, so that they cost nothing.
             if done:
-                for _ in done:
-                    tick(id(self), limit - epoch, book.best_sum(), n)
-                stay = [k for k, i in enumerate(alive) if i not in set(done)]
+                stay = [k for k, i in enumerate(alive) if i not in done]
                 state, alive = self._without(state, stay), [alive[k] for k in stay]
         return self._results(kept, book)
 
     def _epoch(self, state: _State, alive: Sequence[int], stop: Any) -> Float:
         """Take one Adam step for each minibatch; the (M,) mean losses as they went by, with dropout."""
-        torch, at = self.torch, self._tasks_of(alive)
-        used = sorted(set(at))
-        place = torch.tensor([used.index(t) for t in at], device=self.device)
-        orders = {t: torch.randperm(self.rows, generator=self.order[t]) for t in used}
-        keep = 1.0 - torch.tensor([self.rates[i] for i in alive], device=self.device)[:, None, None]
-        steps, total = -(-self.rows // self.batch), torch.zeros(len(alive), device=self.device)
+        torch = self.torch
+        used, place = self._places(alive)
+        parts = [self.train_rows[t] for t in used]
+        # The last minibatch is filled up with the first rows of the order: all have the same number of rows.
+        steps, orders = -(-self.rows // self.batch), [torch.randperm(self.rows, generator=self.order[t]) for t in used]
+        batches = [torch.cat([o, o[: steps * self.batch - self.rows]]).split(self.batch) for o in orders]
+        keep = 1.0 - self._numbers([self.rates[i] for i in alive])[:, None, None]
+        total = torch.zeros(len(alive), dtype=torch.float32, device=self.device)
         for step in range(steps):
             if stop.is_set():
                 return np.asarray(total.cpu().numpy() / max(step, 1), dtype=np.float64)
-            # The last minibatch is filled up with the first rows of the order: all have the same number of rows.
-            picked = [torch.arange(step * self.batch, (step + 1) * self.batch) % self.rows for _ in used]
-            X, y, w, base = self._gather(
-                [self.train_rows[t] for t in used], [orders[t][p] for t, p in zip(used, picked, strict=True)], place
-            )
+            X, y, w, base = self._gather(parts, [b[step] for b in batches], place)
             eta = self._forward(state, X, base, self._masks(used, place, keep))
             loss = (w * unit_loss(self.family, y, eta)).mean(dim=1)  # (M,)
             gradients = torch.autograd.grad(loss.sum(), (state.weights, state.others))
@@ -144,27 +143,33 @@ class Stack:
             total += loss.detach()
         return np.asarray(total.cpu().numpy() / steps, dtype=np.float64)
 
-    def _tasks_of(self, alive: Sequence[int]) -> list[int]:
-        number = {id(t): k for k, t in enumerate(self.tasks)}
-        return [number[id(self.of_model[i])] for i in alive]
+    def _places(self, alive: Sequence[int]) -> tuple[list[int], Any]:
+        """Tasks in use, and which of these each model has, (M,)."""
+        at = [self.task_of[i] for i in alive]
+        used = sorted(set(at))
+        return used, self.torch.tensor([used.index(t) for t in at], device=self.device)
+
+    def _numbers(self, values: Sequence[float]) -> Any:
+        return self.torch.tensor(values, dtype=self.torch.float32, device=self.device)
 
     def _gather(self, parts: Sequence[_Loaded], rows: Sequence[Any], place: Any) -> tuple[Any, ...]:
         """Rows of each task in use, handed to its models: X (M, B, p), y and w (M, B), base (M, B, k)."""
         taken = [part.take(r) for part, r in zip(parts, rows, strict=True)]
         if len(taken) == 1:
             return tuple(v[None].expand(len(place), *v.shape) for v in taken[0])
-        return tuple(self.torch.stack(column)[place] for column in zip(*taken, strict=True))
+        return tuple(self.torch.stack(column).index_select(0, place) for column in zip(*taken, strict=True))
 
     def _masks(self, used: Sequence[int], place: Any, keep: Any) -> list[Any]:
         """Masks of features and of each hidden layer, scaled by 1 / (1 - rate); None where nothing is dropped."""
         torch, at_input = self.torch, self.training.input_dropout
 
-        def drawn(units: int, kept: Any) -> Any:
-            u = torch.stack([torch.rand(self.batch, units, generator=self.noise[t], device=self.device) for t in used])
-            return (u[place] < kept).to(u.dtype) / kept
+        def drawn(units: int, generators: Sequence[Any], kept: Any) -> Any:
+            size, kind = (self.batch, units), {"dtype": torch.float32, "device": self.device}
+            u = torch.stack([torch.rand(size, generator=generators[t], **kind) for t in used])
+            return (u.index_select(0, place) < kept) / kept
 
-        masks = [drawn(self.shape.inputs, 1.0 - at_input) if at_input > 0.0 else None]
-        return masks + [drawn(h, keep) if self.noisy else None for h in self.shape.hidden]
+        masks = [drawn(self.shape.inputs, self.of_features, 1.0 - at_input) if at_input > 0.0 else None]
+        return masks + [drawn(h, self.of_units, keep) if self.noisy else None for h in self.shape.hidden]
 
     def _forward(self, state: _State, X: Any, base: Any, masks: Sequence[Any] | None) -> Any:
         """Links, (M, B) or (M, B, k); ``masks`` None is prediction: no dropout, running moments."""
@@ -181,22 +186,21 @@ class Stack:
         return eta[..., 0] if self.outputs == 1 else eta
 
     def _normalised(self, z: Any, other: Any, moments: Any, k: int, *, training: bool) -> Any:
-        kind = self.shape.normalization
+        kind, of = self.shape.normalization, self.torch.nn.functional
         if kind is None:
             return z
         if kind == "layer":
-            z = self.torch.nn.functional.layer_norm(z, z.shape[-1:], eps=EPSILON)
-        else:
-            at = self.shape.moments_at(k)
-            mean, variance = moments[:, None, at[0]], moments[:, None, at[1]]
-            if training:
-                variance, mean = self.torch.var_mean(z, dim=1, keepdim=True, correction=0)
-                with self.torch.no_grad():
-                    unbiased = variance * (z.shape[1] / (z.shape[1] - 1))
-                    moments[:, at[0]].lerp_(mean[:, 0].detach(), MOMENTUM)
-                    moments[:, at[1]].lerp_(unbiased[:, 0].detach(), MOMENTUM)
-            z = (z - mean) * (variance + EPSILON).rsqrt()
-        return z * other.gain + other.shift
+            return of.layer_norm(z, z.shape[-1:], eps=EPSILON) * other.gain + other.shift
+        models, rows, units = z.shape
+        at = self.shape.moments_at(k)
+        mean, variance = (moments[:, a].flatten().clone() for a in at)
+        columns = z.transpose(0, 1).reshape(rows, models * units)  # each unit of each model is one of its own
+        columns = of.batch_norm(
+            columns, mean, variance, other.gain.reshape(-1), other.shift.reshape(-1), training, MOMENTUM, EPSILON
+        )
+        if training:
+            moments[:, at[0]], moments[:, at[1]] = mean.view(models, units), variance.view(models, units)
+        return columns.view(rows, models, units).transpose(0, 1)
 
     def _shrink(self, state: _State) -> None:
         """Take the proximal step of the L1 penalties (the L2 one is the optimiser's decoupled decay)."""
@@ -215,9 +219,7 @@ class Stack:
 
     def _losses(self, state: _State, alive: Sequence[int], parts: Sequence[_Loaded]) -> Float:
         """(M,) weighted mean unit losses of the rows of each model's task, without dropout."""
-        torch, at = self.torch, self._tasks_of(alive)
-        used = sorted(set(at))
-        place = torch.tensor([used.index(t) for t in at], device=self.device)
+        torch, (used, place) = self.torch, self._places(alive)
         n = parts[used[0]].n
         step = max(1, EVALUATED // (len(alive) * max(self.shape.widths)))
         total = torch.zeros(len(alive), dtype=torch.float64, device=self.device)
@@ -225,7 +227,8 @@ class Stack:
             for start in range(0, n, step):
                 rows = torch.arange(start, min(start + step, n))
                 X, y, w, base = self._gather([parts[t] for t in used], [rows] * len(used), place)
-                total += (w * unit_loss(self.family, y, self._forward(state, X, base, None))).sum(dim=1).double()
+                eta = self._forward(state, X, base, None).double()  # a Poisson loss is a difference of large numbers
+                total += (w * unit_loss(self.family, y, eta)).sum(dim=1)
         return np.asarray(total.cpu().numpy() / n)
 
     def _tracked(self, state: _State, alive: Sequence[int]) -> dict[int, float]:
@@ -240,11 +243,10 @@ class Stack:
     # States -----------------------------------------------------------------------------------------------------
 
     def _start(self) -> _State:
-        at = self._tasks_of(range(len(self.of_model)))
-        torch, shape = self.torch, self.shape
-        weights = torch.stack([torch.from_numpy(self.first_weights[t]) for t in at]).to(self.device)
-        others = torch.from_numpy(shape.first_others()).repeat(len(at), 1).to(self.device)
-        moments = torch.from_numpy(shape.first_moments()).repeat(len(at), 1).to(self.device)
+        torch, shape, n = self.torch, self.shape, len(self.of_model)
+        weights = torch.stack([torch.from_numpy(self.first_weights[t]) for t in self.task_of]).to(self.device)
+        others = torch.from_numpy(shape.first_others()).repeat(n, 1).to(self.device)
+        moments = torch.from_numpy(shape.first_moments()).repeat(n, 1).to(self.device)
         adam = Adam.start((weights, others), self.training.learning_rate, (self.training.l2, 0.0))
         return _State(weights.requires_grad_(True), others.requires_grad_(True), moments, adam)
 
@@ -280,10 +282,10 @@ class Stack:
         task = self.of_model[i]
         decided = task.validation if task.validation is not None else task.train
         deviance = task.deviance(decided, loss)
-        finite = all(np.isfinite(a).all() for a in arrays) and np.isfinite(deviance)
-        hopeless = not finite or deviance > HOPELESS * max(task.null_loss, 1e-12)
+        finite = bool(book.best_epoch[i]) and all(np.isfinite(a).all() for a in arrays)
+        useful = finite and deviance <= HOPELESS * max(task.null_loss, 1e-12)
         network = None
-        if finite:
+        if useful:
             layers = self.shape.layers(*arrays, epsilon=EPSILON)
             network = Network(
                 layers=tuple(Layer(*parts) for parts in layers),
@@ -297,7 +299,7 @@ class Stack:
                 spread=task.spread,
                 noise=float(np.sqrt(max(deviance, 0.0))) if self.family == "gaussian" else float("nan"),
             )
-        status = "diverged" if hopeless or book.diverged[i] else book.status[i]
+        status = book.status[i] if useful and not book.diverged[i] else "diverged"
         return Trained(network, book.history(i), status, deviance if self.validates else float("nan"))
 
 
@@ -319,5 +321,5 @@ class _Loaded:
         if self._sparse is not None:
             X = self._torch.from_numpy(self._sparse[rows.numpy()].toarray()).to(self._device)
         else:
-            X = self._X[at]
-        return X, self._y[at], self._w[at], self._base[at]
+            X = self._X.index_select(0, at)
+        return X, *(v.index_select(0, at) for v in (self._y, self._w, self._base))

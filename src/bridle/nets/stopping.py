@@ -38,10 +38,18 @@ class Book:
                 self.held[i].append(task.deviance(task.validation, float(held[k])))
             if not (np.isfinite(losses[k]) and np.isfinite(deciding)):
                 self.diverged[i] = True
-            elif held is None or epoch == 1 or deciding < self.best[i] - self.training.tol * abs(self.best[i]):
+            elif held is None or not np.isfinite(self.best[i]) or self._gains(i, deciding):
                 # Where nothing decides, the last weights are the ones to keep.
                 better[k], self.best[i], self.best_epoch[i] = True, deciding, epoch
         return better
+
+    def _gains(self, i: int, loss: float) -> bool:
+        """Whether a validation loss is better by ``tol``: relative to the deviance, whose zero means something."""
+        part = self.tasks[i].validation
+        if part is None:
+            return True
+        best, now = (self.tasks[i].deviance(part, float(v)) for v in (self.best[i], loss))
+        return now < best - self.training.tol * abs(best)
 
     def done(self, i: int, epoch: int) -> bool:
         """Whether a model has stopped after ``epoch``."""
@@ -56,9 +64,10 @@ class Book:
             elif not self.done(i, self.training.max_epochs):
                 self.status[i] = "epochs used up"
 
-    def best_sum(self) -> float:
-        """Sum of the models' best losses, finite ones only."""
-        return float(self.best[np.isfinite(self.best)].sum())
+    def best_sum(self) -> tuple[float, int]:
+        """Sum of the models' best losses, and how many models have one."""
+        finite = self.best[np.isfinite(self.best)]
+        return float(finite.sum()), int(finite.size)
 
     def history(self, i: int) -> TrainingHistory:
         """Losses by epoch of one model."""

@@ -29,12 +29,25 @@ class Rows:
     """The table that all tasks take their rows from.
 
     ``X`` is a (n, p) array, a sparse matrix, or a FoldDesign, whose missing cells are filled from each task's rows.
+
+    Raises
+    ------
+    InputError
+        The parts differ in length, or a weight is negative or not finite.
     """
 
     X: Any
     y: Float  # (n,); multinomial: codes 0..k-1
     weight: Float | None = None  # (n,)
     offset: Float | None = None  # (n,)
+
+    def __post_init__(self) -> None:
+        n = int(self.X.shape[0])
+        for name, values in (("y", self.y), ("weight", self.weight), ("offset", self.offset)):
+            if values is not None and np.shape(values) != (n,):
+                raise InputError(f"{name} has shape {np.shape(values)}; expected ({n},), one value per row of X")
+        if self.weight is not None and not (np.isfinite(self.weight) & (np.asarray(self.weight) >= 0.0)).all():
+            raise InputError("the weights must be finite and not negative; give a row that doesn't count weight 0")
 
     def matrix(self, rows: Index) -> Any:
         """(n, p) matrix of all rows, filled from ``rows``."""
@@ -74,11 +87,12 @@ class TaskData:
     train: Part
     validation: Part | None
     mean: Float  # (p,)
-    scale: Float  # (p,)
+    scale: Float  # (p,), 1 for features that don't vary
+    varies: NDArray[np.bool_]  # (p,), features that do on the rows that train
     center: Float  # (k,)
     spread: float
     family: str
-    null_loss: float  # unit deviance of the null model on the rows that decide (or train)
+    null_loss: float  # unit deviance of the null model on the rows that train or on those that decide, the larger
     seed: int
     track: bool
     batch_size: int
@@ -109,7 +123,8 @@ class TaskData:
         Raises
         ------
         InputError
-            Values that aren't finite, a constant target, fewer than 2 rows to train on.
+            Values that aren't finite, a constant target, fewer than 2 rows to train on, a multinomial target with an
+            offset.
         """
         weight = np.ones(rows.y.size) if rows.weight is None else np.asarray(rows.weight, dtype=np.float64)
         fit, held = (r[weight[r] > 0.0] for r in (task.train, task.validation))
@@ -120,8 +135,11 @@ class TaskData:
         X = rows.matrix(np.sort(np.concatenate([task.train, task.validation])))
         y = np.asarray(rows.y, dtype=np.float64)
         offset = np.zeros(y.size) if rows.offset is None else np.asarray(rows.offset, dtype=np.float64)
+        _check_offset(offset[np.concatenate([fit, held])], family)
         _check_target(y[np.concatenate([fit, held])], y[fit], family, outputs)
-        mean, scale = _moments(X[fit], weight[fit])
+        mean, spread_of = _moments(X[fit], weight[fit])
+        varies = spread_of > 0.0
+        scale = np.where(varies, spread_of, 1.0)
         center, spread = _target_scale(y[fit], weight[fit], offset[fit], family, outputs)
 
         def part(chosen: Index) -> Part:
@@ -132,12 +150,15 @@ class TaskData:
             w = weight[chosen] / weight[chosen].mean()
             saturated = _at_zero_loss(y[chosen], family, outputs)
             return Part(
-                _standardised(X[chosen], mean, scale), of.astype(np.float32), w.astype(np.float32),
+                _standardised(X[chosen], mean, scale, varies), of.astype(np.float32), w.astype(np.float32),
                 base.astype(np.float32), float(np.average(saturated, weights=w)),
             )  # fmt: skip
 
-        deciding = held if held.size else fit
-        null = unit_deviance(family, y[deciding], _null_links(center, offset[deciding], outputs))
+        def null_loss(chosen: Index) -> float:
+            links = center + offset[chosen, None]
+            unit = unit_deviance(family, y[chosen], links if family == "multinomial" else links[:, 0])
+            return float(np.average(unit, weights=weight[chosen]))
+
         size = training.batch_size or int(2 ** np.round(np.log2(max(fit.size / 16, 1))))
         if training.batch_size is None:
             size = int(np.clip(size, SMALLEST_BATCH, LARGEST_BATCH))
@@ -146,14 +167,22 @@ class TaskData:
             validation=part(held) if held.size else None,
             mean=mean,
             scale=scale,
+            varies=varies,
             center=center,
             spread=spread,
             family=family,
-            null_loss=float(np.average(null, weights=weight[deciding])),
+            null_loss=max(null_loss(chosen) for chosen in (fit, held) if chosen.size),
             seed=task.seed,
             track=task.track,
             batch_size=min(size, int(fit.size)),
         )
+
+
+def _check_offset(offset: Float, family: str) -> None:
+    if not np.isfinite(offset).all():
+        raise InputError("the offset holds values that aren't finite (NaN or infinite); fill or drop those rows first")
+    if family == "multinomial" and offset.any():
+        raise InputError("an offset shifts the links of all classes alike, which changes nothing; leave it out")
 
 
 def _check_target(y: Float, trained: Float, family: str, outputs: int) -> None:
@@ -171,7 +200,7 @@ def _check_target(y: Float, trained: Float, family: str, outputs: int) -> None:
 
 
 def _moments(X: Any, weight: Float) -> tuple[Float, Float]:
-    """(p,) weighted mean (0 for sparse rows, which stay sparse) and standard deviation, 1 for constant features."""
+    """(p,) weighted mean (0 for sparse rows, which stay sparse) and standard deviation, 0 for constant features."""
     w = weight / weight.sum()
     if sparse.issparse(X):
         if not np.isfinite(X.data).all():
@@ -179,27 +208,29 @@ def _moments(X: Any, weight: Float) -> tuple[Float, Float]:
         first = np.asarray(X.T @ w, dtype=np.float64)
         second = np.asarray(X.multiply(X).T @ w, dtype=np.float64)
         spread = np.sqrt(np.maximum(second - first**2, 0.0))
-        return np.zeros(X.shape[1]), np.where(spread > 1e-7 * np.sqrt(second), spread, 1.0)
+        return np.zeros(X.shape[1]), np.where(spread > 1e-7 * np.sqrt(second), spread, 0.0)
     values = np.asarray(X, dtype=np.float64)
     with np.errstate(invalid="ignore", over="ignore"):
         mean = w @ values
         spread = np.sqrt(w @ (values - mean) ** 2)
     if not (np.isfinite(mean).all() and np.isfinite(spread).all()):
         raise _not_finite()
-    return mean, np.where(spread > 1e-12 * np.maximum(np.abs(mean), 1e-300), spread, 1.0)
+    return mean, np.where(spread > 1e-12 * np.maximum(np.abs(mean), 1e-300), spread, 0.0)
 
 
 def _not_finite() -> InputError:
     return InputError("X holds values that aren't finite (NaN or infinite); fill or drop them first")
 
 
-def _standardised(X: Any, mean: Float, scale: Float) -> Any:
-    if not sparse.issparse(X):
-        values = ((np.asarray(X, dtype=np.float64) - mean) / scale).astype(np.float32)
-    else:
-        values = sparse.csr_array(X.multiply(1.0 / scale)).astype(np.float32)
-        if 4 * X.shape[0] * X.shape[1] <= DENSE_BYTES:
-            values = values.toarray()
+def _standardised(X: Any, mean: Float, scale: Float, varies: NDArray[np.bool_]) -> Any:
+    """(m, p) float32 array or csr_array; features that don't vary are 0."""
+    with np.errstate(over="ignore"):  # seen below
+        if not sparse.issparse(X):
+            values = ((np.asarray(X, dtype=np.float64) - mean) * (varies / scale)).astype(np.float32)
+        else:
+            values = sparse.csr_array(X.multiply(varies / scale)).astype(np.float32)
+            if 4 * X.shape[0] * X.shape[1] <= DENSE_BYTES:
+                values = values.toarray()
     if not np.isfinite(values.data if sparse.issparse(values) else values).all():
         raise _not_finite()
     return values if sparse.issparse(values) else np.ascontiguousarray(values)
@@ -217,11 +248,6 @@ def _target_scale(y: Float, w: Float, offset: Float, family: str, outputs: int) 
         shares = np.bincount(y.astype(np.int64), weights=share, minlength=outputs)
         return np.log(np.maximum(shares, 1.0 / (y.size + 2))), 1.0
     return np.array([get_family(family).null_predictor(y, w, offset)]), 1.0
-
-
-def _null_links(center: Float, offset: Float, outputs: int) -> Float:
-    links = center + offset[:, None]
-    return links if outputs > 1 else np.asarray(links[:, 0])
 
 
 def _at_zero_loss(y: Float, family: str, outputs: int) -> Float:
