@@ -21,7 +21,7 @@ def run(name, *arguments):
 
 
 def test_every_example_is_tested():
-    tested = {"study_a_table", "drop_in_estimators", "overfitting_made_visible", "diagnose_models"}
+    tested = {"study_a_table", "drop_in_estimators", "overfitting_made_visible", "diagnose_models", "own_network"}
     assert {p.stem for p in EXAMPLES.glob("*.py")} == tested
 
 
@@ -50,3 +50,16 @@ def test_diagnose_models():
     said = run("diagnose_models", "diabetes: tree").splitlines()
     assert len(said) == 4
     assert "overfitting" in next(line for line in said if "unpruned" in line)
+
+
+def test_own_network():
+    pytest.importorskip("torch")
+    said = run("own_network")
+    assert said.count("<- chosen") == 1
+    bars = [line for line in said.splitlines() if "+-" in line]
+    assert len(bars) == 4 and all("#" in line for line in bars)
+    losses = [float(line.split()[2]) for line in bars]
+    assert max(losses) < 0.75 * float(said.split("none at all")[1].split()[0])  # features help at every rate
+    kept = said.strip().splitlines()[-1].split(", ")
+    assert {"bmi", "s5"} <= {name.strip() for name in kept} and len(kept) < 10
+    assert "Verdict:" in said
