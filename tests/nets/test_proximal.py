@@ -127,6 +127,20 @@ def test_gradient_descent_ends_at_the_lasso(share):
     assert set(np.flatnonzero(b)) == set(selected_features(model.weight)) and (share < 0.1 or np.any(b == 0.0))
 
 
+def test_momentum_weakens_the_penalty_as_documented():
+    X, y = regression()
+    lam = 0.2 * np.max(np.abs((X - X.mean(0)).T @ (y - y.mean()))) / len(y)
+    plain, heavy = torch.nn.Linear(8, 1).double(), torch.nn.Linear(8, 1).double()
+    descend(plain, X, y, Proximal(torch.optim.SGD(plain.parameters(), lr=0.5), l1=lam), 300)
+    optimizer = Proximal(torch.optim.SGD(heavy.parameters(), lr=0.2, momentum=0.5), l1=lam / 0.5)
+    descend(heavy, X, y, optimizer, 300)
+    torch.testing.assert_close(heavy.weight, plain.weight, rtol=1e-6, atol=1e-8)
+    objective = (
+        0.5 * np.mean((y - heavy(torch.tensor(X)).detach().numpy()[:, 0]) ** 2) + 0.5 * optimizer.penalty().item()
+    )
+    assert objective < 0.5 * y.var() and optimizer.penalty().item() > 0.0
+
+
 def by_majorisation(X, Y, lam, l1, steps=3000):
     """Sparse group lasso by another way: each norm under a parabola through the last solution, so ridge solves only."""
     n = len(X)

@@ -172,11 +172,13 @@ class Proximal:
     def penalty(self) -> Any:
         """Give the penalty at the current weights: what the loss plus this is the objective of (scalar tensor)."""
         torch = require_torch()
-        terms = [torch.zeros(())]
+        total = torch.zeros(())
         for _, p, l1, group_l1 in self._penalised():
-            norms = torch.linalg.vector_norm(p, dim=_others(p.ndim)) if group_l1 else torch.zeros(())
-            terms.append(l1 * p.abs().sum() + group_l1 * _root_size(p) * norms.sum())
-        return sum(terms[1:], terms[0].to(terms[-1]))
+            if l1:
+                total = total + l1 * p.abs().sum()
+            if group_l1:
+                total = total + group_l1 * _root_size(p) * torch.linalg.vector_norm(p, dim=_others(p.ndim)).sum()
+        return total
 
     def _penalised(self) -> Iterator[tuple[Any, Any, float, float]]:
         """Learning rate, parameter, and its strengths."""
