@@ -34,9 +34,10 @@ class Columns:
         """Yield rows and X - base there, (rows, p), which may be overwritten."""
         n, p = self.shape
         size = max(least, _BLOCK // p)
+        room = np.empty((min(size, n), p), order="F" if self._X.flags.f_contiguous else "C")  # one for all blocks
         for start in range(0, n, size):
             rows = slice(start, min(start + size, n))
-            yield rows, np.subtract(self._X[rows], self._base, dtype=np.float64)
+            yield rows, np.subtract(self._X[rows], self._base, out=room[: rows.stop - start])
 
     def forward(self, beta: Float, gamma: Float) -> tuple[Float, Float]:
         """Return Z beta and S gamma, (n,) each."""

@@ -67,19 +67,22 @@ def normal(family: Family, y: Float, eta: Float, t: Float) -> Terms:
     if family.name == "poisson":
         mu = np.exp(eta + 0.5 * t)
         return Terms(mu - y * eta, mu - y, 0.5 * mu, mu, 0.5 * mu, 0.25 * mu)
-    value, eta1, eta2, eta3, eta4 = np.zeros((5, len(eta)))
+    size = np.abs(eta)
+    other, beyond, eta2, eta3, eta4 = np.zeros((5, len(eta)))  # the side of 0 where eta isn't: probability, distance
     for k, share in zip(*_kolmogorov(), strict=True):
         tau = np.sqrt(4.0 * k**2 + t)
-        z = eta / tau
-        above, density = share * ndtr(z), share / np.sqrt(2.0 * np.pi) * np.exp(-0.5 * z**2)
-        value += eta * above + tau * density
-        eta1 += above
+        z = size / tau
+        tail, density = share * ndtr(-z), share / np.sqrt(2.0 * np.pi) * np.exp(-0.5 * z**2)
+        other += tail
+        beyond += tau * density - size * tail
         density /= tau
         eta2 += density
         density /= tau
         eta3 -= z * density
         eta4 += (z**2 - 1.0) * density / tau
-    return Terms(value - y * eta, eta1 - y, 0.5 * eta2, eta2, 0.5 * eta3, 0.25 * eta4)  # d/dt is half of d2/deta2
+    value = beyond + (1.0 - y) * np.maximum(eta, 0.0) + y * np.maximum(-eta, 0.0)
+    slope = np.where(eta < 0.0, other - y, (1.0 - y) - other)
+    return Terms(value, slope, 0.5 * eta2, eta2, 0.5 * np.sign(eta) * eta3, 0.25 * eta4)  # d/dt is half of d2/deta2
 
 
 MARGINALS: dict[str, Callable[[Family, Float, Float, Float], Terms]] = {"quadratic": quadratic, "normal": normal}

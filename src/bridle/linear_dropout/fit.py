@@ -28,7 +28,7 @@ _SWEEPS = 1000  # of fit_path for each Newton step that the caller allows
 ADVICE = {
     "separated": "The classes are separated, and the objective falls to its bound as the coefficients grow: it has no "
     "minimum here. Use marginal='normal', or a larger rate, or a ridge or lasso penalty.",
-    "max_iter": "Raise max_iter.",
+    "max_iter": "Raise max_iter; where classes are nearly separated, marginal='normal' is convex and has a minimum.",
     "stalled": "Rounding stops here: raise tol, or centre or rescale the columns.",
 }
 
@@ -194,9 +194,9 @@ class _Work:
         direct = rates if quadratic else rates[rates == 0.0]
         theta, fits = self.start, []
         for rate in rates[: len(rates) - len(direct)]:
-            best = minimise(self.objective(rate), theta, self.tol * self.null_slope, self.max_iter)
+            best = minimise(self.objective(rate), theta, self.tol, self.null_slope, self.max_iter)
             fits.append(self.judged(rate, best.point.theta, best.steps, best.status))
-            theta = best.point.theta if best.status == "converged" else theta
+            theta = best.point.theta if fits[-1].status == "converged" else theta
         return fits + self.ridge(direct)
 
     def ridge(self, rates: Float) -> list[_Fit]:
@@ -229,7 +229,7 @@ class _Work:
         fit = self.judged(rate, theta, int(path.n_iter[k]), path.status[k])
         if fit.stationarity <= self.tol or fit.status == "separated":
             return fit
-        best = minimise(self.objective(rate), theta, self.tol * self.null_slope, self.max_iter)
+        best = minimise(self.objective(rate), theta, self.tol, self.null_slope, self.max_iter)
         return self.judged(rate, best.point.theta, fit.n_iter + best.steps, best.status)
 
     def judged(self, rate: float, theta: Float, n_iter: int, status: str) -> _Fit:

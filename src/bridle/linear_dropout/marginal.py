@@ -36,6 +36,11 @@ class Point(NamedTuple):
         """Largest component of the gradient."""
         return float(np.max(np.abs(self.gradient)))
 
+    @property
+    def pull(self) -> float:
+        """Largest component of the penalty's part of the gradient, its noise levels held."""
+        return float(np.max(np.abs(self.diagonal * self.theta[1:])))
+
 
 @dataclass(frozen=True)
 class Objective:

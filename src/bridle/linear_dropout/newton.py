@@ -33,8 +33,11 @@ class Minimum(NamedTuple):
     status: str  # "converged", "max_iter", "separated" or "stalled"
 
 
-def minimise(objective: Objective, start: Float, goal: float, max_iter: int) -> Minimum:
-    """Descend from ``start`` until no component of the gradient exceeds ``goal``.
+def minimise(objective: Objective, start: Float, tol: float, null_slope: float, max_iter: int) -> Minimum:
+    """Descend from ``start`` until no component of the gradient exceeds ``tol`` of what loss and penalty balance.
+
+    That is the penalty's part of the gradient, or ``null_slope`` if that is smaller: the former matters where the
+    fit is so good that little of the null model's gradient is left to be balanced.
 
     Parameters
     ----------
@@ -42,8 +45,10 @@ def minimise(objective: Objective, start: Float, goal: float, max_iter: int) -> 
         What is minimised.
     start : (p + 1,)
         Where to begin.
-    goal : float
-        Largest component of the gradient that passes.
+    tol : float
+        Relative size of the largest component of the gradient that passes.
+    null_slope : float
+        Largest component of the gradient at the null model.
     max_iter : int
         Steps.
 
@@ -53,9 +58,11 @@ def minimise(objective: Objective, start: Float, goal: float, max_iter: int) -> 
         A stationary point that no step led up to, or where the solver gave up and why.
     """
     point = objective.at(start)
-    solve, radius, age = preconditioner(objective, point), np.inf, 0
+    solve, age = preconditioner(objective, point), 0
     first = _length(point, solve)
+    radius = 2.0 * first  # the step would be ``first`` long if P were the Hessian
     for step in range(max_iter):
+        goal = tol * (min(null_slope, point.pull) if objective.ratio > 0.0 else null_slope)
         if point.steepest <= goal:
             return Minimum(point, step, "converged")
         if objective.escapes(point):
@@ -82,7 +89,7 @@ def minimise(objective: Objective, start: Float, goal: float, max_iter: int) -> 
             point, age = trial, age + 1
         elif not measurable:
             return Minimum(point, step + 1, "stalled")
-    return Minimum(point, max_iter, "converged" if point.steepest <= goal else "max_iter")
+    return Minimum(point, max_iter, "max_iter")
 
 
 def _length(point: Point, solve: Operator) -> float:
@@ -107,10 +114,9 @@ def _steihaug(
         bent = curve(d)
         slope = float(d @ bent)
         alpha = rz / slope if slope > 0.0 else np.inf
-        if not mm + 2.0 * alpha * md + alpha**2 * dd < radius**2 or alpha == np.inf:
-            reach = min(radius, np.sqrt(mm) + np.sqrt(dd))  # the rim; where none is known, a step of P's own length
-            alpha = (-md + np.sqrt(max(md**2 + dd * (reach**2 - mm), 0.0))) / dd
-            move, bent_move, mm = move + alpha * d, bent_move + alpha * bent, reach**2
+        if alpha == np.inf or mm + 2.0 * alpha * md + alpha**2 * dd >= radius**2:
+            alpha = (-md + np.sqrt(max(md**2 + dd * (radius**2 - mm), 0.0))) / dd  # to the rim
+            move, bent_move, mm = move + alpha * d, bent_move + alpha * bent, radius**2
             break
         move, bent_move, residual = move + alpha * d, bent_move + alpha * bent, residual + alpha * bent
         mm += 2.0 * alpha * md + alpha**2 * dd
