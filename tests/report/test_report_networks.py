@@ -78,6 +78,12 @@ def test_the_ends_of_a_dropout_curve_are_told_for_what_they_are():
     assert captions.curve_caption(curve([1.0], 0, values=(0.3,))) == "Only a dropout rate of 0.3 was tried."
 
 
+def test_overfitting_without_dropout_is_told_with_both_errors():
+    said = captions.curve_caption(curve([3, 2, 1, 1.5, 2], 2, train=[3, 2, 1, 1.01, 0.5]))
+    assert "At a dropout rate of 0 the training error is 50\u202f% lower" in said and "error 100\u202f% higher" in said
+    assert "keeps falling" not in said
+
+
 def test_a_dropout_curve_is_flat_by_difference_not_by_ratio():
     assert "hardly matters" in captions.curve_caption(curve([1, 1, 1, 1.01, 1.02], 1))
     near_none = captions.curve_caption(
@@ -154,6 +160,14 @@ def _techniques():
 def test_a_technique_without_a_finite_error_is_still_placed(page):
     shown = section(page("networks_gone_wild"), "techniques")
     assert "no finite error" in shown and "#s-right" in shown and "not known" in shown
+
+
+def test_without_signal_the_lowest_error_is_no_recommendation(study):
+    found = study("demo").techniques
+    silent = render(dataclasses.replace(study("noise"), techniques=found))
+    said = "None of them reliably beats guessing the average."
+    assert said in section(silent, "techniques")
+    assert said not in section(render(dataclasses.replace(study("one_feature"), techniques=found)), "techniques")
 
 
 # --- training -------------------------------------------------------------------------------------------------------
@@ -257,7 +271,9 @@ def test_attributions_are_listed_with_share_and_direction(page, study):
         assert ("raises" if a.direction > 0.5 else "lowers" if a.direction < -0.5 else "both ways") in row
     rest = sum(a.share for a in wanted[25:])
     assert f"The remaining {100 * rest:.1f}".rstrip("0").rstrip(".") in section(page("network"), "leans")
-    assert "no proof of cause" in section(page("network"), "leans")
+    said = text_of(section(page("network"), "leans"))
+    assert "no proof of cause" in said and "push the chance of &#39;benign&#39; up" in said
+    assert "push the prediction up" in text_of(section(page("demo"), "leans"))
 
 
 @pytest.mark.parametrize(

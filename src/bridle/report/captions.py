@@ -70,11 +70,22 @@ def curve_caption(curve: CurveSummary) -> str:
         and curve.train[last] < curve.train[best]
         and not curve.mean[last] <= curve.mean[best] + curve.standard_error[best]
     ):
-        said.append(
-            f"To the right of the lowest point the training error keeps falling while the validation error rises "
-            f"by {percent(rise)}: that is overfitting, made visible."
-        )
+        said.append(_overfitting(curve, rise))
     return " ".join(said)
+
+
+def _overfitting(curve: CurveSummary, rise: float) -> str:
+    if curve.parameter == RATE:  # networks start at random: their training error needn't fall at every step
+        end = parameter_setting(curve.values[-1], RATE)
+        less = 1 - curve.train[-1] / curve.train[curve.index_min]
+        return (
+            f"At {end} the training error is {percent(less)} lower than at the lowest point, and the validation error "
+            f"{percent(rise)} higher: that is overfitting, made visible."
+        )
+    return (
+        f"To the right of the lowest point the training error keeps falling while the validation error rises "
+        f"by {percent(rise)}: that is overfitting, made visible."
+    )
 
 
 def _end_of_rates(curve: CurveSummary) -> str:

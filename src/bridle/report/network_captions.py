@@ -124,13 +124,14 @@ def _why_kept(history: TrainingHistory) -> str:
     return f", where the error on {rows} was {'lowest' if lowest else 'all but lowest'} ({num(at)})"
 
 
-def leans_caption(table: Leans) -> str:
+def leans_caption(table: Leans, classes: Sequence[str] = ()) -> str:
     """Say what integrated gradients are, what direction means, and what neither proves."""
+    predicted = f"the chance of '{classes[1]}'" if len(classes) == 2 else "the prediction"
     said = [
-        "Integrated gradients add up how a prediction changes on the way from a reference row to each row, and split "
+        "Integrated gradients add up how a prediction changes on the way from the average row to each row, and split "
         "the change among the features; bars are each feature's share of all of it, over all rows.",
-        '"Raises" means that larger values push predictions up, "lowers" that they push them down, "both ways" that '
-        "it depends.",
+        f'"Raises" means that larger values push {predicted} up, "lowers" that they push it down, "both ways" that it '
+        f"depends.",
         "This shows what the network uses, and is no proof of cause: another fit may share the credit among "
         "correlated features in another way.",
     ]
