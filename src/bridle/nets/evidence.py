@@ -132,7 +132,7 @@ def _picks(curve: Curve, finite: Index, rule: str) -> list[int]:
     for j in range(curve.test_loss.shape[0]):
         first = j - j % n_folds
         others = [i for i in range(first, first + n_folds) if i != j] or [j]
-        at = np.ix_(others, finite)
+        at = np.ix_(np.array(others), finite)
         part = replace(
             curve, values=curve.values[finite], test_loss=curve.test_loss[at], train_loss=curve.train_loss[at],
             test_weight=curve.test_weight[others], n_train=curve.n_train[others], n_test=curve.n_test[others],

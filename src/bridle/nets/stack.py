@@ -177,7 +177,9 @@ class Stack:
         weights, others = shape.split(state.weights, state.others)
         z = X if masks is None or masks[0] is None else X * masks[0]
         for k in range(len(shape.hidden)):
-            z = torch.baddbmm(others[k].bias, z, weights[k])
+            # Batch normalisation takes a bias out again: its gradient would be rounding error, which Adam makes steps of.
+            biased = shape.normalization != "batch"
+            z = torch.baddbmm(others[k].bias, z, weights[k]) if biased else torch.bmm(z, weights[k])
             z = self._normalised(z, others[k], state.moments, k, training=masks is not None)
             z = shape.activate(torch, z)
             if masks is not None and masks[k + 1] is not None:
