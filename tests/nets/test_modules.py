@@ -204,6 +204,13 @@ def test_sparse_frames_and_arrays_are_the_same_table():
     assert not scaled.fitted.mean.any() and np.isfinite(scaled.curve.mean).all()
 
 
+def test_one_rate_is_judged_too():
+    X, y = table("binomial", n=150)
+    found = fit(X, y, rates=[0.2], training=Training(max_epochs=20, learning_rate=0.02))
+    assert found.verdict.label in ("balanced", "undetermined") and found.verdict.explained.lower > 0
+    assert found.verdict_at(0.2).loss == found.verdict.loss
+
+
 def test_a_feature_that_does_not_vary_in_training_has_no_say():
     X, y = table()
     X[:, 3] = 2.0
@@ -315,6 +322,8 @@ def test_own_optimizers_momentum_and_closures():
         return torch.optim.SGD(parameters, lr=0.05, momentum=0.5)
 
     assert np.isfinite(fit(X, y, optimizer=sgd).curve.mean).all() and set(given) == {4}
+    zeros = fit(X, y, rates=[0.0], optimizer=lambda q: bridle.nets.Proximal(torch.optim.SGD(q, lr=0.05), l1=0.2))
+    assert (zeros.module.first.weight == 0).any()
     newton = fit(X, y, rates=[0.0], optimizer=lambda q: torch.optim.LBFGS(q, lr=1.0),
                  training=Training(max_epochs=3, batch_size=90), make=lambda rate: nn.Linear(4, 1))  # fmt: skip
     assert newton.curve.mean[0] < 0.01 * newton.curve.null_loss
@@ -504,6 +513,9 @@ def test_data_that_cannot_be_used():
         fit(sparse.csr_array(broken), y)
     with pytest.raises(InputError, match="X can't be read as a matrix of numbers"):
         fit(np.full((90, 2), "red"), y)
+    for other in (X + 1j, np.full((90, 2), "2020-01-01", dtype="datetime64[D]"), np.full((90, 2), {}, dtype=object)):
+        with pytest.raises(InputError, match="X can't be read as a matrix of numbers"):
+            fit(other, y)
     with pytest.raises(InputError, match=r"X has shape \(90,\)"):
         fit(X[:, 0], y)
     with pytest.raises(InputError, match=r"y is .*7\.0.* on every row: there is nothing to learn"):
@@ -534,6 +546,8 @@ def test_settings_that_cannot_be_used():
         fit(X, y, rule="aic")
     with pytest.raises(InputError, match="device 'cuda:99' isn't on this machine"):
         fit(X, y, device="cuda:99")
+    with pytest.raises(InputError, match="one fold has no spread"):
+        fit(X, y, folds=[(np.arange(60), np.arange(60, 90))])
     found = fit(X, y)
     with pytest.raises(InputError, match=r"rate 0.1 isn't on the curve; expected one of 0.4, 0"):
         found.verdict_at(0.1)

@@ -1,5 +1,7 @@
 """Exact zeros: the proximal maps minimise what they say, and training with them ends at the penalised solution."""
 
+import copy
+
 import numpy as np
 import pytest
 from scipy.optimize import minimize, minimize_scalar
@@ -279,11 +281,26 @@ def test_closure_state_and_groups_pass_through():
     assert "Proximal(" in repr(wrapped) and "Adam" in repr(wrapped)
 
 
+def test_wrapped_twice_and_copied():
+    """One strength for each of two layers; a copy acts on its own parameters."""
+    model = torch.nn.Sequential(torch.nn.Linear(3, 3, bias=False), torch.nn.Linear(3, 3, bias=False))
+    inner = Proximal(torch.optim.SGD(model.parameters(), lr=1.0), l1=0.1, params=[model[0].weight])
+    both = Proximal(inner, l1=0.2, params=model[1].weight)
+    again_model, again = copy.deepcopy((model, both))
+    before = [p.detach().clone() for p in model.parameters()]
+    for m, optimizer in ((model, both), (again_model, again)):
+        for p in m.parameters():
+            p.grad = torch.zeros_like(p)
+        optimizer.step()
+        for p, old, t in zip(m.parameters(), before, (0.1, 0.2), strict=True):
+            assert torch.equal(p, soft_threshold(old, t))
+
+
 def test_convolutions_group_by_input_channel():
     conv = torch.nn.Conv1d(3, 4, 5).double()
     with torch.no_grad():
         conv.weight[:, 1] *= 1e-3
-    optimizer = Proximal(torch.optim.SGD(conv.parameters(), lr=0.1), group_l1=0.1, groups=[conv.weight])
+    optimizer = Proximal(torch.optim.SGD(conv.parameters(), lr=0.1), group_l1=0.1, groups=conv.weight)
     conv.weight.grad = torch.zeros_like(conv.weight)
     optimizer.step()
     assert selected_features(conv.weight).tolist() == [0, 2]

@@ -84,14 +84,14 @@ def read_matrix(X: Any) -> Any:
     else:
         try:
             found = np.asarray(X)
-            found = found if found.dtype.kind == "f" else found.astype(np.float64)
+            found = found.astype(np.float64) if found.dtype.kind in "biuO" else found
         except (TypeError, ValueError) as error:
             raise InputError(f"X can't be read as a matrix of numbers: {error}") from None
         values = found
     if found.ndim != 2 or 0 in found.shape:
         raise InputError(f"X has shape {found.shape}; expected rows and columns of numbers")
     if values.dtype.kind not in "biuf":
-        raise InputError(f"X holds {values.dtype} values; expected numbers")
+        raise InputError(f"X can't be read as a matrix of numbers: it holds {values.dtype}")
     bad = ~np.isfinite(values)
     if bad.any():
         first = found.indices[np.argmax(bad)] if sparse.issparse(X) else np.argmax(bad.any(axis=0))

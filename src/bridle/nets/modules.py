@@ -235,6 +235,8 @@ def path(
     known = [None if v is None else np.asarray(v) for v in (groups, time)]
     how = _folds(target, folds, n_repeats, known, seed)
     check_folds(how, data)
+    if len(how) < 2:
+        raise InputError("one fold has no spread to judge a module by; give at least 2")
 
     def split(part: Index, number: int) -> tuple[Index, Index]:
         if not settings.early_stopping:

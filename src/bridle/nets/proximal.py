@@ -151,10 +151,12 @@ class Proximal:
                 "group_l1 needs the weights whose columns are the groups: groups=[first_layer.weight], shape (out, in)"
             )
         self.optimizer, self.l1, self.group_l1 = optimizer, float(l1), float(group_l1)
-        trained = {id(p) for group in optimizer.param_groups for p in group["params"]}
-        single = _weights("params", params, trained, 1) if params is not None else None
-        self._single = {id(p) for p in single} if single is not None else None
-        self._grouped = {id(p) for p in _weights("groups", groups or (), trained, 2)}
+        # Places, not parameters: a copy of the optimiser has parameters of its own.
+        places = {
+            id(p): (g, k) for g, group in enumerate(optimizer.param_groups) for k, p in enumerate(group["params"])
+        }
+        self._single = None if params is None else _chosen("params", params, places, 0)
+        self._grouped = _chosen("groups", () if groups is None else groups, places, 2)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Take the optimiser's step, then the proximal one; return the loss of ``closure`` if there is one."""
@@ -182,10 +184,10 @@ class Proximal:
 
     def _penalised(self) -> Iterator[tuple[Any, Any, float, float]]:
         """Learning rate, parameter, and its strengths."""
-        for group in self.optimizer.param_groups:
-            for p in group["params"]:
-                single = p.ndim >= 2 if self._single is None else id(p) in self._single
-                yield group["lr"], p, self.l1 * single, self.group_l1 * (id(p) in self._grouped)
+        for g, group in enumerate(self.optimizer.param_groups):
+            for k, p in enumerate(group["params"]):
+                single = p.ndim >= 2 if self._single is None else (g, k) in self._single
+                yield group["lr"], p, self.l1 * single, self.group_l1 * ((g, k) in self._grouped)
 
     @property  # type: ignore[misc]
     def __class__(self) -> Any:
@@ -211,13 +213,14 @@ def _root_size(p: Any) -> float:
     return math.sqrt(p.numel() / max(p.shape[1], 1))
 
 
-def _weights(name: str, given: Iterable[Any], trained: set[int], least: int) -> list[Any]:
-    """Parameters as a list, refused where the optimiser doesn't train them."""
-    found: list[Any] = [given] if hasattr(given, "ndim") else list(given)
-    for p in found:
-        if id(p) not in trained:
+def _chosen(name: str, given: Any, places: dict[int, tuple[int, int]], least: int) -> set[tuple[int, int]]:
+    """Places of the parameters given; refused where they have none or too few dimensions."""
+    found = set()
+    for p in [given] if hasattr(given, "ndim") else given:
+        if id(p) not in places:
             what = f"a tensor of shape {tuple(p.shape)}" if hasattr(p, "shape") else f"a {type(p).__name__}"
             raise InputError(f"{name} holds {what} that the optimiser doesn't train; give parameters of the same model")
         if p.ndim < least:
             raise InputError(f"{name} holds a parameter of shape {tuple(p.shape)}; groups are columns of (out, in)")
+        found.add(places[id(p)])
     return found
