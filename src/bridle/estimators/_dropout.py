@@ -188,6 +188,8 @@ class DropoutNetwork(BaseEstimator):  # type: ignore[misc]
         self.network_, self.history_ = network, trained.history
         self.n_epochs_, self.best_epoch_ = len(trained.history.train), trained.history.best_epoch
         self.selected_features_ = network.used
+        if network.family == "gaussian":
+            self.noise_ = network.noise
         self._seed = seed
 
     # Prediction -------------------------------------------------------------------------------------------------

@@ -19,8 +19,10 @@ from bridle.errors import InputError
 from bridle.estimators._base import check_choice, check_flags, check_number, refuse, route, split_rows, splitter_router
 from bridle.estimators._dropout import DropoutNetwork, Sample, seed_of
 from bridle.estimators._dropout_classifier import DropoutClassifier
+from bridle.estimators._dropout_linear_path import linear_path, linear_sample
 from bridle.estimators._dropout_progress import progress_bar
 from bridle.estimators._dropout_regressor import DropoutRegressor
+from bridle.estimators._linear_dropout import LinearDropoutClassifier, LinearDropoutRegressor
 from bridle.nets.dropout_path import DropoutPath, check_rates, dropout_path
 from bridle.selection import Curve, Folds, Selection
 from bridle.selection.rules import CROSS_VALIDATED
@@ -151,19 +153,28 @@ class DropoutPathCV(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
         given = {} if sample_weight is None else {"sample_weight": sample_weight}
         routed = route(self, "fit", params, **given)
         model = self._model(y)
-        seed = seed_of(model.random_state if self.random_state is None else self.random_state)
-        sample = model._sample(X, y, sample_weight)
+        linear = not isinstance(model, DropoutNetwork)
+        sample = linear_sample(model, X, y, sample_weight) if linear else model._sample(X, y, sample_weight)
         rows = X if hasattr(X, "shape") else np.asarray(X)
         splitter = check_cv(self.cv, np.asarray(y), classifier=is_classifier(model))
         folds = _of_kept(split_rows(splitter, rows, y, routed, params), sample.kept, rows.shape[0])
-        self.path_ = self._cross_validate(model, sample, folds, seed)
+        if linear:
+            n_jobs = effective_n_jobs(self.n_jobs)
+            self.path_ = linear_path(model, sample, folds, rates=self.rates, rule=self.rule, n_jobs=n_jobs)
+        else:
+            seed = seed_of(model.random_state if self.random_state is None else self.random_state)
+            model.set_params(random_state=seed)
+            self.path_ = self._network_path(model, sample, folds, seed)
         self.curve_, self.selection_ = self.path_.curve, self.path_.select()
         self.dropout_ = float(self.selection_.value)
         self.verdict_ = self.path_.verdict() if len(folds) > 1 else None
         self._take_over(model)
         if self.refit:
-            model.set_params(dropout=self.dropout_, random_state=seed)
-            model._keep(self.path_.fits[self.selection_.index], seed)
+            model.set_params(dropout=self.dropout_)
+            if linear:
+                model.fit(X, y, sample_weight)
+            else:
+                model._keep(self.path_.fits[self.selection_.index], seed)
             self.best_estimator_ = model
         return self
 
@@ -171,7 +182,7 @@ class DropoutPathCV(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
         """Return a fresh estimator whose settings are used."""
         if self.estimator is None:
             return DropoutClassifier() if _looks_like_classes(y) else DropoutRegressor()
-        if not isinstance(self.estimator, DropoutNetwork):
+        if not isinstance(self.estimator, DropoutNetwork | LinearDropoutClassifier | LinearDropoutRegressor):
             raise refuse(
                 self,
                 "estimator",
@@ -181,7 +192,7 @@ class DropoutPathCV(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
             )
         return clone(self.estimator)
 
-    def _cross_validate(self, model: DropoutNetwork, sample: Sample, folds: Folds, seed: int) -> DropoutPath:
+    def _network_path(self, model: DropoutNetwork, sample: Sample, folds: Folds, seed: int) -> DropoutPath:
         settings = model._settings()
         with progress_bar("dropout path", bool(self.verbose)) as progress:
             return dropout_path(
