@@ -1,5 +1,7 @@
 """Batched training is ordinary training: the oracle is a plain loop over PyTorch's own modules, losses and AdamW."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -71,7 +73,7 @@ def plain_loop(rows, task, rate, architecture, training, family, outputs, batch)
         Shape(X.shape[1], architecture, outputs).first_weights(seeds[0], np.ones(X.shape[1], dtype=bool))
     )
     linear, norm, at = [], [], 0
-    for a, b in zip(widths[:-1], widths[1:], strict=True):
+    for a, b in pairwise(widths):
         before_batch = architecture.normalization == "batch" and len(linear) < len(architecture.hidden)
         linear.append(torch.nn.Linear(a, b, bias=not before_batch))
         with torch.no_grad():
