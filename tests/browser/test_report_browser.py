@@ -214,6 +214,17 @@ def test_clipped_lines_are_drawn_where_they_cross_the_plane(browser, report_url)
     assert all(abs(v) < 1e5 for box in boxes for v in box)
 
 
+@pytest.mark.parametrize("width", [360, 1280])
+def test_rows_and_the_axis_below_them_share_their_width(browser, report_url, width):
+    browser.open(report_url("network"), width=width)
+    ends = browser.js(
+        """return Array.from(document.querySelectorAll('.chart-table:has(tfoot)')).filter((t) => t.getClientRects().length).map((t) => {
+             const of = (css) => { const r = t.querySelector(css).getBoundingClientRect(); return [r.left, r.right].map(Math.round); };
+             return [of('tbody .strip'), of('tfoot .strip')]; });"""
+    )
+    assert len(ends) >= 3 and all(rows == axis for rows, axis in ends), ends
+
+
 @pytest.mark.parametrize(("width", "columns"), [(360, 1), (1280, 2)])
 def test_the_lesson_is_a_grid_of_charts_of_one_size(browser, report_url, width, columns):
     browser.open(report_url("demo"), width=width)

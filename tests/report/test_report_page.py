@@ -309,6 +309,21 @@ def test_tables_hold_the_numbers_of_the_result(case, parsed):
         assert values(cells) == pytest.approx([s.cost.value, s.correlation], rel=1e-5)
 
 
+def test_every_row_of_a_table_has_a_cell_under_each_head(case, parsed):
+    found = parsed(case[0])
+
+    def wide(cells):
+        return sum(int(c["attrs"].get("colspan") or 1) for c in cells)
+
+    for table in found.all("table"):
+        heads = [e for e in found.within(table, "thead") for e in found.within(e, "th")]
+        if heads:
+            for body in found.within(table, "tbody"):
+                for row in found.within(body, "tr"):
+                    cells = found.within(row, "th") + found.within(row, "td")
+                    assert wide(cells) == len(heads), [c["text"] for c in cells]
+
+
 def test_drawn_positions_are_the_numbers(parsed, study):
     """Marks of the validation curve, turned back from pixels to losses."""
     found, result = parsed("diabetes"), study("diabetes")
