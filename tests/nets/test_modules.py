@@ -152,6 +152,18 @@ def test_iris_is_learned():
     assert found.verdict.explained.value > 0.7
 
 
+def test_a_wide_network_overfits_and_the_chosen_dropout_mends_it():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 30))
+    y = X[:, :3].sum(axis=1) + rng.normal(size=300) > 0
+    found = path(
+        lambda rate: nn.Sequential(nn.Linear(30, 64), nn.ReLU(), nn.Dropout(rate), nn.Linear(64, 1)), [0.0, 0.9], X, y,
+        training=Training(early_stopping=False, max_epochs=30, learning_rate=0.01), device="cpu",
+    )  # fmt: skip
+    assert found.verdict_at(0.0).label == "overfitting" and found.verdict.label == "balanced"
+    assert found.rate == 0.9 and found.family == "binomial"
+
+
 # Draws -------------------------------------------------------------------------------------------------------------
 
 
@@ -536,6 +548,8 @@ def test_data_that_cannot_be_used():
         fit(X, y, sample_weight=np.r_[1.0, -1.0, np.ones(88)])
     with pytest.raises(InputError, match=r"offset has shape \(3,\)"):
         fit(X, y, offset=np.zeros(3))
+    with pytest.raises(InputError, match=r"groups has shape \(3,\); expected one value per row of X, \(90,\)"):
+        fit(X, y, groups=[1, 2, 3], folds=bridle.make_folds(y, n_splits=3))
 
 
 def test_settings_that_cannot_be_used():

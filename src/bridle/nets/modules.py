@@ -233,6 +233,9 @@ def path(
     weight = read_row_numbers("sample_weight", sample_weight, least=0.0)
     data = FoldData.make(matrix, target.y, weight, read_row_numbers("offset", offset))
     known = [None if v is None else np.asarray(v) for v in (groups, time)]
+    for name, of in zip(("groups", "time"), known, strict=True):
+        if of is not None and of.shape != data.y.shape:
+            raise InputError(f"{name} has shape {of.shape}; expected one value per row of X, {data.y.shape}")
     how = _folds(target, folds, n_repeats, known, seed)
     check_folds(how, data)
     if len(how) < 2:
