@@ -9,7 +9,7 @@ import pytest
 from scipy import sparse
 
 from bridle.errors import ConvergenceError, InputError
-from bridle.nets.dropout_path import dropout_path
+from bridle.nets.dropout import dropout_path
 from bridle.nets.engine import Rows, Task, train
 from bridle.nets.settings import Architecture, Training
 from bridle.nets.stack import Stack

@@ -23,7 +23,7 @@ from bridle.estimators._dropout_linear_path import linear_path, linear_sample
 from bridle.estimators._dropout_progress import progress_bar
 from bridle.estimators._dropout_regressor import DropoutRegressor
 from bridle.estimators._linear_dropout import LinearDropoutClassifier, LinearDropoutRegressor
-from bridle.nets.dropout_path import DropoutPath, check_rates, dropout_path
+from bridle.nets.dropout import DropoutPath, check_rates, dropout_path
 from bridle.selection import Curve, Folds, Selection
 from bridle.selection.rules import CROSS_VALIDATED
 

@@ -14,7 +14,7 @@ from bridle.estimators._dropout import Sample, weigh
 from bridle.estimators._linear_dropout import LinearDropoutClassifier
 from bridle.linear_dropout import LinearDropoutPath, fit_dropout_path
 from bridle.losses import get_family
-from bridle.nets.dropout_path import DropoutPath
+from bridle.nets.dropout import DropoutPath
 from bridle.nets.evidence import curve_and_evidence
 from bridle.selection import Folds
 from bridle.selection.crew import Crew

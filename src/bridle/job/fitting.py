@@ -19,7 +19,7 @@ from bridle.path import Path, fit_path
 from bridle.selection import Curve, Folds, cross_validate, select
 
 if TYPE_CHECKING:
-    from bridle.nets.dropout_path import DropoutPath
+    from bridle.nets.dropout import DropoutPath
     from bridle.nets.trained import Trained
 
 Float = NDArray[np.float64]

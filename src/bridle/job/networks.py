@@ -13,7 +13,7 @@ from bridle.errors import ConvergenceError
 from bridle.job.fitting import LABELS, Fit, Problem
 from bridle.job.options import Options, Progress
 from bridle.nets.contender import TUNING_RATES, NetworkContender
-from bridle.nets.dropout_path import RATES, dropout_path
+from bridle.nets.dropout import RATES, dropout_path
 from bridle.nets.extra import INSTALL, available
 from bridle.nets.network import Network
 from bridle.nets.settings import Architecture, Training

@@ -10,7 +10,7 @@ from typing import Any
 
 _HOME = {
     "Architecture": "settings",
-    "DropoutPath": "dropout_path",
+    "DropoutPath": "dropout",
     "Network": "network",
     "Proximal": "proximal",
     "Training": "settings",

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from bridle.diagnosis.contenders import NullContender, Target, sampled
 from bridle.diagnosis.table import matrix_for
 from bridle.errors import BridleWarning, InputError
-from bridle.nets.dropout_path import check_rates, dropout_path
+from bridle.nets.dropout import check_rates, dropout_path
 from bridle.nets.engine import Rows, Task, Trained, split_validation, train
 from bridle.nets.evidence import rate_name
 from bridle.nets.settings import Architecture, Training

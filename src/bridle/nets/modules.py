@@ -14,7 +14,7 @@ from scipy.special import softmax
 from bridle.diagnosis import Evidence, Verdict, judge
 from bridle.errors import BridleWarning, ConvergenceError, InputError
 from bridle.losses import get_family
-from bridle.nets.dropout_path import check_rates, make_tasks
+from bridle.nets.dropout import check_rates, make_tasks
 from bridle.nets.engine import split_validation
 from bridle.nets.evidence import CHOSEN, curve_and_evidence, rate_name
 from bridle.nets.extra import find_device, require_torch
