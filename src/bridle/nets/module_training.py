@@ -18,6 +18,7 @@ from bridle.nets.extra import require_torch
 from bridle.nets.history import TrainingHistory
 from bridle.nets.proximal import Proximal
 from bridle.nets.settings import Training
+from bridle.nets.stack import HOPELESS
 from bridle.nets.stopping import Book
 from bridle.nets.task_data import Part, Rows, Task, TaskData
 from bridle.nets.torch_losses import unit_loss
@@ -25,7 +26,6 @@ from bridle.nets.torch_losses import unit_loss
 Float = NDArray[np.float64]
 
 LOOKED_AT = 4096  # rows at once when nothing is trained
-HOPELESS = 10.0  # times the null model's loss: training that ends there has diverged
 
 
 @dataclass(frozen=True, eq=False)
