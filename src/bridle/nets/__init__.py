@@ -15,6 +15,7 @@ _HOME = {
     "Proximal": "proximal",
     "Training": "settings",
     "available": "extra",
+    "dropout_path": "dropout",
     "path": "modules",
 }
 

@@ -177,7 +177,7 @@ class Stack:
         weights, others = shape.split(state.weights, state.others)
         z = X if masks is None or masks[0] is None else X * masks[0]
         for k in range(len(shape.hidden)):
-            # Batch normalisation takes a bias out again: its gradient is rounding error, which Adam would make steps of.
+            # Batch normalisation takes a bias out again: its gradient is rounding error, which Adam makes steps of.
             biased = shape.normalization != "batch"
             z = torch.baddbmm(others[k].bias, z, weights[k]) if biased else torch.bmm(z, weights[k])
             z = self._normalised(z, others[k], state.moments, k, training=masks is not None)
