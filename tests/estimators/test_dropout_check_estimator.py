@@ -29,8 +29,8 @@ NETWORKS = [
     DropoutRegressor(**SHORT, family="poisson"),
 ]
 PATHS = [
-    DropoutPathCV(DropoutClassifier(**SHORT), rates=(0.0, 0.5), cv=2),
-    DropoutPathCV(DropoutRegressor(**SHORT), rates=(0.0, 0.5), cv=2),
+    DropoutPathCV(DropoutClassifier(**SHORT), rates=(0.0, 0.5), cv=3),
+    DropoutPathCV(DropoutRegressor(**SHORT), rates=(0.0, 0.5), cv=3),
 ]
 
 
