@@ -198,7 +198,7 @@ def _loss(family: str, y: Float, w: Float, rows: Index, links: Float) -> Float:
 
 def _supported_loss(family: str, y: Float, w: Float, rows: Index, links: Float, fit: Index) -> float:
     """Mean unit deviance of means kept inside what the training rows support, as for all contenders of a verdict."""
-    used = w[rows] > 0.0
+    used, fit = w[rows] > 0.0, fit[w[fit] > 0.0]
     of, weight = y[rows][used], w[rows][used]
     if family == "multinomial":
         shifted = np.exp(links[used] - links[used].max(axis=1, keepdims=True))
