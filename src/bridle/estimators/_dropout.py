@@ -175,8 +175,8 @@ class DropoutNetwork(BaseEstimator):  # type: ignore[misc]
         network = trained.network
         if network is None or trained.status == "diverged":
             raise ConvergenceError(
-                f"{name}: training diverged, its loss is no longer a number. Lower learning_rate (now "
-                f"{self.learning_rate:g}), or bring features of extreme size to a common scale first"
+                f"{name}: training diverged, its loss is far above that of no model or no longer a number. Lower "
+                f"learning_rate (now {self.learning_rate:g}), or bring features of extreme size to a common scale first"
             )
         if trained.status == "interrupted":
             warnings.warn(
@@ -188,6 +188,7 @@ class DropoutNetwork(BaseEstimator):  # type: ignore[misc]
         self.network_, self.history_ = network, trained.history
         self.n_epochs_, self.best_epoch_ = len(trained.history.train), trained.history.best_epoch
         self.selected_features_ = network.used
+        self.__dict__.pop("noise_", None)  # of an earlier fit with another family
         if network.family == "gaussian":
             self.noise_ = network.noise
         self._seed = seed
@@ -210,5 +211,4 @@ class DropoutNetwork(BaseEstimator):  # type: ignore[misc]
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
-        tags.non_deterministic = self.random_state is None
         return tags
