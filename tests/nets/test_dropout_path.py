@@ -103,7 +103,7 @@ def test_at_most_so_many_rows_train(asked):
 def test_groups_and_time_hold_for_folds_and_for_rows_that_decide(asked):
     X, y = table(120)
     groups = np.arange(120) // 6
-    path = dropout_path(X, y, family="gaussian", rates=[0.5], folds=4, groups=groups, **QUICK)
+    path = dropout_path(X, y, family="gaussian", rates=[0.5], folds=4, groups=groups.tolist(), **QUICK)
     for task, (_, held) in zip(asked[:4], path.folds, strict=True):
         parts = [set(groups[rows]) for rows in (task.train, task.validation, held)]
         assert sum(map(len, parts)) == 20 == len(set.union(*parts)) and min(map(len, parts)) > 0
@@ -174,6 +174,8 @@ def test_offsets_and_missing_cells(asked):
     counts = rng.poisson(np.exp(0.3 * y) * exposure).astype(float)
     options = {"rates": [0.2], "folds": 3, **QUICK}
     path = dropout_path(X, counts, family="poisson", offset=np.log(exposure), **options)
+    classes = dropout_path(X, np.arange(60.0) % 3, family="multinomial", offset=np.zeros(60), **options)
+    assert np.isfinite(classes.curve.test_loss).all()
     moved = dropout_path(X, counts, family="poisson", offset=np.log(exposure) + 3.0, **options)
     np.testing.assert_allclose(moved.curve.test_loss, path.curve.test_loss, rtol=1e-4)
     np.testing.assert_allclose(moved.evidence.test_loss, path.evidence.test_loss, rtol=1e-4)

@@ -71,6 +71,23 @@ def test_weights_and_shapes():
         run(Rows(X, np.arange(40.0) % 3, None, y), family="multinomial", n_classes=3)
 
 
+def test_tables_of_other_kinds():
+    """Whatever NumPy and SciPy call a matrix of numbers is the same table."""
+    X, y = table()
+    X = np.where(np.abs(X) < 0.5, 0.0, np.round(X, 2))
+    kinds = (X.astype(object), np.asfortranarray(X), sparse.coo_matrix(X), sparse.csc_array(X))
+    expected = [run(Rows(of, y))[0][0].network.link(X) for of in (X, sparse.csr_array(X))]
+    for of in kinds:
+        found = run(Rows(of, y.astype(np.float32).astype(float)))[0][0].network.link(X)
+        np.testing.assert_allclose(found, expected[int(sparse.issparse(of))], atol=1e-5)
+    constant = run(Rows(np.ones((40, 3)), y))[0][0].network  # nothing to learn from, which is no error
+    assert not constant.used.any() and np.ptp(constant.link(X)) == 0.0
+    with pytest.raises(InputError, match="X has no features"):
+        Rows(X[:, :0], y)
+    with pytest.raises(InputError, match="the target is too large to compute its variance"):
+        run(Rows(X, 1e200 * y))
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_constant_target(family):
     X, _ = table()

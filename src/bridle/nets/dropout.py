@@ -125,8 +125,8 @@ def dropout_path(
     training: Training | None = None,
     sample_weight: ArrayLike | None = None,
     offset: ArrayLike | None = None,
-    groups: NDArray[Any] | None = None,
-    time: NDArray[Any] | None = None,
+    groups: ArrayLike | None = None,
+    time: ArrayLike | None = None,
     rule: str = "min",
     most_rows: int | None = None,
     device: str = "auto",
@@ -183,6 +183,7 @@ def dropout_path(
     architecture, training = architecture or Architecture(), training or Training()
     grid = check_rates(rates)
     data = FoldData.make(X, y, sample_weight, offset)
+    groups, time = (None if v is None else np.asarray(v) for v in (groups, time))
     n_classes = _n_classes(data.y) if family == "multinomial" else 1
     folds = folds if isinstance(folds, Folds) else _folds(data.y, family, folds, groups, time, seed)
     check_folds(folds, data)
@@ -244,7 +245,7 @@ def make_tasks(training_rows: Sequence[Index], everything: Index, split: Splitte
 
 def _links(models: Sequence[Trained], matrix: Any, offset: Float | None, rows: Index, outputs: int) -> Float:
     """(R, m) or (R, m, k) links; NaN for a model that training didn't give."""
-    part, of = matrix[rows], None if offset is None else offset[rows]
+    part, of = matrix[rows], None if offset is None or outputs > 1 else offset[rows]  # for classes it's 0
     missing = np.full((rows.size, outputs) if outputs > 1 else rows.size, np.nan)
     return np.array([missing if m.network is None else m.network.link(part, of) for m in models])
 

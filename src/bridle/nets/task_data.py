@@ -33,7 +33,7 @@ class Rows:
     Raises
     ------
     InputError
-        The parts differ in length, or a weight is negative or not finite.
+        There are no features, the parts differ in length, or a weight is negative or not finite.
     """
 
     X: Any
@@ -42,7 +42,9 @@ class Rows:
     offset: Float | None = None  # (n,)
 
     def __post_init__(self) -> None:
-        n = int(self.X.shape[0])
+        n, p = self.X.shape
+        if p == 0:
+            raise InputError("X has no features; a network needs one at least")
         for name, values in (("y", self.y), ("weight", self.weight), ("offset", self.offset)):
             if values is not None and np.shape(values) != (n,):
                 raise InputError(f"{name} has shape {np.shape(values)}; expected ({n},), one value per row of X")
@@ -50,8 +52,9 @@ class Rows:
             raise InputError("the weights must be finite and not negative; give a row that doesn't count weight 0")
 
     def matrix(self, rows: Index) -> Any:
-        """(n, p) matrix of all rows, filled from ``rows``."""
-        return self.X.for_rows(rows) if hasattr(self.X, "for_rows") else self.X
+        """(n, p) matrix of all rows, filled from ``rows``; a sparse one by rows."""
+        X = self.X.for_rows(rows) if hasattr(self.X, "for_rows") else self.X
+        return X.tocsr() if sparse.issparse(X) else X
 
 
 @dataclass(frozen=True, eq=False)
@@ -242,7 +245,10 @@ def _target_scale(y: Float, w: Float, offset: Float, family: str, outputs: int) 
     if family == "gaussian":
         residual = y - offset
         center = float(share @ residual)
-        spread = float(np.sqrt(share @ (residual - center) ** 2))
+        with np.errstate(over="ignore"):
+            spread = float(np.sqrt(share @ (residual - center) ** 2))
+        if not np.isfinite(spread):
+            raise InputError("the target is too large to compute its variance; give it in a larger unit")
         return np.array([center]), spread if spread > 0.0 else 1.0
     if family == "multinomial":
         shares = np.bincount(y.astype(np.int64), weights=share, minlength=outputs)
