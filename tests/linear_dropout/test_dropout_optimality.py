@@ -131,28 +131,32 @@ def test_columns_are_what_they_stand_for(matrix, shape, monkeypatch):
         np.testing.assert_allclose(got, expected, atol=1e-12)
     for got, expected in zip(columns.backward(u, v), (Z.T @ u, S.T @ v), strict=True):
         np.testing.assert_allclose(got, expected, atol=1e-12)
-    np.testing.assert_allclose(columns.times(beta), Z @ beta, atol=1e-12)
-    np.testing.assert_allclose(columns.dots(u), Z.T @ u, atol=1e-12)
     full = np.column_stack([np.ones(shape[0]), Z])
     np.testing.assert_allclose(columns.gram(u**2), full.T @ (u[:, None] ** 2 * full), atol=1e-12)
     np.testing.assert_allclose(columns.kernel(gamma**2), Z @ (gamma[:, None] ** 2 * Z.T), atol=1e-12)
+    U = np.vstack([Z, S * beta])
+    np.testing.assert_allclose(columns.kernel(gamma**2, beta), U @ (gamma[:, None] ** 2 * U.T), atol=1e-11)
 
 
-@pytest.mark.parametrize("shape", [(60, 8), (20, 30)])
-def test_preconditioners_invert_what_they_stand_for(shape, monkeypatch):
-    """By columns, by rows and by the diagonal: each is symmetric, positive, and the first two the matrix itself."""
-    objective, theta = pieces(("binomial", "normal"), *shape)
-    point = objective.at(theta)
-    p = shape[1]
-    exact = np.column_stack([objective.columns.gram(objective.w * point.terms.eta_eta)])
-    exact[1:, 1:] += np.diag(point.diagonal)
-    inverse = newton.preconditioner(objective, point)
-    applied = np.column_stack([inverse(e) for e in np.eye(p + 1)])
-    np.testing.assert_allclose(applied, applied.T, atol=1e-9 * np.abs(applied).max())
-    np.testing.assert_allclose((applied @ exact)[1:, 1:], np.eye(p), atol=5e-3)
+def test_preconditioners_are_what_they_stand_for(monkeypatch):
+    """By columns the curvature of the rows and of the penalty, by rows the Hessian itself, else the diagonal."""
+    for shape in [(60, 8), (20, 50)]:
+        objective, theta = pieces(("binomial", "normal"), *shape)
+        point = objective.at(theta)
+        if shape[0] > shape[1]:
+            exact = objective.columns.gram(objective.w * point.terms.eta_eta)
+            exact[1:, 1:] += np.diag(point.diagonal)
+        else:
+            exact = np.column_stack([objective.curve(point, e) for e in np.eye(len(theta))])
+        inverse = newton.preconditioner(objective, point)
+        applied = np.column_stack([inverse(e) for e in np.eye(len(theta))])
+        np.testing.assert_allclose(applied, applied.T, atol=1e-9 * np.abs(applied).max())
+        np.testing.assert_allclose((applied @ exact)[1:, 1:], np.eye(shape[1]), atol=5e-3)
     monkeypatch.setattr(newton, "_FACTOR", 0)
-    diagonal = newton.preconditioner(objective, point)
-    np.testing.assert_allclose(1.0 / diagonal(np.ones(p + 1)), np.diag(exact), rtol=0.5)
+    objective, theta = pieces(("binomial", "normal"))
+    point = objective.at(theta)
+    plain = np.diag(objective.columns.gram(objective.w * point.terms.eta_eta))[1:] + point.diagonal
+    np.testing.assert_allclose(1.0 / newton.preconditioner(objective, point)(np.ones(6))[1:], plain, rtol=0.8)
 
 
 def test_the_answer_does_not_depend_on_the_preconditioner(problem, make_data, monkeypatch):

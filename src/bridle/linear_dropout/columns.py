@@ -25,9 +25,10 @@ class Columns:
         self.shape: tuple[int, int] = matrix.shape
         self._sparse = sparse.issparse(matrix)
         self._X: Any = matrix.astype(np.float64, copy=False) if self._sparse else matrix
-        self._squared: Any = self._X.power(2) if self._sparse else None
         self._base = np.zeros_like(centre) if self._sparse else centre  # taken off X itself, the rest by algebra
         self._to_centre, self._to_origin = self._base - centre, self._base - origin
+        if self._sparse:  # S is this and the same row to_origin^2 everywhere
+            self._squared: Any = self._X.power(2) + self._X @ sparse.diags_array(2.0 * self._to_origin)
         self._inverse = np.where(scale > 0.0, 1.0 / np.where(scale > 0.0, scale, 1.0), 0.0)
 
     def _blocks(self, least: int = 1) -> Iterator[tuple[slice, Float]]:
@@ -42,11 +43,11 @@ class Columns:
     def forward(self, beta: Float, gamma: Float) -> tuple[Float, Float]:
         """Return Z beta and S gamma, (n,) each."""
         b, g = beta * self._inverse, gamma * self._inverse**2
-        cross = 2.0 * self._to_origin * g
         if self._sparse:
-            eta, q = self._X @ b, self._squared @ g + self._X @ cross
+            eta, q = self._X @ b, self._squared @ g
         else:
             eta, q = np.empty(self.shape[0]), np.empty(self.shape[0])
+            cross = 2.0 * self._to_origin * g
             crossed = bool(np.any(cross))
             for rows, block in self._blocks():
                 eta[rows] = block @ b
@@ -57,7 +58,7 @@ class Columns:
     def backward(self, u: Float, v: Float) -> tuple[Float, Float]:
         """Return Z'u and S'v, (p,) each."""
         if self._sparse:
-            zu, xv, sv = self._X.T @ u, self._X.T @ v, self._squared.T @ v
+            zu, sv = self._X.T @ u, self._squared.T @ v
         else:
             zu, xv, sv = np.zeros((3, self.shape[1]))
             crossed = bool(np.any(self._to_origin))
@@ -66,25 +67,10 @@ class Columns:
                 if crossed:
                     xv += v[rows] @ block
                 sv += v[rows] @ np.square(block, out=block)
+            sv += 2.0 * self._to_origin * xv
         zu = zu + self._to_centre * np.sum(u)
-        sv = sv + 2.0 * self._to_origin * xv + self._to_origin**2 * np.sum(v)
+        sv = sv + self._to_origin**2 * np.sum(v)
         return zu * self._inverse, sv * self._inverse**2
-
-    def times(self, beta: Float) -> Float:
-        """Return Z beta (n,)."""
-        b = beta * self._inverse
-        if self._sparse:
-            return np.asarray(self._X @ b + self._to_centre @ b)
-        return np.concatenate([block @ b for _, block in self._blocks()])
-
-    def dots(self, u: Float) -> Float:
-        """Return Z'u (p,)."""
-        if self._sparse:
-            return np.asarray((self._X.T @ u + self._to_centre * np.sum(u)) * self._inverse)
-        total = np.zeros(self.shape[1])
-        for rows, block in self._blocks():
-            total += u[rows] @ block
-        return total * self._inverse
 
     def gram(self, d: Float) -> Float:
         """Return (1 Z)' diag(d) (1 Z), (p + 1, p + 1), for d >= 0."""
@@ -105,19 +91,28 @@ class Columns:
         G[0, 1:] = G[1:, 0] = (sums + total * shift) * self._inverse
         return G
 
-    def kernel(self, d: Float) -> Float:
-        """Return Z diag(d) Z', (n, n), for d >= 0."""
-        m = d * self._inverse**2
+    def kernel(self, d: Float, gamma: Float | None = None) -> Float:
+        """Return U diag(d) U' for d >= 0: U is Z, (n, n), or with ``gamma`` [Z; S diag(gamma)], (2n, 2n)."""
+        n, p = self.shape
+        by_z, by_s = self._inverse, None if gamma is None else self._inverse**2 * gamma
         if self._sparse:
-            K = (self._X @ sparse.diags_array(m) @ self._X.T).toarray()
-            cross = self._X @ (m * self._to_centre)
-            K += cross[:, None] + cross + self._to_centre**2 @ m
-            return np.asarray(K)
-        n, root = self.shape[0], np.sqrt(m)
-        K = np.zeros((n, n))
-        size = max(1, (1 << 21) // n)
-        for start in range(0, self.shape[1], size):
+            parts, same = [self._X @ sparse.diags_array(by_z)], [self._to_centre * by_z]
+            if by_s is not None:
+                parts, same = [*parts, self._squared @ sparse.diags_array(by_s)], [*same, self._to_origin**2 * by_s]
+            U, common = sparse.vstack(parts, format="csr"), np.stack(same)  # common is added to all rows of a part
+            side = np.repeat(np.eye(len(same)), n, axis=0)
+            cross = (U @ (d * common).T) @ side.T
+            everywhere = side @ ((d * common) @ common.T) @ side.T
+            return np.asarray((U @ sparse.diags_array(d) @ U.T).toarray() + cross + cross.T + everywhere)
+        K = np.zeros((n, n) if by_s is None else (2 * n, 2 * n))
+        size = max(1, (1 << 20) // n)
+        for start in range(0, p, size):
             part = slice(start, start + size)
-            block = np.subtract(self._X[:, part], self._base[part], dtype=np.float64) * root[part]
-            K += block @ block.T
+            block = np.subtract(self._X[:, part], self._base[part], dtype=np.float64)
+            rows = block * by_z[part]
+            if by_s is not None:
+                shift = self._to_origin[part]
+                rows = np.vstack([rows, (block + shift) ** 2 * by_s[part]])
+            rows *= np.sqrt(d[part])
+            K += rows @ rows.T
         return K

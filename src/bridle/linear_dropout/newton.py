@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import linalg
+from scipy import linalg, sparse
 
 from bridle.linear_dropout.marginal import Objective, Point
 
@@ -94,7 +94,7 @@ def minimise(objective: Objective, start: Float, tol: float, null_slope: float, 
 
 def _length(point: Point, solve: Operator) -> float:
     """Length of the gradient in the preconditioner's norm."""
-    return float(np.sqrt(point.gradient @ solve(point.gradient)))
+    return float(np.sqrt(max(float(point.gradient @ solve(point.gradient)), 0.0)))
 
 
 def _steihaug(
@@ -132,7 +132,9 @@ def _steihaug(
 
 
 def preconditioner(objective: Objective, point: Point) -> Operator:
-    """Return v -> P^-1 v for a positive P near the Hessian: the rows' curvature and the diagonal of the penalty.
+    """Return v -> P^-1 v for a positive P near the Hessian: the curvature of rows and the penalty's diagonal.
+
+    The smaller of its two forms is factored, by columns or by rows; if both are too large, P is diagonal.
 
     Parameters
     ----------
@@ -146,29 +148,47 @@ def preconditioner(objective: Objective, point: Point) -> Operator:
     d = objective.w * np.maximum(point.terms.eta_eta, 0.5 * point.terms.t)  # the expansion may curve down
     whole = max(float(np.sum(d)), 1e-300)
     own = np.maximum(point.diagonal, 1e-10 * whole)  # so that dependent columns leave P positive
-    if p <= min(n, _FACTOR):
+    if p <= min(2 * n, _FACTOR):
         P = columns.gram(d)
         P.flat[:: p + 2] += np.concatenate([[1e-10 * whole], own])
         if not objective.fit_intercept:
             P[0, 1:] = P[1:, 0] = 0.0
         factor = linalg.cho_factor(P, overwrite_a=True, check_finite=False)
         return lambda v: np.asarray(linalg.cho_solve(factor, v, check_finite=False))
-    if n <= _FACTOR:
-        return _by_rows(objective, np.sqrt(d), np.concatenate([[1e-3 * whole], own]))
+    if 2 * n <= _FACTOR:
+        ridge = np.concatenate([[1e-3 * whole], own])
+        if objective.marginal == "normal":
+            hessian = _by_rows(objective, point, _curvature(objective, point), ridge)
+            if point.gradient @ hessian(point.gradient) > 0.0:  # it is convex, but rounding may say otherwise
+                return hessian
+        return _by_rows(objective, point, sparse.diags_array(d), ridge)
     through = objective.columns.backward(np.zeros(n), d)[1]
     diagonal = np.concatenate([[whole], through + own])
     return lambda v: v / diagonal
 
 
-def _by_rows(objective: Objective, root: Float, own: Float) -> Operator:
-    """P^-1 for more columns than rows, by the n x n identity of Woodbury."""
-    columns, on = objective.columns, float(objective.fit_intercept)
-    K = columns.kernel(1.0 / own[1:]) + on / own[0]
-    factor = linalg.cho_factor(np.eye(len(root)) + root[:, None] * K * root, overwrite_a=True, check_finite=False)
+def _curvature(objective: Objective, point: Point) -> Any:
+    """Return the second derivatives of all rows' w psi in (eta, t), (2n, 2n) and sparse."""
+    terms = point.terms
+    eta_eta, eta_t, t_t = (sparse.diags_array(objective.w * row) for row in (terms.eta_eta, terms.eta_t, terms.t_t))
+    return sparse.block_array([[eta_eta, eta_t], [eta_t, t_t]], format="csr")
+
+
+def _by_rows(objective: Objective, point: Point, M: Any, own: Float) -> Operator:
+    """P^-1 for P = diag(own) + U'M U by Woodbury's identity: U is the rows' d eta / d beta, then, if in M, d t / d beta."""
+    columns, on, n, m = objective.columns, float(objective.fit_intercept), objective.columns.shape[0], M.shape[0]
+    spread = 2.0 * objective.ratio * point.theta[1:]
+    K = columns.kernel(1.0 / own[1:], spread if m > n else None)
+    K[:n, :n] += on / own[0]
+    factor = linalg.lu_factor(np.eye(m) + (M @ K).T, overwrite_a=True, check_finite=False)
 
     def solve(v: Float) -> Float:
         scaled = v / own
-        inner = root * linalg.cho_solve(factor, root * (columns.times(scaled[1:]) + on * scaled[0]), check_finite=False)
-        return scaled - np.concatenate([[on * np.sum(inner)], columns.dots(inner)]) / own
+        d_eta, d_t = columns.forward(scaled[1:], spread * scaled[1:])
+        rows = np.concatenate([d_eta + on * scaled[0], d_t])[:m]
+        u = np.zeros(2 * n)
+        u[:m] = M @ linalg.lu_solve(factor, rows, check_finite=False)
+        through_eta, through_t = columns.backward(u[:n], u[n:])
+        return scaled - np.concatenate([[on * np.sum(u[:n])], through_eta + spread * through_t]) / own
 
     return solve
