@@ -229,6 +229,16 @@ def test_weights_are_replication(model, cancer):
     np.testing.assert_allclose(weighted, repeated, rtol=1e-3, atol=1e-3 * np.std(repeated))
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_gpu_gives_the_same_network(cancer):
+    X, y = cancer
+    settings = FULL_BATCH | {"max_epochs": 5}
+    here, there = (DropoutClassifier(**settings, device=device).fit(X, y) for device in ("cpu", "cuda"))
+    np.testing.assert_allclose(there.network_.link(X), here.network_.link(X), rtol=1e-3, atol=1e-3)
+    again = [DropoutClassifier(**QUICK, device="cuda").fit(X, y) for _ in range(2)]
+    np.testing.assert_allclose(*(model.network_.link(X) for model in again), rtol=1e-2, atol=1e-2)
+
+
 # Monte-Carlo dropout --------------------------------------------------------------------------------------------
 
 

@@ -167,10 +167,10 @@ class DropoutNetwork(BaseEstimator):  # type: ignore[misc]
                 device=self.device,
                 progress=progress,
             )
-        self._keep(trained, seed)
+        self._keep(trained, seed, depth=4)
 
-    def _keep(self, trained: Trained, seed: int) -> None:
-        """Set the fitted attributes, unless training went astray."""
+    def _keep(self, trained: Trained, seed: int, *, depth: int = 3) -> None:
+        """Set the fitted attributes, unless training went astray; ``depth`` is how far away the caller of fit is."""
         name = type(self).__name__
         network = trained.network
         if network is None or trained.status == "diverged":
@@ -183,7 +183,7 @@ class DropoutNetwork(BaseEstimator):  # type: ignore[misc]
                 f"{name}: training was interrupted after {len(trained.history.train)} epochs; the best network so far "
                 f"(epoch {trained.history.best_epoch}) is kept",
                 BridleWarning,
-                stacklevel=4,
+                stacklevel=depth,
             )
         self.network_, self.history_ = network, trained.history
         self.n_epochs_, self.best_epoch_ = len(trained.history.train), trained.history.best_epoch
