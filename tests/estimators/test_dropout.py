@@ -30,6 +30,12 @@ def same(a, b, X):
     return np.array_equal(a.network_.link(X), b.network_.link(X))
 
 
+def close(a, b, X):
+    """Whether two fitted networks are the same function on X up to rounding, which Adam's first steps enlarge."""
+    expected = b.network_.link(X)
+    np.testing.assert_allclose(a.network_.link(X), expected, rtol=0.0, atol=0.01 * np.std(expected))
+
+
 @pytest.fixture(scope="module")
 def wine():
     return load_wine(return_X_y=True)
@@ -168,9 +174,9 @@ def test_containers(cancer):
     frame = DropoutClassifier(**QUICK).fit(pd.DataFrame(X).add_prefix("f"), pd.Series(y))
     assert frame.feature_names_in_[0] == "f0"
     for other in (frame, DropoutClassifier(**QUICK).fit(np.asfortranarray(X), y)):
-        np.testing.assert_allclose(other.network_.link(X), plain.network_.link(X), rtol=1e-4, atol=1e-5)
+        close(other, plain, X)
     single = DropoutClassifier(**QUICK).fit(X.astype(np.float32), y)
-    np.testing.assert_allclose(single.network_.link(X), plain.network_.link(X), rtol=1e-3, atol=1e-4)
+    close(single, plain, X)
 
 
 @pytest.mark.parametrize("form", [sparse.csr_array, sparse.csc_array, sparse.csr_matrix, sparse.coo_array])
@@ -182,7 +188,7 @@ def test_sparse_is_dense(form):
     y = X[:, 0] - X[:, 1] + 0.1 * rng.normal(size=120)
     settings = FULL_BATCH | {"max_epochs": 10}
     dense, thin = (DropoutRegressor(**settings).fit(v, y) for v in (X, form(X)))
-    np.testing.assert_allclose(thin.predict(form(X)), dense.predict(X), rtol=1e-3, atol=1e-4)
+    close(thin, dense, X)
     np.testing.assert_allclose(thin.predict(X), thin.predict(form(X)), rtol=1e-6)
 
 
@@ -206,12 +212,7 @@ def test_scale_of_weights_does_not_matter(Model, cancer):
     w = np.random.default_rng(0).uniform(0.5, 2.0, len(y))
     first = Model(**QUICK).fit(X, y, sample_weight=w)
     assert same(first, Model(**QUICK).fit(X, y, sample_weight=1024.0 * w), X)
-    np.testing.assert_allclose(
-        Model(**QUICK).fit(X, y, sample_weight=3.7e-9 * w).network_.link(X),
-        first.network_.link(X),
-        rtol=1e-3,
-        atol=1e-3,
-    )
+    close(Model(**QUICK).fit(X, y, sample_weight=3.7e-9 * w), first, X)
     assert same(Model(**QUICK).fit(X, y), Model(**QUICK).fit(X, y, sample_weight=np.ones(len(y))), X)
 
 
@@ -224,9 +225,11 @@ def test_weights_are_replication(model, cancer):
     """Where nothing is drawn at random, up to the rounding of single precision."""
     X, y = cancer
     w = np.random.default_rng(0).integers(0, 4, len(y))
-    weighted = clone(model).fit(X, y, sample_weight=w).network_.link(X)
-    repeated = clone(model).fit(np.repeat(X, w, axis=0), np.repeat(y, w)).network_.link(X)
-    np.testing.assert_allclose(weighted, repeated, rtol=1e-3, atol=1e-3 * np.std(repeated))
+    weighted = clone(model).fit(X, y, sample_weight=w)
+    repeated = clone(model).fit(np.repeat(X, w, axis=0), np.repeat(y, w))
+    close(weighted, repeated, X)
+    ignored = clone(model).fit(X, y)
+    assert np.std(ignored.network_.link(X) - repeated.network_.link(X)) > 0.05 * np.std(repeated.network_.link(X))
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
@@ -234,9 +237,8 @@ def test_a_gpu_gives_the_same_network(cancer):
     X, y = cancer
     settings = FULL_BATCH | {"max_epochs": 5}
     here, there = (DropoutClassifier(**settings, device=device).fit(X, y) for device in ("cpu", "cuda"))
-    np.testing.assert_allclose(there.network_.link(X), here.network_.link(X), rtol=1e-3, atol=1e-3)
-    again = [DropoutClassifier(**QUICK, device="cuda").fit(X, y) for _ in range(2)]
-    np.testing.assert_allclose(*(model.network_.link(X) for model in again), rtol=1e-2, atol=1e-2)
+    close(here, there, X)
+    close(*(DropoutClassifier(**QUICK, device="cuda").fit(X, y) for _ in range(2)), X)
 
 
 # Monte-Carlo dropout --------------------------------------------------------------------------------------------
