@@ -175,7 +175,10 @@ def _curvature(objective: Objective, point: Point) -> Any:
 
 
 def _by_rows(objective: Objective, point: Point, M: Any, own: Float) -> Operator:
-    """P^-1 for P = diag(own) + U'M U by Woodbury's identity: U is d eta / d beta of the rows, then d t / d beta if in M."""
+    """P^-1 for P = diag(own) + U'M U by Woodbury's identity.
+
+    U holds the rows' d eta / d beta, and below it, if M is (2n, 2n), their d t / d beta.
+    """
     columns, on, n, m = objective.columns, float(objective.fit_intercept), objective.columns.shape[0], M.shape[0]
     spread = 2.0 * objective.ratio * point.theta[1:]
     K = columns.kernel(1.0 / own[1:], spread if m > n else None)
