@@ -111,6 +111,8 @@ def test_separated_classes_under_normal_noise():
         X, y = separated(*shape)
         path = fit_dropout_path(X, y, family="binomial", marginal="normal", rates=np.arange(9, 2, -1) / 10.0)
         assert path.converged and np.all(np.diff(path.objective) < 0.0)
+        tiny = fit_dropout_path(X, y, family="binomial", marginal="normal", rates=[1e-3, 1e-9], max_iter=100)
+        assert tiny.converged and np.all(tiny.objective < 1e-15) and np.isfinite(tiny.coef).all()
         with pytest.warns(BridleWarning, match="separated"):
             assert fit_dropout_path(X, y, family="binomial", marginal="normal", rates=[0.0]).status == ("separated",)
 

@@ -23,6 +23,7 @@ Operator = Callable[[Float], Float]
 _FACTOR = 3000  # the largest matrix that is factored as a preconditioner; beyond it, the diagonal serves
 _FRESH = 6  # steps that a preconditioner serves
 _ROUNDING = 1e-11  # of the objective: smaller changes can't be measured, and the gradient decides
+_NOTHING = 1e-16  # of the null model's gradient: what a fit leaves below that isn't worth a step
 
 
 class Minimum(NamedTuple):
@@ -62,7 +63,8 @@ def minimise(objective: Objective, start: Float, tol: float, null_slope: float, 
     first = _length(point, solve)
     radius = 2.0 * first  # the step would be ``first`` long if P were the Hessian
     for step in range(max_iter):
-        goal = tol * (min(null_slope, point.pull) if objective.ratio > 0.0 else null_slope)
+        balanced = max(point.pull, _NOTHING * null_slope) if objective.ratio > 0.0 else null_slope
+        goal = tol * min(null_slope, balanced)
         if point.steepest <= goal:
             return Minimum(point, step, "converged")
         if objective.escapes(point):
