@@ -43,11 +43,11 @@ class DropoutClassifier(ClassifierMixin, DropoutNetwork):  # type: ignore[misc]
         Before every activation.
     l1 : float, default=0.0
         L1 penalty on all weights, by a proximal step: exact zeros.
-    l2 : float, default=1e-4
+    l2 : float, default=1.0
         L2 penalty on all weights, decoupled from Adam's scaling.
     group_l1 : float, default=0.0
         Group lasso over the first layer's weights of each feature: a feature goes out as a whole.
-    learning_rate : float, default=3e-3
+    learning_rate : float, default=2e-3
         Of Adam.
     batch_size : int, "auto" or None, default=None
         Rows of a step; "auto" and None are about a sixteenth of the training rows, between 32 and 512.

@@ -42,11 +42,11 @@ class DropoutRegressor(RegressorMixin, DropoutNetwork):  # type: ignore[misc]
         Before every activation.
     l1 : float, default=0.0
         L1 penalty on all weights, by a proximal step: exact zeros.
-    l2 : float, default=1e-4
+    l2 : float, default=1.0
         L2 penalty on all weights, decoupled from Adam's scaling.
     group_l1 : float, default=0.0
         Group lasso over the first layer's weights of each feature: a feature goes out as a whole.
-    learning_rate : float, default=3e-3
+    learning_rate : float, default=2e-3
         Of Adam.
     batch_size : int, "auto" or None, default=None
         Rows of a step; "auto" and None are about a sixteenth of the training rows, between 32 and 512.
@@ -105,9 +105,9 @@ class DropoutRegressor(RegressorMixin, DropoutNetwork):  # type: ignore[misc]
         activation: str = "relu",
         normalization: str | None = None,
         l1: float = 0.0,
-        l2: float = 1e-4,
+        l2: float = 1.0,
         group_l1: float = 0.0,
-        learning_rate: float = 3e-3,
+        learning_rate: float = 2e-3,
         batch_size: int | str | None = None,
         max_epochs: int = 200,
         early_stopping: bool = True,

@@ -83,13 +83,13 @@ class Training:
         A value is outside its range.
     """
 
-    learning_rate: float = 3e-3
+    learning_rate: float = 2e-3
     batch_size: int | None = None
     max_epochs: int = 200
     patience: int = 15
     tol: float = 1e-4
     l1: float = 0.0
-    l2: float = 1e-4
+    l2: float = 1.0
     group_l1: float = 0.0
     input_dropout: float = 0.0
     early_stopping: bool = True

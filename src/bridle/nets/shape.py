@@ -50,17 +50,19 @@ class Shape:
     # Starting values --------------------------------------------------------------------------------------------
 
     def first_weights(self, seed: int, varies: NDArray[np.bool_]) -> Single:
-        """Normal weights that keep the size of signals (He et al. 2015; for tanh Glorot and Bengio 2010).
+        """Normal weights of variance 1 / inputs (LeCun et al. 1998), the output layer's smaller still.
+
+        Twice that variance (He et al. 2015) keeps the size of signals through many relu layers; tables need few layers,
+        and starting smaller generalises better there (docs/decisions/0303).
 
         Those of features that don't vary (``varies``, (p,)) are 0 and stay so: nothing would ever train them, and rows
         on which these features do differ would be predicted with noise.
         """
         rng = np.random.default_rng(seed)
-        gain = 1.0 if self.activation == "tanh" else 2.0
         parts = []
         for k, (a, b) in enumerate(self._weights):
             last = k == len(self._weights) - 1
-            scale = OUTPUT_START * np.sqrt(1.0 / a) if last else np.sqrt(gain / a)
+            scale = (OUTPUT_START if last else 1.0) * np.sqrt(1.0 / a)
             parts.append(scale * rng.standard_normal(a * b, dtype=np.float32))
         parts[0].reshape(-1, self.widths[1])[~varies] = 0.0
         return np.concatenate(parts).astype(np.float32)
