@@ -141,7 +141,7 @@ def dropout_path(
     Parameters
     ----------
     X : (n, p) array, sparse matrix or FoldDesign
-        Features; they are standardised inside, by each fold's training rows.
+        Features; they are standardised inside, by each fold's training rows (sparse ones are scaled, not centred).
     y : (n,) array
         Target; multinomial: codes 0..k-1.
     family : {"gaussian", "binomial", "multinomial", "poisson"}

@@ -28,7 +28,8 @@ SMALLEST_BATCH, LARGEST_BATCH = 32, 512
 class Rows:
     """The table that all tasks take their rows from.
 
-    ``X`` is a (n, p) array, a sparse matrix, or a FoldDesign, whose missing cells are filled from each task's rows.
+    ``X`` is a (n, p) array, a sparse matrix, or a FoldDesign, whose missing cells are filled from each task's rows. A
+    sparse one is scaled but not centred, so that it stays sparse.
 
     Raises
     ------

@@ -10,7 +10,10 @@ from bridle.nets.network import Network
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """One trained network; None where training diverged before it gave one."""
+    """One trained network; None where training diverged before it gave one that is of use.
+
+    A network whose status is "diverged" is the best one before its training diverged.
+    """
 
     network: Network | None
     history: TrainingHistory
