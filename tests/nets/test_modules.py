@@ -158,7 +158,7 @@ def test_a_wide_network_overfits_and_the_chosen_dropout_mends_it():
     y = X[:, :3].sum(axis=1) + rng.normal(size=300) > 0
     found = path(
         lambda rate: nn.Sequential(nn.Linear(30, 64), nn.ReLU(), nn.Dropout(rate), nn.Linear(64, 1)), [0.0, 0.9], X, y,
-        training=Training(early_stopping=False, max_epochs=30, learning_rate=0.01), device="cpu",
+        training=Training(early_stopping=False, max_epochs=30, learning_rate=0.01, l2=0.0), device="cpu",
     )  # fmt: skip
     assert found.verdict_at(0.0).label == "overfitting" and found.verdict.label == "balanced"
     assert found.rate == 0.9 and found.family == "binomial"

@@ -183,7 +183,8 @@ def _run(contender: Contender, train: IntArray, test: IntArray, rows: _Rows) -> 
 
 def _losses(means: tuple[Float, Float], train: IntArray, test: IntArray, rows: _Rows) -> tuple[float, float]:
     """Training and held-out loss."""
-    at_train, at_test = (supported_means(m, rows.y[train], rows.family.name) for m in means)
+    counted = rows.y[train][rows.weight[train] > 0.0]
+    at_train, at_test = (supported_means(m, counted, rows.family.name) for m in means)
     return rows.loss(train, at_train), rows.loss(test, at_test)
 
 

@@ -124,8 +124,9 @@ def _losses(
         at_train, at_test = contender.fit_predict(train, test)[""]
     except (ValueError, ArithmeticError, np.linalg.LinAlgError):
         return None
+    counted = y[train][weight[train] > 0.0]
     losses = [
-        float(np.average(unit.deviance(y[rows], supported_means(mean, y[train], family)), weights=weight[rows]))
+        float(np.average(unit.deviance(y[rows], supported_means(mean, counted, family)), weights=weight[rows]))
         for rows, mean in ((train, at_train), (test, at_test))
     ]
     return (losses[0], losses[1]) if np.isfinite(losses).all() else None

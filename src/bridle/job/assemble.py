@@ -21,7 +21,7 @@ from bridle.job.monte_carlo import monte_carlo
 from bridle.job.options import Options
 from bridle.job.stability import Stability
 from bridle.job.techniques import compare_techniques
-from bridle.model_io import Meta, Model, NetworkModel
+from bridle.model_io import Meta, Model, NetworkModel, TableModel
 from bridle.results import (
     FORMAT,
     ColumnNote,
@@ -223,7 +223,7 @@ def predictions(fits: tuple[Fit, ...], split: Split, data: Dataset) -> pl.DataFr
     return pl.DataFrame(columns)
 
 
-def model(fit: Fit, split: Split, data: Dataset, result: StudyResult) -> Model | NetworkModel:
+def model(fit: Fit, split: Split, data: Dataset, result: StudyResult) -> TableModel:
     """The fit as something that predicts from a table and can be saved."""
     problem, found = split.problem, result.model(fit.name)
     share = problem.weights / problem.weights.sum()

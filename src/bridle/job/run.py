@@ -33,7 +33,7 @@ from bridle.job.stability import Stability, bootstrap, samples_for
 from bridle.job.summaries import shown_features
 from bridle.job.swaps import find_swaps
 from bridle.losses import get_family
-from bridle.model_io import Model, NetworkModel
+from bridle.model_io import TableModel
 from bridle.results import StudyResult
 from bridle.selection import Folds, holdout_split, make_folds
 
@@ -50,18 +50,18 @@ class Study:
     ----------
     result : StudyResult
         All numbers of the report.
-    models : mapping of str to Model or NetworkModel
+    models : mapping of str to TableModel
         Every model that could be fitted, by name ("ridge", "lasso", ...).
     predictions : polars.DataFrame
         Row number, target and each model's prediction, for the held-out rows.
     """
 
     result: StudyResult
-    models: Mapping[str, Model | NetworkModel]
+    models: Mapping[str, TableModel]
     predictions: pl.DataFrame
 
     @property
-    def best(self) -> Model | NetworkModel:
+    def best(self) -> TableModel:
         """The recommended model."""
         return self.models[self.result.best]
 

@@ -16,7 +16,7 @@ from bridle.results import FORMAT, StudyResult
 if TYPE_CHECKING:
     import polars
 
-    from bridle.model_io import Model, NetworkModel
+    from bridle.model_io import TableModel
 
 FILES = ("report.html", "model.bridle", "metrics.json", "verdict.json", "study.json", "predictions.csv")
 OWN = "study.json"  # tells that bridle wrote the folder
@@ -48,7 +48,7 @@ def check_folder(folder: str | os.PathLike[str], *, force: bool = False) -> None
 def save_study(
     folder: str | os.PathLike[str],
     result: StudyResult,
-    model: Model | NetworkModel,
+    model: TableModel,
     predictions: polars.DataFrame,
     *,
     force: bool = False,

@@ -11,12 +11,14 @@ from typing import Any
 _HOME = {
     "Architecture": "settings",
     "DropoutPath": "dropout",
+    "ModulePath": "modules",
     "Network": "network",
     "Proximal": "proximal",
     "Training": "settings",
     "available": "extra",
     "dropout_path": "dropout",
     "path": "modules",
+    "selected_features": "proximal",
 }
 
 __all__ = [*sorted(_HOME)]  # noqa: PLE0604 (the keys are the names)

@@ -184,7 +184,10 @@ def split_validation(
 def _stacks(
     data: Sequence[TaskData], rates: Sequence[float], architecture: Architecture, outputs: int, small: bool
 ) -> list[list[tuple[int, int]]]:
-    """Split the (task, rate) pairs into stacks of models with equally many rows, whatever the number of threads."""
+    """Split the (task, rate) pairs into stacks of models with equally many rows, whatever the number of threads.
+
+    Those with most rows come first: threads then end together, and an interrupt finds the fit on all rows under way.
+    """
     p = data[0].n_features if data else 0
     widths = (p, *architecture.hidden, outputs)
     size = COPIES * 4 * sum((a + 1) * b for a, b in pairwise(widths))
@@ -194,7 +197,7 @@ def _stacks(
     by_size: dict[tuple[int, int], list[int]] = {}
     for t, task in enumerate(data):
         by_size.setdefault((task.n_train, task.n_validation), []).append(t)
-    for group in by_size.values():
+    for _, group in sorted(by_size.items(), reverse=True):
         members = [(t, r) for t in group for r in range(len(rates))]
         n = -(-len(members) // most)
         bounds = [round(k * len(members) / n) for k in range(n + 1)]
