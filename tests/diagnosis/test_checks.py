@@ -33,6 +33,12 @@ def curve_of(n_lambdas=5):
     return Curve("lasso", "gaussian", "lambda", np.geomspace(1, 0.01, n_lambdas), loss, loss, np.ones(4), few * 3, few)
 
 
+def rates_of(rates=(0.8, 0.5, 0.2, 0.0)):
+    loss = np.ones((4, len(rates)))
+    few = np.full(4, 10)
+    return Curve("dropout", "gaussian", "dropout rate", np.array(rates), loss, loss, np.ones(4), few * 3, few)
+
+
 def curve_falling(by):
     ends = (Interval(1.0, 0.99, 1.01), Interval(1 - by, 0.99 - by, 1.01 - by))
     return LearningCurve((80, 100), ends, ends)
@@ -73,6 +79,10 @@ CASES = [
     ("BR201", lambda v: {"verdict": v, "curve": curve_of(), "chosen": 2}, "pass"),
     ("BR201", lambda v: {"verdict": v, "curve": curve_of(), "chosen": 4}, "warn"),
     ("BR201", lambda v: {"verdict": v, "curve": curve_of(), "chosen": 0}, "warn"),
+    ("BR201", lambda v: {"verdict": v, "curve": rates_of(), "chosen": 0}, "warn"),
+    ("BR201", lambda v: {"verdict": v, "curve": rates_of(), "chosen": 1}, "pass"),
+    ("BR201", lambda v: {"verdict": v, "curve": rates_of(), "chosen": 3}, "pass"),  # nothing is below a rate of 0
+    ("BR201", lambda v: {"verdict": v, "curve": rates_of((0.8, 0.5, 0.2)), "chosen": 2}, "warn"),
     ("BR202", lambda v: {"verdict": v, "lambdas": tuple(np.linspace(1, 2, 20))}, "pass"),
     ("BR202", lambda v: {"verdict": v, "lambdas": tuple(np.geomspace(1e-4, 1, 20))}, "warn"),
     ("BR203", lambda v: {"verdict": v, "prediction_stability": 0.1}, "pass"),
@@ -137,3 +147,29 @@ def test_no_signal_silences_what_needs_signal(verdict):
     quiet = replace(verdict, label="no signal", explained=around(0.999), calibration_slope=around(0.1))
     assert check("BR102", verdict=quiet).status == "not applicable"
     assert check("BR602", verdict=quiet).status == "not applicable"
+
+
+@pytest.mark.parametrize(
+    ("chosen", "words"), [(0, "more dropout may do"), (1, "The chosen dropout rate lies"), (3, "A dropout rate of 0")]
+)
+def test_the_end_of_a_grid_of_rates_is_told_in_its_own_words(verdict, chosen, words):
+    found = check("BR201", verdict=verdict, curve=rates_of(), chosen=chosen)
+    assert words in found.message
+    assert "penalt" not in found.message + found.advice
+    linear = check("BR201", verdict=verdict, curve=curve_of(4), chosen=chosen)
+    assert "dropout" not in linear.message + linear.advice
+
+
+@pytest.mark.parametrize("code", ["BR202", "BR203", "BR204"])
+def test_what_needs_resampling_says_that_networks_are_not_resampled(verdict, code):
+    found = check(code, verdict=verdict, curve=rates_of(), chosen=1)
+    assert found.status == "not applicable"
+    assert "resampled rows" in found.message
+    assert not found.advice
+    assert check(code, verdict=verdict, curve=curve_of(), chosen=1).message.startswith("Needs ")
+
+
+def test_a_network_has_more_parameters_than_candidate_features(verdict):
+    size = sample_size("binomial", 500, 200, 10)
+    assert "per candidate feature" in check("BR301", verdict=verdict, curve=rates_of(), sample_size=size).message
+    assert "per candidate parameter" in check("BR301", verdict=verdict, curve=curve_of(), sample_size=size).message

@@ -57,14 +57,13 @@ class Rule:
     unit: str
     reason: str  # why this threshold
     needs: str  # what must be known for it to apply
-    find: Callable[[CheckContext, float], Finding | None]  # None: not applicable
+    find: Callable[[CheckContext, float], Finding | str | None]  # not applicable: why not, or None for ``needs``
 
     def run(self, context: CheckContext) -> Check:
         """Apply the rule."""
         found = self.find(context, self.threshold)
-        if found is None:
-            return Check(
-                self.code, self.title, "not applicable", np.nan, self.threshold, self.unit, f"Needs {self.needs}.", ""
-            )
+        if found is None or isinstance(found, str):
+            why = found or f"Needs {self.needs}."
+            return Check(self.code, self.title, "not applicable", np.nan, self.threshold, self.unit, why, "")
         advice = "" if found.status == "pass" else found.advice
         return Check(self.code, self.title, found.status, found.value, self.threshold, self.unit, found.message, advice)

@@ -15,6 +15,7 @@ from bridle.losses import get_family
 LEAST_ROWS_FOR_TAILS = 100  # the worst 1 % of fewer rows is no whole row
 SELECTED_OFTEN = 0.8
 EVENTS_PER_FOLD = 10
+_NOT_RESAMPLED = "Networks aren't refitted on resampled rows."
 
 
 def _status(bad: bool) -> str:
@@ -45,7 +46,7 @@ def _slope(c: CheckContext, threshold: float) -> Finding | None:
         s.value,
         f"The calibration slope is {s.value:.2f} ({s.lower:.2f} to {s.upper:.2f})"
         + (f": predictions are {how}." if off else "."),
-        f"Predictions are {how}: penalise {less}, or recalibrate them on held-out rows.",
+        f"Predictions are {how}: regularise {less}, or recalibrate them on held-out rows.",
     )
 
 
@@ -71,27 +72,39 @@ def _large(c: CheckContext, threshold: float) -> Finding | None:
     )
 
 
+def _network(c: CheckContext) -> bool:
+    """Whether the model is a network, whose strength is its dropout rate."""
+    return c.curve is not None and c.curve.parameter == "dropout rate"
+
+
 def _grid_end(c: CheckContext, threshold: float) -> Finding | None:
     if c.curve is None or c.chosen is None or len(c.curve.values) < 3:
         return None
     place = 100 * c.chosen / (len(c.curve.values) - 1)
+    if _network(c):
+        what, first, last, beyond = "dropout rate", "largest", "smallest", "smaller rates"
+        meaning = "more dropout may do as well, or better"
+        advice = "Try larger rates, a smaller network or a linear model."
+    else:
+        what, first, last, beyond = "penalty", "strongest", "weakest", "weaker penalties"
+        meaning, advice = "no feature helps", "Check that the features can carry the outcome."
     if c.chosen == 0:
+        return Finding("warn", place, f"The {first} {what} of the grid was chosen: {meaning}.", advice)
+    if c.curve.values[c.chosen] == 0.0:
+        return Finding("pass", place, f"A {what} of 0 was chosen, and there is nothing below it.")
+    if c.chosen == len(c.curve.values) - 1:
         return Finding(
             "warn",
             place,
-            "The strongest penalty of the grid was chosen: no feature helps.",
-            "Check that the features can carry the outcome.",
+            f"The {last} {what} of the grid was chosen.",
+            f"Extend the grid to {beyond}, or fit without one.",
         )
-    weakest = c.chosen == len(c.curve.values) - 1
-    end = (
-        "The weakest penalty of the grid was chosen."
-        if weakest
-        else f"The chosen penalty lies {place:.0f} % down the grid."
-    )
-    return Finding(_status(weakest), place, end, "Extend the grid to weaker penalties, or fit without one.")
+    return Finding("pass", place, f"The chosen {what} lies {place:.0f} % down the grid.")
 
 
-def _lambda_spread(c: CheckContext, threshold: float) -> Finding | None:
+def _lambda_spread(c: CheckContext, threshold: float) -> Finding | str | None:
+    if not c.lambdas and _network(c):
+        return "A network has no lambda, and its dropout rate isn't chosen again on resampled rows."
     positive = np.array([v for v in c.lambdas if v > 0])
     if len(positive) < 10:
         return None
@@ -105,21 +118,21 @@ def _lambda_spread(c: CheckContext, threshold: float) -> Finding | None:
     )
 
 
-def _prediction_spread(c: CheckContext, threshold: float) -> Finding | None:
+def _prediction_spread(c: CheckContext, threshold: float) -> Finding | str | None:
     value = 100 * c.prediction_stability
     if not math.isfinite(value):
-        return None
+        return _NOT_RESAMPLED if _network(c) else None
     return Finding(
         _status(value > threshold),
         value,
         f"Under resampling a row's linear predictor moves by {value:.0f} % of its spread over the rows.",
-        "Single predictions depend on which rows were seen: report them with intervals, or penalise more.",
+        "Single predictions depend on which rows were seen: report them with intervals, or regularise more.",
     )
 
 
-def _feature_stability(c: CheckContext, threshold: float) -> Finding | None:
+def _feature_stability(c: CheckContext, threshold: float) -> Finding | str | None:
     if not c.selection_frequency:
-        return None
+        return _NOT_RESAMPLED if _network(c) else None
     often = [f for f, share in c.selection_frequency.items() if share >= SELECTED_OFTEN]
     value = 100 * len(often) / len(c.selection_frequency)
     return Finding(
@@ -138,7 +151,7 @@ def _events(c: CheckContext, threshold: float) -> Finding | None:
     return Finding(
         _status(s.per_candidate < threshold),
         s.per_candidate,
-        f"There are {s.per_candidate:.3g} events per candidate parameter.",
+        f"There are {s.per_candidate:.3g} events per candidate {'feature' if _network(c) else 'parameter'}.",
         "Reduce the candidates by knowledge of the field, not by their relation to the outcome; or collect more rows.",
     )
 
@@ -153,7 +166,7 @@ def _riley(c: CheckContext, threshold: float) -> Finding | None:
         _status(value < threshold),
         value,
         f"There are {s.n:,} rows; Riley et al.'s criteria ask for {s.riley_required:,} ({worst}).",
-        "Keep the penalty, which stands in for rows that are missing; an unpenalised model needs more rows.",
+        "Keep the regularisation, which stands in for rows that are missing; a model without it needs more rows.",
     )
 
 
@@ -266,11 +279,11 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "BR201",
-        "Penalty at the end of its grid",
+        "Penalty or dropout rate at the end of its grid",
         0.0,
         "%",
         "the best value must lie inside to be known as best",
-        "a grid of at least 3 penalties",
+        "a penalty or dropout rate chosen from at least 3",
         _grid_end,
     ),
     Rule(
@@ -351,7 +364,7 @@ RULES: tuple[Rule, ...] = (
         0.8,
         "",
         "from r = 0.8 on, which of two is chosen is mostly chance",
-        "correlated features",
+        "a swap of correlated features, which is tried in one linear model of a study",
         _stand_ins,
     ),
     Rule(
