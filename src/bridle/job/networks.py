@@ -58,7 +58,7 @@ def fit_network(problem: Problem, options: Options, progress: Progress) -> Fit:
         seed=options.seed, n_jobs=options.n_jobs,
         progress=lambda done, total, _: progress(STAGE, done, total),
     )  # fmt: skip
-    if any(fit.status == "interrupted" for fit in path.fits):
+    if path.interrupted:
         raise KeyboardInterrupt
     chosen = path.select()
     if path.fits[chosen.index].network is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bridle.diagnosis import Evidence, Verdict, judge
 from bridle.diagnosis.contenders import sampled
-from bridle.errors import ConvergenceError, InputError
+from bridle.errors import BridleWarning, ConvergenceError, InputError
 from bridle.nets.engine import Progress, Rows, Task, Trained, split_validation, train
 from bridle.nets.evidence import CHOSEN, curve_and_evidence, rate_name
 from bridle.nets.network import Network
@@ -43,6 +44,8 @@ class DropoutPath:
         (R,) networks trained on all rows.
     rule : str
         How the rate is chosen.
+    interrupted : bool
+        Whether training was cut short (Ctrl-C): some networks then are what they were at that moment.
     """
 
     curve: Curve
@@ -50,6 +53,7 @@ class DropoutPath:
     folds: Folds
     fits: tuple[Trained, ...]
     rule: str
+    interrupted: bool = False
 
     def select(self, rule: str | None = None) -> Selection:
         """Choose a rate; see :func:`bridle.select`."""
@@ -213,7 +217,15 @@ def dropout_path(
         offset=data.offset, rule=rule, n_features=int(data.design.shape[1]),
     )  # fmt: skip
     fits = tuple(_with_noise(fit, float(m)) for fit, m in zip(trained[-1], curve.mean, strict=True))
-    return DropoutPath(curve, evidence, folds, fits, rule)
+    cut = sum(model.status == "interrupted" for models in trained for model in models)
+    if cut:
+        warnings.warn(
+            f"interrupted while {cut} of {len(trained) * grid.size} networks were still training: their best weights so "
+            "far are kept, and the curve is rougher than it would have been",
+            BridleWarning,
+            stacklevel=2,
+        )
+    return DropoutPath(curve, evidence, folds, fits, rule, interrupted=cut > 0)
 
 
 def _folds(y: Float, family: str, folds: Any, groups: Any, time: Any, seed: int) -> Folds:
