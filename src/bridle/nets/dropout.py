@@ -220,8 +220,8 @@ def dropout_path(
     cut = sum(model.status == "interrupted" for models in trained for model in models)
     if cut:
         warnings.warn(
-            f"interrupted while {cut} of {len(trained) * grid.size} networks were still training: their best weights so "
-            "far are kept, and the curve is rougher than it would have been",
+            f"interrupted while {cut} of {len(trained) * grid.size} networks were still training: their best weights "
+            "so far are kept, and the curve is rougher than it would have been",
             BridleWarning,
             stacklevel=2,
         )
