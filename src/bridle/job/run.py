@@ -9,6 +9,7 @@ import threading
 import time
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path as FilePath
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 from bridle.data import Dataset, make_dataset
 from bridle.design import Design, Encoder
 from bridle.diagnosis import Verdict
-from bridle.errors import BridleWarning
+from bridle.errors import BridleError, BridleWarning
 from bridle.job import assemble
 from bridle.job.checking import rows_and_features, with_checks
 from bridle.job.choice import recommend
@@ -34,6 +35,7 @@ from bridle.job.summaries import shown_features
 from bridle.job.swaps import find_swaps
 from bridle.losses import get_family
 from bridle.model_io import TableModel
+from bridle.nets.extra import available, require_torch
 from bridle.results import StudyResult
 from bridle.selection import Folds, holdout_split, make_folds
 
@@ -253,7 +255,11 @@ def _run(data: Dataset, options: Options, offset_name: str, command: str, progre
     data = replace(data, frame=None, matrix=None)  # the table has become a matrix and can go
     split = _split(data, (train, test), encoder, whole, options, offset_name)
     del whole
-    # scikit-learn takes a second to import, and the challengers need it only after the first fits.
+    # scikit-learn takes a second to import, and the challengers need it only after the first fits. PyTorch comes first
+    # and in this thread: while it's half imported, SciPy takes it for whole and fails.
+    if "dropout" in options.models and available():
+        with suppress(BridleError):  # one that can't be imported is told of when the network is fitted
+            require_torch()
     if options.challengers:
         threading.Thread(target=importlib.import_module, args=("sklearn.ensemble",), daemon=True).start()
     # What falls short of its certificate, and why, stands in the result. The filter is set here, once and outside of
