@@ -50,7 +50,7 @@ def main() -> None:
     h = found.history
     print(f"The last training kept the weights of epoch {h.best_epoch} of {len(h.validation)}.")
 
-    lasso = bridle.nets.Training(group_l1=0.4)
+    lasso = bridle.nets.Training(group_l1=0.7)
     sparse = bridle.nets.path(Residual, [found.rate], data.data, data.target, training=lasso, rule="min")
     kept = selected_features(sparse.module.read.weight)
     print(f"\nWith a group lasso on the first layer: held-out loss {sparse.curve.mean[0]:.0f}, features kept:")
