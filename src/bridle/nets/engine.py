@@ -24,6 +24,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bridle.errors import InputError
 from bridle.nets.extra import find_device, require_torch
+from bridle.nets.row_space import in_row_space, rotates
 from bridle.nets.settings import FAMILIES, Architecture, Training, check_rate
 from bridle.nets.stack import Stack
 from bridle.nets.task_data import Rows, Task, TaskData
@@ -110,6 +111,7 @@ def train(
     where = find_device(device)
     outputs = n_classes if family == "multinomial" else 1
     data = [TaskData.make(rows, task, family, outputs, training) for task in tasks]
+    data = [in_row_space(task) if rotates(task, training) else task for task in data]
     if architecture.normalization == "batch" and architecture.hidden and min(t.batch_size for t in data) < 2:
         raise InputError(
             "batch normalisation needs a batch_size of at least 2, since one row has no spread; got 1. Raise it, or "
@@ -188,7 +190,7 @@ def _stacks(
 
     Those with most rows come first: threads then end together, and an interrupt finds the fit on all rows under way.
     """
-    p = data[0].n_features if data else 0
+    p = data[0].n_inputs if data else 0
     widths = (p, *architecture.hidden, outputs)
     size = COPIES * 4 * sum((a + 1) * b for a, b in pairwise(widths))
     most = max(1, STACK_BYTES // max(size, 1))

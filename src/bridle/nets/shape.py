@@ -34,9 +34,12 @@ class Shape:
         Hidden layers.
     outputs : int
         Links of a row.
+    features : int, optional
+        What the first layer's starting weights are scaled by, where its inputs are combinations of so many features.
     """
 
-    def __init__(self, inputs: int, architecture: Architecture, outputs: int) -> None:
+    def __init__(self, inputs: int, architecture: Architecture, outputs: int, *, features: int | None = None) -> None:
+        self._fan_in = (features or inputs, *architecture.hidden)
         self.inputs, self.hidden = inputs, architecture.hidden
         self.activation, self.normalization = architecture.activation, architecture.normalization
         self.widths = (inputs, *architecture.hidden, outputs)
@@ -62,7 +65,7 @@ class Shape:
         parts = []
         for k, (a, b) in enumerate(self._weights):
             last = k == len(self._weights) - 1
-            scale = (OUTPUT_START if last else 1.0) * np.sqrt(1.0 / a)
+            scale = (OUTPUT_START if last else 1.0) * np.sqrt(1.0 / self._fan_in[k])
             parts.append(scale * rng.standard_normal(a * b, dtype=np.float32))
         parts[0].reshape(-1, self.widths[1])[~varies] = 0.0
         return np.concatenate(parts).astype(np.float32)

@@ -7,7 +7,7 @@ model's gradient is its own.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -78,7 +78,7 @@ class Stack:
         self.task_of = [self.tasks.index(t) for t in tasks]
         first = tasks[0]
         self.family, self.outputs = first.family, int(first.center.size)
-        self.shape = Shape(first.n_features, architecture, self.outputs)
+        self.shape = Shape(first.n_inputs, architecture, self.outputs, features=first.n_features)
         self.batch, self.rows = first.batch_size, first.n_train
         self.validates = first.validation is not None
         self.train_rows = [_Loaded(t.train, self) for t in self.tasks]
@@ -288,9 +288,11 @@ class Stack:
         useful = finite and deviance <= HOPELESS * max(task.null_loss, 1e-12)
         network = None
         if useful:
-            layers = self.shape.layers(*arrays, epsilon=EPSILON)
+            layers = [Layer(*parts) for parts in self.shape.layers(*arrays, epsilon=EPSILON)]
+            if task.space is not None:
+                layers[0] = replace(layers[0], weight=task.space.features(layers[0].weight))
             network = Network(
-                layers=tuple(Layer(*parts) for parts in layers),
+                layers=tuple(layers),
                 activation=self.shape.activation,
                 dropout=self.rates[i],
                 input_dropout=self.training.input_dropout,

@@ -14,6 +14,7 @@ from bridle.losses import get_family
 from bridle.nets.torch_losses import unit_deviance
 
 if TYPE_CHECKING:
+    from bridle.nets.row_space import RowSpace
     from bridle.nets.settings import Training
 
 Float = NDArray[np.float64]
@@ -92,7 +93,7 @@ class TaskData:
     validation: Part | None
     mean: Float  # (p,)
     scale: Float  # (p,), 1 for features that don't vary
-    varies: NDArray[np.bool_]  # (p,), features that do on the rows that train
+    varies: NDArray[np.bool_]  # (n_inputs,), inputs that do on the rows that train
     center: Float  # (k,)
     spread: float
     family: str
@@ -100,11 +101,17 @@ class TaskData:
     seed: int
     track: bool
     batch_size: int
+    space: RowSpace | None = None  # where the inputs are combinations of the features
 
     @property
     def n_features(self) -> int:
         """Features, p."""
         return int(self.mean.size)
+
+    @property
+    def n_inputs(self) -> int:
+        """What the first layer sees: the features, or their combinations."""
+        return int(self.varies.size)
 
     @property
     def n_train(self) -> int:
