@@ -64,6 +64,13 @@ def test_info_of_the_installation(cli):
     assert "numpy" in cli("info").stdout
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_info_of_the_installation_names_pytorch_where_it_is(cli, monkeypatch, there):
+    pytest.importorskip("torch")
+    monkeypatch.setattr("bridle.nets.extra.available", lambda: there)
+    assert ("torch" in json.loads(cli("info", "--json").stdout)["versions"]) is there
+
+
 DAMAGED = {
     "no JSON": b"not json",
     "cut short": b'{"format": 1, "title": "x"',

@@ -61,8 +61,11 @@ def installation() -> dict[str, Any]:
 
     import bridle
     from bridle import _core
+    from bridle.nets.extra import available
 
-    packages = ("numpy", "scipy", "scikit-learn", "polars", "narwhals", "typer", "rich", "jinja2")
+    packages = ["numpy", "scipy", "scikit-learn", "polars", "narwhals", "typer", "rich", "jinja2"]
+    if available():
+        packages.append("torch")
     pools = threadpoolctl.threadpool_info()
     return {
         "bridle": bridle.__version__,
