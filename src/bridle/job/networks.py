@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,8 @@ from bridle.results import Attribution
 Float = NDArray[np.float64]
 
 NAME = "dropout"
-MOST_ROWS = 20_000  # a network trains on: more would take minutes for each of a hundred networks
+MOST_ROWS, LEAST_ROWS = 20_000, 2_000  # a network trains on at most, and on wide tables
+MOST_WORK = 2e8  # rows times weights of a network: some three hundred of them are to take a minute or two, not an hour
 MANY_ROWS = 5_000  # from which on a coarser grid of rates and less patience do
 NETWORK_RULES = ("min", "1se", "within")  # information criteria count parameters, which means nothing under dropout
 EXPLAINED_ROWS = 300  # whose attributions are averaged
@@ -34,6 +36,12 @@ STAGE = "training dropout networks"
 def training_for(n: int) -> Training:
     """Settings for n training rows: an epoch of many rows is many steps, so fewer epochs show that it got no better."""
     return Training(patience=15 if n <= 2_000 else 8 if n <= MANY_ROWS else 5)
+
+
+def most_rows(p: int) -> int:
+    """Rows that a network of p features trains on at most."""
+    widths = (p, *Architecture().hidden, 1)
+    return int(np.clip(MOST_WORK / sum(a * b for a, b in pairwise(widths)), LEAST_ROWS, MOST_ROWS))
 
 
 def fit_network(problem: Problem, options: Options, progress: Progress) -> Fit:
@@ -54,7 +62,7 @@ def fit_network(problem: Problem, options: Options, progress: Progress) -> Fit:
     path = dropout_path(
         problem.design, problem.y, family=problem.family.name, rates=RATES if n <= MANY_ROWS else TUNING_RATES,
         folds=problem.folds, architecture=Architecture(), training=training_for(n), sample_weight=problem.weight,
-        offset=problem.offset, groups=problem.groups, time=problem.time, rule=rule, most_rows=MOST_ROWS,
+        offset=problem.offset, groups=problem.groups, time=problem.time, rule=rule, most_rows=most_rows(problem.design.shape[1]),
         seed=options.seed, n_jobs=options.n_jobs,
         progress=lambda done, total, _: progress(STAGE, done, total),
     )  # fmt: skip
@@ -85,7 +93,7 @@ def network_contender(
     rule = options.rule if options.rule in NETWORK_RULES else "min"
     return NetworkContender(
         NAME, LABELS[NAME], X, target, rates=rates, rule=rule, training=training_for(target.y.size),
-        most_rows=MOST_ROWS, seed=options.seed,
+        most_rows=most_rows(X.shape[1]), seed=options.seed,
     )  # fmt: skip
 
 
@@ -94,10 +102,8 @@ def notes(problem: Problem, options: Options, fits: tuple[Fit, ...]) -> tuple[st
     if NAME not in options.models:
         return () if available() else (f"The dropout network was left out, as PyTorch isn't installed: {INSTALL}.",)
     fitted = any(f.nets is not None for f in fits)
-    n = problem.y.size
-    return (f"Dropout networks train on {MOST_ROWS:,} of {n:,} training rows, drawn at random.",) * (
-        fitted and n > MOST_ROWS
-    )
+    n, most = problem.y.size, most_rows(problem.design.shape[1])
+    return (f"Dropout networks train on {most:,} of {n:,} training rows, drawn at random.",) * (fitted and n > most)
 
 
 def attributions(network: Network, problem: Problem, seed: int) -> tuple[Attribution, ...]:
