@@ -57,12 +57,12 @@ def fit_network(problem: Problem, options: Options, progress: Progress) -> Fit:
         It was interrupted: a study is whole or not at all.
     """
     start = time.perf_counter()
-    n = problem.y.size
+    n, p = problem.design.shape
     rule = options.rule if options.rule in NETWORK_RULES else "min"
     path = dropout_path(
         problem.design, problem.y, family=problem.family.name, rates=RATES if n <= MANY_ROWS else TUNING_RATES,
         folds=problem.folds, architecture=Architecture(), training=training_for(n), sample_weight=problem.weight,
-        offset=problem.offset, groups=problem.groups, time=problem.time, rule=rule, most_rows=most_rows(problem.design.shape[1]),
+        offset=problem.offset, groups=problem.groups, time=problem.time, rule=rule, most_rows=most_rows(p),
         seed=options.seed, n_jobs=options.n_jobs,
         progress=lambda done, total, _: progress(STAGE, done, total),
     )  # fmt: skip
