@@ -161,7 +161,7 @@ def test_techniques_are_ordered_and_told_from_noise():
     assert {g.model for g in told.gaps[:2]} == {"lasso", "ridge"} and told.gaps[2].model == "dropout"
     assert not told.gaps[1].beyond_noise and told.gaps[2].beyond_noise
     assert told.gaps[2].excess.lower < told.gaps[2].excess.value < told.gaps[2].excess.upper
-    assert "can't be told from it" in told.sentence and "Dropout network by" in told.sentence
+    assert "can't be told from it" in told.sentence and "Beyond noise: Dropout network has" in told.sentence
     assert compare_techniques(evidence(np.column_stack(columns[:2]), ["null", "ridge"]), 0.95, "error") is None
 
 

@@ -41,6 +41,8 @@ def print_study(result: StudyResult, folder: FilePath | None, *, quiet: bool = F
     console.print()
     if result.gain:
         console.print(Text(result.gain))
+    if result.techniques is not None:
+        console.print(Text(result.techniques.sentence))
     if best.verdict is not None and best.verdict.action:
         console.print(Text.assemble(("Next: ", "bold"), best.verdict.action))
     if not quiet and result.data.notes:
@@ -163,6 +165,7 @@ def study_json(result: StudyResult, folder: FilePath | None) -> str:
             "headline": result.headline,
             "action": verdict.action if verdict is not None else None,
             "gain": result.gain,
+            "techniques": None if result.techniques is None else result.techniques.sentence,
             "folds": result.folds,
             "models": [model_record(m) for m in result.models],
             "warnings": list(result.data.warnings),

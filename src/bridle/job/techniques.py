@@ -71,13 +71,14 @@ def _sentence(gaps: list[TechniqueGap], loss_name: str) -> str:
             f"No technique stands out: {lead}, but none of the others can be told from it; the widest gap is that of "
             f"{most.label}, {_excess(most)}."
         )
-    told = "; ".join(f"{g.label} by {_excess(g)}" for g in worse)
+    nearest = min(worse, key=lambda g: g.excess.value)
     if not equal:
-        return f"{lead}, beyond noise: higher are {told}."
-    names = " and ".join(
-        [", ".join(g.label for g in equal[:-1]), equal[-1].label] if len(equal) > 1 else [equal[0].label]
+        return f"{lead}, beyond noise: the next, {nearest.label}, has {_excess(nearest)} more."
+    names = " and ".join(filter(None, [", ".join(g.label for g in equal[:-1]), equal[-1].label]))
+    rest = "" if len(worse) == 1 else ", the others more still"
+    return (
+        f"{lead}, and {names} can't be told from it. Beyond noise: {nearest.label} has {_excess(nearest)} more{rest}."
     )
-    return f"{lead}, and {names} can't be told from it. Beyond noise higher: {told}."
 
 
 def _excess(gap: TechniqueGap) -> str:
