@@ -187,7 +187,7 @@ def test_applicable_rules_are_those_that_select_accepts():
         ({}, "within", {"gamma": 3.0}, "'within' takes percent, got gamma"),
         ({}, "within", {"percent": -1.0}, "percent is -1.0"),
         ({"family": "binomial"}, "gcv", {}, "gcv is defined for squared error"),
-        ({"df": None}, "aic", {}, "held-out losses only"),
+        ({"df": None}, "aic", {}, "degrees of freedom, which this curve doesn't hold"),
         ({"df": np.full(5, np.nan)}, "bic", {}, "effective_df=True"),
         ({"l1_ratio": 0.0}, "ebic", {}, "ridge keeps every feature"),
         ({"n_nonzero": None}, "ebic", {}, "counts the features"),

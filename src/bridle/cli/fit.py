@@ -55,7 +55,8 @@ def fit(
     rule: Annotated[
         str,
         typer.Option(
-            help="How lambda is chosen: 1se, min, within, aic, aicc, bic, ebic, gcv.", rich_help_panel="Models"
+            help="How lambda and the dropout rate are chosen: 1se, min, within, aic, aicc, bic, ebic, gcv.",
+            rich_help_panel="Models",
         ),
     ] = "min",
     family: Annotated[

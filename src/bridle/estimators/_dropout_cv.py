@@ -55,7 +55,7 @@ class DropoutPathCV(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
         numbers, and a DropoutRegressor for other numbers; give one where scikit-learn must know before fitting which
         it is (to stratify outer folds, say).
     rates : (R,), optional
-        Rates to choose from, each from 0 to below 1; by default 0, 0.1, ..., 0.8, and for linear models a finer grid.
+        Rates to choose from, each from 0 to below 1; by default 0, 0.1, ..., 0.8, and for linear models 0.9 too.
     cv : int, splitter or iterable of (train, test), default=None
         Folds as in scikit-learn; None is 5 folds, stratified for classes.
     rule : {"1se", "min", "within"}, default="1se"

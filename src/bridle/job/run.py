@@ -157,7 +157,8 @@ def study(
     family : {"gaussian", "binomial", "poisson"}, optional
         Recognised from the target by default.
     rule : str
-        How lambda is chosen on the validation curve: "min", "1se", "within", "aic", "aicc", "bic", "ebic", "gcv".
+        How lambda and the dropout rate are chosen on the validation curve: "min", "1se", "within"; for lambda also
+        "aic", "aicc", "bic", "ebic", "gcv".
     folds, repeats : int
         Folds of the validation curve, and repeats of the 5-fold comparison behind the verdict.
     holdout : float

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from bridle.job.fitting import Fit
 from bridle.losses import Family
+from bridle.nets.settings import Training
 from bridle.results import ModelResult
 
 Float = NDArray[np.float64]
@@ -76,7 +77,11 @@ def objective(family: Family, fit: Fit) -> str:
     }[family.name]
     if fit.trained is not None and fit.trained.network is not None:
         network = fit.trained.network
-        return f"minimise Σ wᵢ [{loss}]ᵢ, η = network(x): {network.outline}, by Adam with early stopping"
+        decay = number(Training().l2)
+        return (
+            f"minimise Σ wᵢ [{loss}]ᵢ, η = network(x): {network.outline}, dropout rate {number(network.dropout)}, "
+            f"by Adam with weight decay {decay} and early stopping"
+        )
     head = f"minimise Σ wᵢ [{loss}]ᵢ, Σ wᵢ = 1, η = b₀ + x'b"
     if not fit.has_path:
         return head
@@ -98,7 +103,7 @@ def gain(models: tuple[ModelResult, ...], loss_name: str) -> str:
     plain = next((m for m in models if m.name == "unregularised"), None)
     held_back = [m for m in models if m.curve is not None and m.technique != "dropout" and not m.failed]
     if not held_back:
-        return "No regularised model was fitted."
+        return "No penalised linear model was fitted."
     best = min(held_back, key=lambda m: m.cv_loss.value)
     if plain is None:
         return "The unregularised model was not asked for, so there is nothing to compare with."

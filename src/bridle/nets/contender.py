@@ -78,8 +78,8 @@ class NetworkContender:
             fits, chosen = self._trained(matrix, used, grid)
         except InputError:
             return NullContender(self.target).fit_predict(train, test)
-        ends = {rate_name(float(grid[k])): k for k in (0, grid.size - 1) if k != chosen}
-        wanted = {"": chosen} | ends
+        # Both ends in every fold, chosen or not: a variant that some fold lacks is no evidence.
+        wanted = {"": chosen} | {rate_name(float(grid[k])): k for k in {0, grid.size - 1} if grid.size > 1}
         return {
             variant: (self._means(fits[k], matrix, train), self._means(fits[k], matrix, test))
             for variant, k in wanted.items()

@@ -101,7 +101,6 @@ def curve_and_evidence(
         n_repeats=folds.n_repeats,
         full_loss=full_loss,
         null_loss=float(_loss(family, y, w, np.arange(y.size), whole[None])[0]),
-        n_nonzero=np.full(len(rates), n_features, dtype=np.int64),
         n_features=n_features,
         sum_weight=float(w.sum()),
     )

@@ -129,7 +129,7 @@ def leans_caption(table: Leans, classes: Sequence[str] = ()) -> str:
     predicted = f"the chance of '{classes[1]}'" if len(classes) == 2 else "the prediction"
     said = [
         "Integrated gradients add up how a prediction changes on the way from the average row to each row, and split "
-        "the change among the features; bars are each feature's share of all of it, over all rows.",
+        "the change among the features; bars are each feature's share of all of it, over (up to 300) training rows.",
         f'"Raises" means that larger values push {predicted} up, "lowers" that they push it down, "both ways" that it '
         f"depends.",
         "This shows what the network uses, and is no proof of cause: another fit may share the credit among "

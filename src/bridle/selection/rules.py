@@ -175,7 +175,8 @@ def _full_fit(curve: Curve, rule: str) -> tuple[Float, Float, float]:
         raise InputError(f"no criterion {rule!r}; there are {', '.join(CRITERIA)}")
     if curve.full_loss is None or curve.df is None or not curve.sum_weight > 0:
         raise InputError(
-            f"{rule} needs the fit on all rows and its degrees of freedom; this curve has held-out losses only"
+            f"{rule} needs the fit on all rows and its degrees of freedom, which this curve doesn't hold; choose min "
+            "or 1se"
         )
     if not np.all(np.isfinite(curve.df)):
         raise InputError(
