@@ -14,8 +14,7 @@ held-out rows are outside the clock, standardising the features is inside it):
 - PyTorch loop, two processes: the same with one thread in each of two processes, started before the clock.
 - skorch: as its documentation advises, `NeuralNet*` with its default DataLoader.
 
-The loop and skorch are run with PyTorch's own number of threads and with one; the faster of the two in the first round
-is what goes on and counts.
+The loop and skorch are tried on one fold with PyTorch's own number of threads and with one; the faster is what runs.
 
 Writes speed.json beside this file, and prints Markdown.
 """
@@ -245,7 +244,10 @@ def loop_in_processes(case: Case) -> list[Fitted]:
     return []
 
 
-def with_threads(number: int, job: Callable[[Case], list[Fitted]]) -> Callable[[Case], list[Fitted]]:
+Way = Callable[[Case], list[Fitted]]
+
+
+def with_threads(number: int, job: Way) -> Way:
     def run(case: Case) -> list[Fitted]:
         torch.set_num_threads(number)
         return job(case)
@@ -297,20 +299,30 @@ def held_out(case: Case, fitted: list[Fitted]) -> Float:
     return out
 
 
+def faster(name: str, job: Way, few: Case, usual: int) -> dict[str, Way]:
+    """The way with the number of threads that serves it better, under its full name."""
+    took = {}
+    for threads in (usual, 1):
+        start = time.perf_counter()
+        with_threads(threads, job)(few)
+        took[threads] = time.perf_counter() - start
+    best = min(took, key=took.__getitem__)
+    return {f"{name}, {best} thread{'s' if best > 1 else ''}": with_threads(best, job)}
+
+
 def compare(case: Case, rounds: int) -> dict[str, Any]:
     """Seconds of each way in each round, and held-out losses of the first."""
     usual = torch.get_num_threads()
-    ways: dict[str, Callable[[Case], list[Fitted]]] = {
+    few = Case(case.name, case.table, case.hidden, case.splits[:1], min(case.epochs, 5))
+    bridle_at_once(few)  # imports aren't what is compared
+    ways = {
         "bridle": with_threads(usual, bridle_at_once),
         "bridle, one by one": with_threads(usual, bridle_one_by_one),
-        f"PyTorch loop, {usual} threads": with_threads(usual, loop),
-        "PyTorch loop, 1 thread": with_threads(1, loop),
+        **faster("PyTorch loop", loop, few, usual),
         "PyTorch loop, 2 processes": loop_in_processes,
-        f"skorch, {usual} threads": with_threads(usual, skorch_one_by_one),
-        "skorch, 1 thread": with_threads(1, skorch_one_by_one),
+        **faster("skorch", skorch_one_by_one, few, usual),
     }
     Parallel(n_jobs=CORES)(delayed(_with_one_thread)(case, case.splits[0][0], 0.5, 0) for _ in range(2 * CORES))
-    bridle_at_once(Case(case.name, case.table, case.hidden, case.splits[:1], 1))  # imports aren't what is compared
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     losses: dict[str, Float] = {}
     for number in range(rounds):
@@ -322,21 +334,17 @@ def compare(case: Case, rounds: int) -> dict[str, Any]:
             if number == 0 and fitted:
                 losses[name] = held_out(case, fitted)
             print(f"{case.name}, round {number + 1}: {name} {seconds[name][-1]:.2f} s", file=sys.stderr, flush=True)
-        if number == 0:
-            for kind in ("PyTorch loop", "skorch"):
-                del ways[max((n for n in ways if n.startswith(kind) and "thread" in n), key=lambda n: seconds[n][0])]
     return _summary(case, seconds, losses)
 
 
 def _summary(case: Case, seconds: dict[str, list[float]], losses: dict[str, Float]) -> dict[str, Any]:
-    """Medians and spread; the ratio to the faster of a way's two numbers of threads, within each round."""
+    """Medians of the seconds, and ratios with their spread, each within one round."""
     middle = {name: statistics.median(of) for name, of in seconds.items()}
     ratios = {}
-    for kind in ("bridle, one by one", "PyTorch loop", "PyTorch loop, 2 processes", "skorch"):
-        names = [n for n in seconds if n.startswith(kind) and (n.endswith("processes") == kind.endswith("processes"))]
-        best = min(names, key=lambda n: seconds[n][0])
-        each = [a / b for a, b in zip(seconds["bridle"], seconds[best], strict=True)]
-        ratios[kind] = {"against": best, "median": statistics.median(each), "min": min(each), "max": max(each)}
+    for name in list(seconds)[1:]:
+        each = [a / b for a, b in zip(seconds["bridle"], seconds[name], strict=True)]
+        kind = name.rsplit(",", 1)[0] if "thread" in name else name
+        ratios[kind] = {"against": name, "median": statistics.median(each), "min": min(each), "max": max(each)}
     agreement = {}
     for name, of in losses.items():
         by_fold = (losses["bridle"] - of).mean(axis=1)
