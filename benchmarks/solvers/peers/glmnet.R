@@ -1,0 +1,75 @@
+# glmnet: glmnet() and cv.glmnet(foldid =), called as worker.py calls the others (its protocol is described there).
+#
+# Scale: losses are means and lambda the referee's. A gaussian target has standard deviation 1 (1/n) on all rows, so glmnet's own
+# division by it changes nothing there; in folds it moves the elastic net's and ridge's lambda by a per cent or so.
+# type.gaussian is its default (covariance updates below 500 features). Early stops are off: every lambda is asked for.
+suppressPackageStartupMessages({library(glmnet); library(Matrix)})
+
+arguments <- commandArgs(trailingOnly = TRUE)
+folder <- arguments[1]; out <- arguments[2]
+
+read_npy <- function(name) {
+  con <- file(file.path(folder, paste0(name, ".npy")), "rb"); on.exit(close(con))
+  readBin(con, "raw", 8)
+  header <- rawToChar(readBin(con, "raw", readBin(con, "integer", 1, size = 2, signed = FALSE, endian = "little")))
+  type <- sub(".*'descr': *'([^']*)'.*", "\\1", header)
+  shape <- as.numeric(regmatches(sub(".*'shape': *\\(([^)]*)\\).*", "\\1", header), gregexpr("[0-9]+", sub(".*'shape': *\\(([^)]*)\\).*", "\\1", header)))[[1]])
+  size <- as.integer(sub(".*(.)$", "\\1", type)); count <- prod(shape)
+  values <- if (grepl("f", type)) readBin(con, "double", count, size = size) else if (size == 4) readBin(con, "integer", count, size = 4) else {
+    halves <- readBin(con, "integer", 2 * count, size = 4); halves[c(TRUE, FALSE)]  # small non-negative 64-bit integers
+  }
+  if (length(shape) < 2) return(values)
+  if (grepl("'fortran_order': True", header)) matrix(values, shape[1], shape[2]) else matrix(values, shape[1], shape[2], byrow = TRUE)
+}
+
+write_npy <- function(name, values, type) {
+  con <- file(file.path(out, paste0(name, ".npy")), "wb"); on.exit(close(con))
+  header <- sprintf("{'descr': '%s', 'fortran_order': False, 'shape': (%d,), }", type, length(values))
+  header <- paste0(header, strrep(" ", (64 - (10 + nchar(header) + 1) %% 64) %% 64), "\n")
+  writeBin(c(as.raw(0x93), charToRaw("NUMPY"), as.raw(c(1, 0))), con)
+  writeBin(as.integer(nchar(header)), con, size = 2, endian = "little")
+  writeBin(charToRaw(header), con)
+  if (grepl("f", type)) writeBin(as.double(values), con) else writeBin(as.integer(values), con)
+}
+
+job <- readLines(file.path(folder, "job.json"), warn = FALSE)
+field <- function(name) sub(sprintf('.*"%s": *"?([^",}]*)"?.*', name), "\\1", paste(job, collapse = " "))
+family <- field("family"); alpha <- as.numeric(field("l1_ratio")); problems <- as.integer(field("problems"))
+n <- as.integer(field("n")); p <- as.integer(field("p"))
+X <- if (field("sparse") == "true") new("dgCMatrix", i = as.integer(read_npy("X_indices")), p = as.integer(read_npy("X_indptr")), x = as.double(read_npy("X_data")), Dim = c(n, p)) else read_npy("X")
+y <- read_npy("y"); lambdas <- read_npy("lambdas"); folds <- read_npy("folds") + 1L
+rows <- n %/% problems
+tables <- if (problems == 1) list(X) else lapply(seq_len(problems), function(k) X[((k - 1) * rows + 1):(k * rows), ])
+targets <- if (problems == 1) list(y) else lapply(seq_len(problems), function(k) y[((k - 1) * rows + 1):(k * rows)])
+invisible(glmnet.control(fdev = 0, devmax = 1))
+
+options_for <- function(k, tol) list(x = tables[[k]], y = targets[[k]], family = family, alpha = alpha, lambda = lambdas[k, ], standardize = FALSE, thresh = tol, maxit = 1e8)
+
+solve <- function(request, tol) {
+  start <- proc.time()[["elapsed"]]
+  kept <- lapply(seq_len(problems), function(k) {
+    if (request == "path") do.call(glmnet, options_for(k, tol))
+    else do.call(cv.glmnet, c(options_for(k, tol), list(foldid = folds, type.measure = "deviance")))
+  })
+  list(seconds = proc.time()[["elapsed"]] - start, kept = kept)
+}
+
+store <- function(request, kept) {
+  if (request == "cv") return(write_npy("curve", unlist(lapply(kept, function(fit) fit$cvm)), "<f8"))
+  beta <- do.call(cbind, lapply(kept, function(fit) fit$beta))
+  if (ncol(beta) != length(lambdas)) stop(sprintf("glmnet ended its path after %d of %d lambdas", ncol(beta), length(lambdas)))
+  write_npy("coef_data", beta@x, "<f8"); write_npy("coef_indices", beta@i, "<i4"); write_npy("coef_indptr", beta@p, "<i4")
+  write_npy("intercept", unlist(lapply(kept, function(fit) unname(fit$a0))), "<f8")
+}
+
+cat("@ready\n"); flush(stdout())
+input <- file("stdin"); open(input)
+while (length(line <- readLines(input, 1)) > 0) {
+  asked <- strsplit(line, " ")[[1]]
+  answer <- tryCatch({
+    done <- suppressWarnings(solve(asked[1], as.numeric(asked[2])))
+    store(asked[1], done$kept)
+    sprintf("@done %.6f", done$seconds)
+  }, error = function(e) paste("@error", gsub("\n", " ", conditionMessage(e))))
+  cat(answer, "\n", sep = ""); flush(stdout())
+}

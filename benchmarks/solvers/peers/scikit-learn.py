@@ -1,0 +1,76 @@
+"""scikit-learn: ``enet_path``, ``LassoCV`` / ``ElasticNetCV``, ``Ridge``, ``LogisticRegression``, ``PoissonRegressor``.
+
+Scale: ``alpha`` is lambda for the lasso, the elastic net and ``PoissonRegressor``; ``Ridge``'s is n lambda; C = 1 /
+(n lambda). ``enet_path`` has no intercept: dense columns are centred by the benchmark, the target here; sparse ones
+go through ``ElasticNet``. Solvers as its user guide advises: saga with an L1 part; newton-cholesky where n > p, else
+lbfgs, without one.
+"""
+
+import numpy as np
+from scipy import sparse
+from sklearn.linear_model import (
+    ElasticNet,
+    ElasticNetCV,
+    LassoCV,
+    LogisticRegression,
+    PoissonRegressor,
+    Ridge,
+    enet_path,
+)
+
+STEPS = 10**6
+
+
+def refuses(job):
+    return "PoissonRegressor has no L1 penalty" if job["family"] == "poisson" and job["l1_ratio"] > 0 else None
+
+
+def prepare(X, y, job):
+    return X, y
+
+
+def path(data, lambdas, tol, job):
+    X, y = data
+    if job["family"] == "gaussian" and job["l1_ratio"] > 0 and not sparse.issparse(X):
+        average = y.mean()  # columns have mean zero on the rows of the whole table; on a fold's they are centred here
+        centre = X.mean(axis=0) if job["fold"] else np.zeros(X.shape[1])
+        centred = X - centre if job["fold"] else X
+        _, coef, _ = enet_path(centred, y - average, l1_ratio=job["l1_ratio"], alphas=lambdas, tol=tol, max_iter=STEPS)
+        return coef.T, average - coef.T @ centre
+    return one_by_one(X, y, lambdas, tol, job)
+
+
+def one_by_one(X, y, lambdas, tol, job):
+    """Warm starts where the estimator has them."""
+    n, p = X.shape
+    a, coef, intercept = job["l1_ratio"], np.zeros((len(lambdas), p)), np.zeros(len(lambdas))
+    if job["family"] == "poisson":
+        model = PoissonRegressor(
+            tol=tol, max_iter=STEPS, warm_start=True, solver="newton-cholesky" if n > p else "lbfgs"
+        )
+    elif job["family"] == "gaussian":
+        model = Ridge(tol=tol) if a == 0 else ElasticNet(l1_ratio=a, tol=tol, max_iter=STEPS, warm_start=True)
+    else:
+        solver = "saga" if a > 0 else "newton-cholesky" if n > p else "lbfgs"
+        model = LogisticRegression(
+            solver=solver, l1_ratio=a, tol=tol, max_iter=STEPS // 100, warm_start=True, random_state=0
+        )
+    for k, lam in enumerate(lambdas):
+        if job["family"] == "binomial":
+            model.set_params(C=1.0 / (n * lam))
+        else:
+            model.set_params(alpha=n * lam if isinstance(model, Ridge) else lam)
+        model.fit(X, y)
+        coef[k], intercept[k] = np.ravel(model.coef_), np.ravel(model.intercept_)[0]
+    return coef, intercept
+
+
+def cv(data, lambdas, folds, tol, job):
+    if job["family"] != "gaussian" or job["l1_ratio"] == 0:
+        return None  # one path per fold, by the worker
+    X, y = data
+    pairs = [(np.flatnonzero(folds != k), np.flatnonzero(folds == k)) for k in range(folds.max() + 1)]
+    options = {"alphas": lambdas, "tol": tol, "cv": pairs, "max_iter": STEPS, "n_jobs": job["threads"]}
+    lasso = job["l1_ratio"] == 1
+    model = LassoCV(**options) if lasso else ElasticNetCV(l1_ratio=job["l1_ratio"], **options)
+    return model.fit(X, y).mse_path_.mean(axis=-1)

@@ -1,0 +1,102 @@
+"""Results as a Markdown table and as a plot."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+from measure import median
+
+
+def markdown(results: dict[str, Any]) -> str:
+    """A section per case and number of threads, fastest first."""
+    machine, lines = results["machine"], []
+    size = "small sizes: a check that it runs, no measurement" if results["small"] else "full sizes"
+    lines += [f"# Solvers, {size}", "", ", ".join(f"{k}: {v}" for k, v in machine.items()), ""]
+    lines += [", ".join(f"{name} {version}" for name, version in results["versions"].items()), ""]
+    for entry in results["entries"].values():
+        lines += section(entry)
+    return "\n".join(lines)
+
+
+def section(entry: dict[str, Any]) -> list[str]:
+    """Heading, lower bounds, table."""
+    bound = entry["bound"]
+    gram = "" if math.isnan(bound["gram"]) else f", its smaller Gram matrix {seconds(bound['gram'])}"
+    rows = sorted(entry["peers"].items(), key=lambda item: order(item[1]))
+    return [
+        f"## {entry['case']} ({entry['n']:,} x {entry['p']:,}, {entry['threads']} threads)",
+        "",
+        f"Reading X once takes {seconds(bound['read'])}{gram}.",
+        "",
+        "| peer | path to 1e-4 | path to 1e-6 (min to max) | / reading X | 10-fold CV | peak MiB, path / CV | over data"
+        " | compile | gap reached | KKT | excess of it | to excess 1e-6, once | held-out deviance |",
+        "|---" * 13 + "|",
+        *[line(name, row, bound["read"]) for name, row in rows],
+        "",
+    ]
+
+
+def line(name: str, row: dict[str, Any], read: float) -> str:
+    """One competitor."""
+    if not row.get("sweep"):
+        return f"| {name} | {row.get('failure', 'not run')} |" + " |" * 11
+    best = min(row["sweep"], key=lambda step: step["gap"])
+    fine = row.get("path 1e-06")
+    quick = next((step["seconds"] for step in row["sweep"] if step.get("excess", math.inf) <= 1e-6), math.nan)
+    spread = f" ({seconds(min(fine))} to {seconds(max(fine))})" if fine else ""
+    peaks = [f"{row[k]:.0f}" if k in row else "-" for k in ("peak_mib", "peak_mib_cv")]
+    over = f"{row['peak_mib'] - row['loaded_mib']:.0f}" if "peak_mib" in row else "-"
+    cells = [
+        name, seconds(median(row.get("path 0.0001"))), seconds(median(fine)) + spread,
+        f"{median(fine) / read:.0f}" if fine else "-", cross_validated(row), " / ".join(peaks), over,
+        seconds(row.get("compile_seconds", 0.0)), f"{best['gap']:.1e}", f"{best['kkt']:.1e}", f"{best['held_out']:.6g}",
+    ]  # fmt: skip
+    cells[10:10] = [f"{best['excess']:.1e}" if "excess" in best else "-", seconds(quick)]
+    note = f" ({row['failure']})" if "failure" in row else ""
+    return "| " + " | ".join(cells) + note + " |"
+
+
+def cross_validated(row: dict[str, Any]) -> str:
+    if "failure cv" in row:
+        return str(row["failure cv"])
+    loose = "" if row.get("cv_target", "1e-06") == "1e-06" else f" (at {row['cv_target']})"
+    return seconds(median(row.get("cv"))) + loose
+
+
+def order(row: dict[str, Any]) -> tuple[float, float]:
+    """Fastest first; those that don't reach the target by what they reached."""
+    time = median(row.get("path 1e-06"))
+    gap = min((step["gap"] for step in row.get("sweep", [])), default=math.inf)
+    return (math.inf if math.isnan(time) else time, gap)
+
+
+def seconds(value: float) -> str:
+    if math.isnan(value):
+        return "-"
+    return f"{value:.3g} s" if value >= 1.0 else f"{1e3 * value:.3g} ms"
+
+
+def plot(results: dict[str, Any], path: Path) -> None:
+    """Time to a relative gap of 1e-6, a row per case, a mark per competitor."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    import matplotlib.pyplot as plt
+
+    entries = list(results["entries"].values())
+    names = list(dict.fromkeys(name for entry in entries for name in entry["peers"]))
+    figure, axes = plt.subplots(1, 2, figsize=(12, 1.5 + 0.28 * len(entries)), sharey=True, layout="constrained")
+    for axis, key, title in zip(axes, ("path 1e-06", "cv"), ("path, gap 1e-6", "10-fold CV"), strict=True):
+        for number, name in enumerate(names):
+            times = [median(entry["peers"].get(name, {}).get(key)) for entry in entries]
+            colour = "black" if name == "bridle" else f"C{number}"
+            axis.plot(times, range(len(entries)), "o", label=name, color=colour, alpha=0.8)
+        axis.set(xscale="log", xlabel="seconds, median", title=title)
+        axis.grid(axis="x", alpha=0.3)
+    labels = [f"{entry['case']}, {entry['threads']} thr." for entry in entries]
+    axes[0].set_yticks(range(len(entries)), labels)
+    axes[0].invert_yaxis()
+    axes[1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    figure.savefig(path, metadata={"Date": None})

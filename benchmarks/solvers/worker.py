@@ -1,0 +1,112 @@
+"""One competitor in an environment of its own: reads a folder, then answers requests on standard input with times.
+
+``worker.py PEER FOLDER``; requests ``path TOL`` and ``cv TOL``; answers start with ``@``: ``@ready``, ``@done
+SECONDS``, ``@error WHY``. Coefficients go to ``coef_data.npy``, ``coef_indices.npy``, ``coef_indptr.npy`` (rows are
+lambdas) and ``intercept.npy``, the curve of held-out deviance to ``curve.npy``. The clock runs while the competitor
+works on data that lie in its layout in memory.
+"""
+
+import importlib.util
+import json
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+from scipy import sparse
+
+warnings.simplefilter("ignore")  # the referee says what wasn't reached
+
+
+def load(folder):
+    """X, y and lambdas of each problem."""
+    job = json.loads((folder / "job.json").read_text())
+    if job["sparse"]:
+        parts = [np.load(folder / f"X_{part}.npy") for part in ("data", "indices", "indptr")]
+        X = sparse.csc_matrix(tuple(parts), shape=(job["n"], job["p"]))
+    else:
+        X = np.load(folder / "X.npy")
+    y, lambdas = np.load(folder / "y.npy"), np.load(folder / "lambdas.npy")
+    rows = job["n"] // job["problems"]
+    if job["problems"] == 1:
+        return job, [(X, y)], lambdas
+    tables = [np.asfortranarray(X[k * rows : (k + 1) * rows]) for k in range(job["problems"])]
+    return job, [(tables[k], y[k * rows : (k + 1) * rows]) for k in range(job["problems"])], lambdas
+
+
+def deviance(family, y, eta):
+    if family == "gaussian":
+        return (y - eta) ** 2
+    if family == "binomial":
+        return 2.0 * (np.logaddexp(0.0, eta) - y * eta)
+    return 2.0 * (np.exp(eta) - y * eta - y + y * np.log(np.maximum(y, 1.0)))
+
+
+def by_folds(peer, X, y, lambdas, folds, tol, job):
+    """Cross-validation as a user of a peer without one writes it: a path per fold, and one on all rows."""
+    curve, within = np.zeros(len(lambdas)), {**job, "fold": True}
+    rows_of = X.tocsr() if sparse.issparse(X) else X
+    for k in range(folds.max() + 1):
+        train, test = folds != k, folds == k
+        part = sparse.csc_matrix(rows_of[train]) if sparse.issparse(X) else np.asfortranarray(X[train])
+        coef, intercept = peer.path(peer.prepare(part, y[train], within), lambdas, tol, within)
+        eta = np.asarray(rows_of[test] @ coef.T)  # (rows, L); sparse coefficients keep X dense or sparse
+        eta = (eta.toarray() if sparse.issparse(eta) else eta) + intercept
+        curve += deviance(job["family"], y[test][:, None], eta).mean(axis=0)
+    return curve / (folds.max() + 1)
+
+
+def answer(peer, request, tol, job, prepared, problems, lambdas, folds):
+    """Seconds; results are kept for ``store``."""
+    start = time.perf_counter()
+    if request == "path":
+        kept = [peer.path(prepared[k], lambdas[k], tol, job) for k in range(len(prepared))]
+    else:
+        kept = []
+        for k, (X, y) in enumerate(problems):
+            curve = peer.cv(prepared[k], lambdas[k], folds, tol, job) if hasattr(peer, "cv") else None
+            if curve is None:
+                peer.path(prepared[k], lambdas[k], tol, job)
+                curve = by_folds(peer, X, y, lambdas[k], folds, tol, job)
+            kept.append(curve)
+    return time.perf_counter() - start, kept
+
+
+def store(folder, request, kept):
+    if request == "cv":
+        np.save(folder / "curve.npy", np.asarray(kept))
+        return
+    coef = sparse.csr_matrix(sparse.vstack([sparse.csr_matrix(c) for c, _ in kept]))
+    for part in ("data", "indices", "indptr"):
+        np.save(folder / f"coef_{part}.npy", getattr(coef, part))
+    np.save(folder / "intercept.npy", np.concatenate([np.asarray(b, dtype=np.float64) for _, b in kept]))
+
+
+def main():
+    name, folder, out = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
+    spec = importlib.util.spec_from_file_location("peer", Path(__file__).parent / "peers" / f"{name}.py")
+    peer = importlib.util.module_from_spec(spec)
+    sys.path = [p for p in sys.path if Path(p or ".").resolve() != Path(__file__).parent.resolve()]
+    spec.loader.exec_module(peer)
+    job, problems, lambdas = load(folder)
+    job = {**job, "fold": False, "threads": int(sys.argv[4])}
+    why = peer.refuses(job)
+    if why:
+        print(f"@refused {why}", flush=True)
+        return
+    prepared = [peer.prepare(X, y, job) for X, y in problems]
+    folds = np.load(folder / "folds.npy")
+    print("@ready", flush=True)
+    for line in sys.stdin:
+        request, tol = line.split()
+        try:
+            seconds, kept = answer(peer, request, float(tol), job, prepared, problems, lambdas, folds)
+            store(out, request, kept)
+            print(f"@done {seconds}", flush=True)
+        except Exception as error:  # a competitor's failure is a result, not the end of the benchmark
+            print(f"@error {type(error).__name__}: {str(error)[:200]}".replace("\n", " "), flush=True)
+
+
+if __name__ == "__main__":
+    main()
