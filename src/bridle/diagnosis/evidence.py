@@ -8,7 +8,8 @@ can support: see :func:`supported_means`.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -24,9 +25,15 @@ Float = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 Progress = Callable[[int, int], None]  # (done, total)
 
+EXPECTED = (ValueError, ArithmeticError, np.linalg.LinAlgError)  # what takes a contender out, and not the study
+
 
 class Contender(Protocol):
-    """Anything that can be trained on some rows and predict others."""
+    """Anything that can be trained on some rows and predict others.
+
+    One that gains from training on all folds at once also has ``fit_predict_all(pairs, n_jobs)``, which returns what
+    ``fit_predict`` would for each (train, test).
+    """
 
     @property
     def name(self) -> str:
@@ -158,12 +165,12 @@ class _Fold:
     seconds: float
 
 
-def _run(contender: Contender, train: IntArray, test: IntArray, rows: _Rows) -> _Fold:
+def _run(train: IntArray, test: IntArray, rows: _Rows, fit: Callable[[], Mapping[str, tuple[Float, Float]]]) -> _Fold:
     start = time.perf_counter()
     try:
-        means = contender.fit_predict(train, test)
+        means = fit()
         error = "" if _finite(means[""]) else "its predictions aren't finite"
-    except (ValueError, ArithmeticError, np.linalg.LinAlgError) as caught:
+    except EXPECTED as caught:
         error = f"{type(caught).__name__}: {caught}"
     if error:
         return _Fold({}, {}, np.empty(0), error, time.perf_counter() - start)
@@ -300,8 +307,25 @@ def _all_folds(
     progress: Progress | None,
 ) -> list[_Fold]:
     crew = Crew(n_jobs, len(jobs), progress)
+    together: dict[str, Iterator[Mapping[str, tuple[Float, Float]]]] = {}
+
+    def run(job: tuple[Contender, IntArray, IntArray]) -> _Fold:
+        contender, train, test = job
+        if contender.name in together:
+            means = next(together[contender.name])
+            return _run(train, test, rows, lambda: means)
+        return _run(train, test, rows, lambda: contender.fit_predict(train, test))
+
+    at_once = list(dict.fromkeys(job[0] for job in jobs if hasattr(job[0], "fit_predict_all")))
     with one_blas_thread:  # sums have one order, whoever else is at work
-        return crew.map(lambda job: _run(*job, rows), jobs)
+        found = iter(crew.map(run, [job for job in jobs if job[0] not in at_once]))
+        for contender in at_once:
+            pairs = [(train, test) for c, train, test in jobs if c is contender]
+            with suppress(*EXPECTED):  # if it fails, each fold tells by itself what is wrong
+                together[contender.name] = iter(contender.fit_predict_all(pairs, n_jobs))
+        if progress is not None and at_once:
+            progress(len(jobs), len(jobs))
+        return [run(job) if job[0] in at_once else next(found) for job in jobs]
 
 
 def _held_out(parts: list[Float], folds: FoldPairs, n: int) -> Float:

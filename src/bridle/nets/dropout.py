@@ -210,8 +210,8 @@ def dropout_path(
     links_train, links_test = [], []
     for (fit, held), models in zip(folds.pairs, trained, strict=False):
         matrix = rows.matrix(fit)
-        links_train.append(_links(models, matrix, data.offset, fit, n_classes))
-        links_test.append(_links(models, matrix, data.offset, held, n_classes))
+        links_train.append(links_of(models, matrix, data.offset, fit, n_classes))
+        links_test.append(links_of(models, matrix, data.offset, held, n_classes))
     curve, evidence = curve_and_evidence(
         data.y, links_test, links_train, rates=grid, folds=folds, family=family, weight=data.weight,
         offset=data.offset, rule=rule, n_features=int(data.design.shape[1]),
@@ -255,7 +255,7 @@ def make_tasks(training_rows: Sequence[Index], everything: Index, split: Splitte
     return tasks
 
 
-def _links(models: Sequence[Trained], matrix: Any, offset: Float | None, rows: Index, outputs: int) -> Float:
+def links_of(models: Sequence[Trained], matrix: Any, offset: Float | None, rows: Index, outputs: int) -> Float:
     """(R, m) or (R, m, k) links; NaN for a model that training didn't give."""
     part, of = matrix[rows], None if offset is None or outputs > 1 else offset[rows]  # for classes it's 0
     missing = np.full((rows.size, outputs) if outputs > 1 else rows.size, np.nan)

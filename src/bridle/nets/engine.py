@@ -38,7 +38,7 @@ __all__ = ["Rows", "Task", "Trained", "split_validation", "train"]
 
 Progress = Callable[[int, int, float], None]  # epochs done, epochs at most, mean best validation loss so far (or NaN)
 
-MODELS = 24  # of a stack: enough to keep a core busy, few enough for its caches
+MODELS = 48  # of a stack: enough to keep a core busy, few enough for its caches
 STACK_BYTES = 1 << 29  # of a stack's weights with all that training keeps beside them
 COPIES = 6  # weights, gradients, two moments, best weights, working space
 POLL = 0.1  # seconds between reports of progress
