@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bridle.diagnosis.evidence import Contender, FoldPairs, supported_means
+from bridle.diagnosis.evidence import EXPECTED, Contender, FoldPairs, supported_means
 from bridle.diagnosis.intervals import correction, mean_interval
 from bridle.diagnosis.verdict import LearningCurve
 from bridle.errors import InputError
@@ -122,7 +122,7 @@ def _losses(
     unit = get_family(family)
     try:
         at_train, at_test = contender.fit_predict(train, test)[""]
-    except (ValueError, ArithmeticError, np.linalg.LinAlgError):
+    except EXPECTED:
         return None
     counted = y[train][weight[train] > 0.0]
     losses = [

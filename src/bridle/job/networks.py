@@ -38,6 +38,11 @@ def training_for(n: int) -> Training:
     return Training(patience=15 if n <= 2_000 else 8 if n <= MANY_ROWS else 5)
 
 
+def rule_for(options: Options) -> str:
+    """The rule asked for where networks have it, else the smallest held-out loss."""
+    return options.rule if options.rule in NETWORK_RULES else "min"
+
+
 def most_rows(p: int) -> int:
     """Rows that a network of p features trains on at most."""
     widths = (p, *Architecture().hidden, 1)
@@ -58,7 +63,7 @@ def fit_network(problem: Problem, options: Options, progress: Progress) -> Fit:
     """
     start = time.perf_counter()
     n, p = problem.design.shape
-    rule = options.rule if options.rule in NETWORK_RULES else "min"
+    rule = rule_for(options)
     path = dropout_path(
         problem.design, problem.y, family=problem.family.name, rates=RATES if n <= MANY_ROWS else TUNING_RATES,
         folds=problem.folds, architecture=Architecture(), training=training_for(n), sample_weight=problem.weight,
@@ -90,7 +95,7 @@ def network_contender(
     X: Any, target: Target, options: Options, rates: tuple[float, ...] = TUNING_RATES
 ) -> NetworkContender:
     """The network as the verdict compares it: its rate chosen anew inside every fold."""
-    rule = options.rule if options.rule in NETWORK_RULES else "min"
+    rule = rule_for(options)
     return NetworkContender(
         NAME, LABELS[NAME], X, target, rates=rates, rule=rule, training=training_for(target.y.size),
         most_rows=most_rows(X.shape[1]), seed=options.seed,
