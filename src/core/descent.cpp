@@ -97,8 +97,8 @@ void minimise(GramQuadratic& q, const std::vector<Term>& terms, std::vector<doub
   std::vector<index_t> solved;  // the active set of the last direct solve
   int since = 0;                // sweeps since then
   while (true) {
-    const double gain = sweep(q, terms, beta, precision, false);
-    if (!budget.spend() || gain <= precision.enough) return;
+    const bool gained = sweep(q, terms, beta, precision, false);
+    if (!budget.spend() || !gained) return;
     // A factorisation costs about |A| / 6 sweeps: worth it at once if most of it is there, later if not.
     const index_t active = std::count_if(beta.begin(), beta.end(), [](double b) { return b != 0.0; });
     const int patience = factor.stale(q.gram(), terms) ? static_cast<int>(1 + active / 50) : 1;
@@ -114,9 +114,9 @@ void minimise(ColumnQuadratic& q, const std::vector<Term>& terms, std::vector<do
               const Precision& precision, index_t most, Budget& budget) {
   const index_t last = budget.used + most;
   while (true) {
-    const double gain = sweep(q, terms, beta, precision, false);
-    if (!budget.spend() || gain <= precision.enough || budget.used >= last) return;
-    while (sweep(q, terms, beta, precision, true) > precision.enough)
+    const bool gained = sweep(q, terms, beta, precision, false);
+    if (!budget.spend() || !gained || budget.used >= last) return;
+    while (sweep(q, terms, beta, precision, true))
       if (!budget.spend() || budget.used >= last) return;
   }
 }

@@ -34,15 +34,17 @@ struct Budget {
 // What is left to be gained where rounding hides it: a slope is known to about `noise` * sqrt(H_kk), and a coefficient
 // at 0 stays there unless its slope exceeds the threshold by more, or exact ties would enter and leave for ever.
 struct Precision {
-  double enough = 0.0;  // stop when a sweep gains less
+  double enough = 0.0;  // stop when a sweep gains less,
+  double share = 0.0;   // and when no slope that is off its l1 by more than this share of it was mended
   double noise = 0.0;
 };
 
-// One pass of coordinate descent; returns the largest H_kk move_k^2, which bounds what a coordinate had to gain.
+// One pass of coordinate descent; whether it gained what counts. H_kk move_k^2 bounds what a coordinate had to gain;
+// H_kk move_k is by how much its slope was off: at small lambdas the gap suffers from that long before the objective.
 template <class Quadratic>
-double sweep(Quadratic& q, const std::vector<Term>& terms, std::vector<double>& beta, const Precision& precision,
+bool sweep(Quadratic& q, const std::vector<Term>& terms, std::vector<double>& beta, const Precision& precision,
              bool active_only) {
-  double largest = 0.0;
+  bool gained = false;
   for (index_t k = 0; k < q.size(); ++k) {
     const double h = q.curvature(k);
     if (!(h + terms[k].ridge > 0.0) || (active_only && beta[k] == 0.0)) continue;
@@ -52,9 +54,10 @@ double sweep(Quadratic& q, const std::vector<Term>& terms, std::vector<double>& 
     if (move == 0.0) continue;
     beta[k] = b;
     q.move(k, move);
-    largest = std::max(largest, (h + terms[k].ridge) * move * move);
+    const double off = (h + terms[k].ridge) * std::abs(move);
+    gained = gained || off * std::abs(move) > precision.enough || off > precision.share * terms[k].l1;
   }
-  return largest;
+  return gained;
 }
 
 // Solve for the active coefficients with signs and bounds held, step by step until nothing blocks. Returns the active

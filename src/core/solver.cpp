@@ -82,7 +82,7 @@ Status Solver::solve(double lam, double tol) {
     }
     // 2. What the last step has won decides how old the model's weights and how coarse its solution may be.
     refresh_ = refresh_ || gap_ > patience_with_old_weights(work_.size()) * last;
-    if (gap_ > 0.5 * last) enough_ = std::max(1e-3 * enough_, 1e-26 * in_.reference);
+    if (gap_ > 0.5 * last) coarseness_ = std::max(1e-3 * coarseness_, 1e-23);
     idle = gap_ < 0.9 * last ? 0 : idle + 1;
     last = std::min(gap_, last);
     // 3. Model, its minimum, line search.
@@ -110,7 +110,7 @@ void Solver::begin(double lam, double tol) {
     }
   }
   if (!gram_space_) add_features(work_.violators(growth()));
-  enough_ = 1e-3 * tol * in_.reference;
+  coarseness_ = 1e-3 * tol;
   slow_ = false;
   first_ = false;
 }
@@ -221,7 +221,7 @@ bool Solver::use_gram() const {
 bool Solver::improve() {
   const index_t k = work_.size();
   const std::vector<double> before = work_.beta, slope = work_.slope;
-  const Precision precision{enough_, 1e-15 * std::sqrt(in_.reference)};
+  const Precision precision{coarseness_ * in_.reference, std::sqrt(coarseness_), 1e-15 * std::sqrt(in_.reference)};
   double constant = 0.0;  // what the centring of the columns moves the intercept by
   if (use_gram()) {
     if (!gram_space_ && (gram_.empty() || (refresh_ && !loss_->quadratic()))) gram_.reset(weights_.data(), n_);

@@ -60,7 +60,8 @@ class Solver {
   bool gram_space_ = false;
   double b0_ = 0.0;           // intercept on the original scale
   double lam_ = 0.0, previous_ = std::numeric_limits<double>::infinity();
-  double gap_ = 0.0, enough_ = 0.0, loss_now_ = 0.0;
+  double gap_ = 0.0, loss_now_ = 0.0;
+  double coarseness_ = 0.0;   // of the model's solution, as a relative gap
   bool refresh_ = true;       // the model's weights are too old
   bool slow_ = false;         // descent by columns needs too many sweeps at this lambda
   bool first_ = true;
