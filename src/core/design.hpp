@@ -33,6 +33,7 @@ class Design {
   // out[i, k] = root[i] * (x_{from + i, list[k]} - shift[k]) * scale[k]; root (size,), shift and scale (count,)
   virtual void panel(index_t from, index_t size, const index_t* list, index_t count, const double* root,
                      const double* shift, const double* scale, double* out) const = 0;
+  virtual double bytes() const = 0;  // of one number, as stored
   // Whether inner products cost as much as the entries that are stored, fewer than n a column.
   virtual bool sparse() const { return false; }
   virtual index_t stored(index_t) const { return rows_; }  // entries of column j

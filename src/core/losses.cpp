@@ -11,22 +11,6 @@ constexpr index_t kBlock = 512;  // rows whose exponentials are kept on the stac
 
 double xlogy(double x, double y) { return x == 0.0 ? 0.0 : x * std::log(y); }
 
-// x log(x / y) - x + y without cancellation for x near y: the Poisson divergence, never negative.
-double divergence(double x, double y) {
-  if (x == 0.0) return y;
-  const double d = (x - y) / y;
-  if (std::abs(d) < 0.03) {  // series of (1 + d) log(1 + d) - d, relative remainder below 1e-12
-    double s = 1.0 / 56.0 - d / 72.0;
-    s = 1.0 / 42.0 - d * s;
-    s = 1.0 / 30.0 - d * s;
-    s = 1.0 / 20.0 - d * s;
-    s = 1.0 / 12.0 - d * s;
-    s = 1.0 / 6.0 - d * s;
-    return y * d * d * (0.5 - d * s);
-  }
-  return std::max(0.0, x * std::log(x / y) - x + y);
-}
-
 // 1/2 (y - eta)^2
 class Gaussian final : public Loss {
  public:
@@ -83,18 +67,23 @@ class Binomial final : public Loss {
     return total;
   }
   double scaling_gap(const double* y, const double* w, const double* eta, index_t n, double s) const override {
-    double buffer[kBlock], total = 0.0;
+    double mu[kBlock], rest[kBlock], to[kBlock], move[kBlock], total = 0.0;
     for (index_t from = 0; from < n; from += kBlock) {
       const index_t size = std::min(kBlock, n - from);
-      for (index_t i = 0; i < size; ++i) buffer[i] = -std::abs(eta[from + i]);
-      simd::exp(buffer, buffer, size);
+      for (index_t i = 0; i < size; ++i) move[i] = -std::abs(eta[from + i]);
+      simd::exp(move, move, size);
       for (index_t i = 0; i < size; ++i) {
         const index_t row = from + i;
-        const double z = buffer[i], scale = 1.0 / (1.0 + z);
-        const double mu = eta[row] >= 0.0 ? scale : z * scale, rest = eta[row] >= 0.0 ? z * scale : scale;
-        const double move = (1.0 - s) * ((1.0 - y[row]) * mu - y[row] * rest);
-        total += w[row] * (divergence(std::max(0.0, mu - move), mu) + divergence(std::max(0.0, rest + move), rest));
+        const double z = move[i], scale = 1.0 / (1.0 + z);
+        mu[i] = eta[row] >= 0.0 ? scale : z * scale;
+        rest[i] = eta[row] >= 0.0 ? z * scale : scale;
+        move[i] = (1.0 - s) * ((1.0 - y[row]) * mu[i] - y[row] * rest[i]);
+        to[i] = std::max(0.0, mu[i] - move[i]);
       }
+      simd::divergence(to, mu, mu, size);
+      for (index_t i = 0; i < size; ++i) to[i] = std::max(0.0, rest[i] + move[i]);
+      simd::divergence(to, rest, rest, size);
+      for (index_t i = 0; i < size; ++i) total += w[from + i] * (mu[i] + rest[i]);
     }
     return total;
   }
@@ -127,14 +116,14 @@ class Poisson final : public Loss {
     return total;
   }
   double scaling_gap(const double* y, const double* w, const double* eta, index_t n, double s) const override {
-    double buffer[kBlock], total = 0.0;
+    double mu[kBlock], to[kBlock], total = 0.0;
     for (index_t from = 0; from < n; from += kBlock) {
       const index_t size = std::min(kBlock, n - from);
-      simd::exp(eta + from, buffer, size);
-      for (index_t i = 0; i < size; ++i) {
-        const double mu = buffer[i], to = std::max(0.0, s * mu + (1.0 - s) * y[from + i]);
-        if (w[from + i] > 0.0) total += w[from + i] * divergence(to, mu);
-      }
+      simd::exp(eta + from, mu, size);
+      for (index_t i = 0; i < size; ++i) to[i] = std::max(0.0, s * mu[i] + (1.0 - s) * y[from + i]);
+      simd::divergence(to, mu, to, size);
+      for (index_t i = 0; i < size; ++i)
+        if (w[from + i] > 0.0) total += w[from + i] * to[i];
     }
     return total;
   }

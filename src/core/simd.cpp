@@ -62,11 +62,78 @@ BRIDLE_INLINE double square_any(const double* w, const T* x, double shift, index
 }
 
 template <class T>
-BRIDLE_INLINE void axpy4_any(const double* a, const T* x, index_t stride, double* y, index_t n) {
-  const T *x0 = x, *x1 = x + stride, *x2 = x + 2 * stride, *x3 = x + 3 * stride;
+BRIDLE_INLINE void axpy4_any(const double* a, const T* const* x, double* y, index_t n) {
+  const T *x0 = x[0], *x1 = x[1], *x2 = x[2], *x3 = x[3];
+  const double a0 = a[0], a1 = a[1], a2 = a[2], a3 = a[3];
   for (index_t i = 0; i < n; ++i)
-    y[i] += (a[0] * static_cast<double>(x0[i]) + a[1] * static_cast<double>(x1[i])) +
-            (a[2] * static_cast<double>(x2[i]) + a[3] * static_cast<double>(x3[i]));
+    y[i] += (a0 * static_cast<double>(x0[i]) + a1 * static_cast<double>(x1[i])) +
+            (a2 * static_cast<double>(x2[i]) + a3 * static_cast<double>(x3[i]));
+}
+
+// Four lanes by name: as arrays, the accumulators of several columns would be spilled to memory.
+#if defined(__GNUC__)
+typedef double Four __attribute__((vector_size(32)));
+typedef float FourFloats __attribute__((vector_size(16)));
+BRIDLE_INLINE void load4(Four& to, const double* from) { std::memcpy(&to, from, sizeof to); }
+BRIDLE_INLINE void load4(Four& to, const float* from) {
+  FourFloats narrow;
+  std::memcpy(&narrow, from, sizeof narrow);
+  to = __builtin_convertvector(narrow, Four);
+}
+#else
+struct Four {
+  double lane[4] = {};
+  double operator[](int k) const { return lane[k]; }
+};
+inline Four operator*(const Four& a, const Four& b) {
+  return {{a[0] * b[0], a[1] * b[1], a[2] * b[2], a[3] * b[3]}};
+}
+inline Four operator+(const Four& a, const Four& b) {
+  return {{a[0] + b[0], a[1] + b[1], a[2] + b[2], a[3] + b[3]}};
+}
+template <class T>
+inline void load4(Four& to, const T* from) {
+  for (int k = 0; k < 4; ++k) to.lane[k] = static_cast<double>(from[k]);
+}
+#endif
+
+BRIDLE_INLINE double fold4(const Four& low, const Four& high) {
+  const Four a = low + high;
+  return (a[0] + a[2]) + (a[1] + a[3]);
+}
+
+template <class T>
+BRIDLE_INLINE void dot4_any(const T* const* x, const double* y, index_t n, double* out) {
+  const T *x0 = x[0], *x1 = x[1], *x2 = x[2], *x3 = x[3];
+  Four a0 = {}, a1 = {}, a2 = {}, a3 = {}, b0 = {}, b1 = {}, b2 = {}, b3 = {}, v, w, u;
+  index_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    load4(v, y + i);
+    load4(w, y + i + 4);
+    load4(u, x0 + i);
+    a0 = a0 + u * v;
+    load4(u, x0 + i + 4);
+    b0 = b0 + u * w;
+    load4(u, x1 + i);
+    a1 = a1 + u * v;
+    load4(u, x1 + i + 4);
+    b1 = b1 + u * w;
+    load4(u, x2 + i);
+    a2 = a2 + u * v;
+    load4(u, x2 + i + 4);
+    b2 = b2 + u * w;
+    load4(u, x3 + i);
+    a3 = a3 + u * v;
+    load4(u, x3 + i + 4);
+    b3 = b3 + u * w;
+  }
+  double rest[4] = {};
+  for (; i < n; ++i)
+    for (int k = 0; k < 4; ++k) rest[k] += static_cast<double>(x[k][i]) * y[i];
+  out[0] += fold4(a0, b0) + rest[0];
+  out[1] += fold4(a1, b1) + rest[1];
+  out[2] += fold4(a2, b2) + rest[2];
+  out[3] += fold4(a3, b3) + rest[3];
 }
 
 }  // namespace
@@ -79,12 +146,11 @@ const char* instruction_set() {
   return "baseline";
 }
 
-BRIDLE_CLONES void axpy4(const double* a, const double* x, index_t stride, double* y, index_t n) {
-  axpy4_any(a, x, stride, y, n);
-}
-BRIDLE_CLONES void axpy4(const double* a, const float* x, index_t stride, double* y, index_t n) {
-  axpy4_any(a, x, stride, y, n);
-}
+BRIDLE_CLONES void axpy4(const double* a, const double* const* x, double* y, index_t n) { axpy4_any(a, x, y, n); }
+BRIDLE_CLONES void axpy4(const double* a, const float* const* x, double* y, index_t n) { axpy4_any(a, x, y, n); }
+
+BRIDLE_CLONES void dot4(const double* const* x, const double* y, index_t n, double* out) { dot4_any(x, y, n, out); }
+BRIDLE_CLONES void dot4(const float* const* x, const double* y, index_t n, double* out) { dot4_any(x, y, n, out); }
 
 BRIDLE_CLONES double dot(const double* x, const double* y, index_t n) { return dot_any(x, y, n); }
 BRIDLE_CLONES double dot(const float* x, const double* y, index_t n) { return dot_any(x, y, n); }
@@ -157,6 +223,57 @@ BRIDLE_CLONES void exp(const double* x, double* out, index_t n) {
     std::memcpy(&second, &second_bits, sizeof second);
     out[i] = s * first * second;
   }
+}
+
+// With x = y (1 + d) it is y [(1 + d) log(1 + d) - d]: near d = 0 by the series d^2/2 - d^3/6 + d^4/12 - ..., elsewhere by
+// the logarithm of 1 + d = 2^e m, 2/3 <= m < 4/3, log m = 2 artanh(t), t = (m - 1) / (m + 1), |t| <= 1/5.
+BRIDLE_CLONES void divergence(const double* x, const double* y, double* out, index_t n) {
+  constexpr double kLn2Hi = 6.93147180369123816490e-01, kLn2Lo = 1.90821492927058770002e-10;
+  constexpr double kBias = 6755399441055744.0;  // 1.5 * 2^52
+  for (index_t i = 0; i < n; ++i) {
+    const double d = (x[i] - y[i]) / (y[i] > 1e-300 ? y[i] : 1e-300);  // e^eta can underflow
+    double s = 1.0 / 56.0 - d / 72.0;
+    s = 1.0 / 42.0 - d * s;
+    s = 1.0 / 30.0 - d * s;
+    s = 1.0 / 20.0 - d * s;
+    s = 1.0 / 12.0 - d * s;
+    s = 1.0 / 6.0 - d * s;
+    const double near = d * d * (0.5 - d * s);
+    const double z = 1.0 + d > 1e-300 ? 1.0 + d : 1e-300;
+    std::int64_t bits;
+    std::memcpy(&bits, &z, sizeof bits);
+    const std::int64_t above = bits - 0x3fe5555555555555;  // that of 2/3
+    const std::int64_t e = above >> 52;
+    const std::int64_t mantissa = bits - (above & ~0xfffffffffffff);
+    double m;
+    std::memcpy(&m, &mantissa, sizeof m);
+    const std::int64_t shifted = e + 0x4338000000000000;  // kBias + e, without a conversion of integers
+    double power;
+    std::memcpy(&power, &shifted, sizeof power);
+    power -= kBias;
+    const double t = (m - 1.0) / (m + 1.0), q = t * t;
+    double a = 1.0 / 21.0;
+    a = a * q + 1.0 / 19.0;
+    a = a * q + 1.0 / 17.0;
+    a = a * q + 1.0 / 15.0;
+    a = a * q + 1.0 / 13.0;
+    a = a * q + 1.0 / 11.0;
+    a = a * q + 1.0 / 9.0;
+    a = a * q + 1.0 / 7.0;
+    a = a * q + 1.0 / 5.0;
+    a = a * q + 1.0 / 3.0;
+    const double log = power * kLn2Hi + (2.0 * (t + t * q * a) + power * kLn2Lo);
+    const double far = z * log - d;
+    const double phi = d < 0.03 && d > -0.03 ? near : far;
+    out[i] = y[i] * (phi > 0.0 ? phi : 0.0);
+  }
+}
+
+BRIDLE_CLONES void shift_scale(const double* w, const double* x, double shift, double scale, double* out, index_t n) {
+  for (index_t i = 0; i < n; ++i) out[i] = w[i] * ((x[i] - shift) * scale);
+}
+BRIDLE_CLONES void shift_scale(const double* w, const float* x, double shift, double scale, double* out, index_t n) {
+  for (index_t i = 0; i < n; ++i) out[i] = w[i] * ((static_cast<double>(x[i]) - shift) * scale);
 }
 
 // log(1 + x) = 2 artanh(t) with t = x / (2 + x) <= 1/3: an odd series whose terms fall by 9 and more, so that one

@@ -18,14 +18,20 @@ double dot(const double* x, const double* y, index_t n);               // sum_i 
 double dot(const float* x, const double* y, index_t n);                // the same, summed in float64
 void axpy(double a, const double* x, double* y, index_t n);            // y += a x
 void axpy(double a, const float* x, double* y, index_t n);             //
-void axpy4(const double* a, const double* x, index_t stride, double* y, index_t n);    // y += sum_{k<4} a_k x_k,
-void axpy4(const double* a, const float* x, index_t stride, double* y, index_t n);     // x_k at x + k stride
+void axpy4(const double* a, const double* const* x, double* y, index_t n);  // y += sum_{k<4} a_k x_k
+void axpy4(const double* a, const float* const* x, double* y, index_t n);   //
+void dot4(const double* const* x, const double* y, index_t n, double* out);  // out_k += x_k'y, k < 4: four streams of
+void dot4(const float* const* x, const double* y, index_t n, double* out);   // memory are read faster than one
 void weighted_axpy(double a, const double* w, const double* x, double* y, index_t n);  // y_i += a w_i x_i
 void weighted_axpy(double a, const double* w, const float* x, double* y, index_t n);   //
 double sum(const double* x, index_t n);                                // sum_i x_i
 double weighted_square(const double* w, const double* x, double shift, index_t n);  // sum_i w_i (x_i - shift)^2
 double weighted_square(const double* w, const float* x, double shift, index_t n);   //
 void exp(const double* x, double* out, index_t n);                     // relative error below 2 ulp; inf above 709.78
+// out = x log(x / y) - x + y >= 0 for x >= 0, y > 0, without cancellation for x near y; relative error below 1e-12
+void divergence(const double* x, const double* y, double* out, index_t n);
+void shift_scale(const double* w, const double* x, double shift, double scale, double* out, index_t n);  // w (x - shift)
+void shift_scale(const double* w, const float* x, double shift, double scale, double* out, index_t n);   // * scale
 void log1p_unit(const double* x, double* out, index_t n);              // log(1 + x) for 0 <= x <= 1, to 2 ulp
 
 }  // namespace simd

@@ -35,8 +35,9 @@ class Solver {
   bool check_all();            // slopes of all features outside; false if it met violators before the last
   double gap(bool all) const;  // of the working set, or of all features
   bool improve();              // one prox-Newton step; false if it could not lower the objective
+  void foresee(const std::vector<double>& before);
   bool line_search(const std::vector<double>& before, double constant);
-  void add_features(const std::vector<index_t>& features);
+  void admit(const std::vector<index_t>& violators);
   double penalty_value(const std::vector<double>& beta) const;
   double loss_value(const double* eta) const { return loss_->value(in_.y, in_.w, eta, n_); }
   double scaling_cost(double s) const;
@@ -62,9 +63,12 @@ class Solver {
   double lam_ = 0.0, previous_ = std::numeric_limits<double>::infinity();
   double gap_ = 0.0, loss_now_ = 0.0;
   double coarseness_ = 0.0;   // of the model's solution, as a relative gap
+  bool moved_ = true;         // slopes are of an older point
   bool refresh_ = true;       // the model's weights are too old
+  index_t spare_steps_ = 0;   // steps since the model's weights are those, beyond the first of each lambda
   bool slow_ = false;         // descent by columns needs too many sweeps at this lambda
   bool first_ = true;
+  bool opening_ = true;       // no step was made yet at this lambda
 };
 
 }  // namespace bridle

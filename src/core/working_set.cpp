@@ -2,8 +2,24 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace bridle {
+namespace {
+
+// The features of the `most` smallest keys, ascending.
+std::vector<index_t> first(std::vector<std::pair<double, index_t>>& found, index_t most) {
+  if (static_cast<index_t>(found.size()) > most) {
+    std::nth_element(found.begin(), found.begin() + most, found.end());
+    found.resize(most);
+  }
+  std::vector<index_t> out;
+  for (const auto& entry : found) out.push_back(entry.second);
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+}  // namespace
 
 WorkingSet::WorkingSet(const Problem& problem)
     : outside(problem.design->columns(), 0.0), in_(problem), place_(problem.design->columns(), 0) {
@@ -29,10 +45,15 @@ void WorkingSet::add(index_t j) {
   beta.push_back(0.0);
   slope.push_back(outside[j]);
   curvature.push_back(0.0);
+  aim.push_back(0.0);
+  miss.push_back(0.0);
 }
 
 void WorkingSet::keep(const std::vector<index_t>& places) {
-  for (index_t j : list) place_[j] = 0;
+  for (index_t k = 0; k < size(); ++k) {
+    place_[list[k]] = 0;
+    outside[list[k]] = slope[k];
+  }
   for (size_t k = 0; k < places.size(); ++k) {
     const index_t from = places[k];
     list[k] = list[from];
@@ -40,6 +61,8 @@ void WorkingSet::keep(const std::vector<index_t>& places) {
     beta[k] = beta[from];
     slope[k] = slope[from];
     curvature[k] = curvature[from];
+    aim[k] = aim[from];
+    miss[k] = miss[from];
     place_[list[k]] = 1;
   }
   list.resize(places.size());
@@ -47,6 +70,8 @@ void WorkingSet::keep(const std::vector<index_t>& places) {
   beta.resize(places.size());
   slope.resize(places.size());
   curvature.resize(places.size());
+  aim.resize(places.size());
+  miss.resize(places.size());
 }
 
 index_t WorkingSet::active() const {
@@ -60,14 +85,18 @@ std::vector<index_t> WorkingSet::violators(index_t most) const {
     const double excess = term(j).violation(0.0, outside[j]);
     if (excess > 0.0) found.emplace_back(-excess / std::max(in_.factor[j], 1e-300), j);
   }
-  if (static_cast<index_t>(found.size()) > most) {
-    std::nth_element(found.begin(), found.begin() + most, found.end());
-    found.resize(most);
+  return first(found, most);
+}
+
+std::vector<index_t> WorkingSet::candidates(index_t most) const {
+  std::vector<std::pair<double, index_t>> found;
+  for (index_t j : included) {
+    if (place_[j]) continue;
+    const Term at = term(j);
+    const double size = std::abs(outside[j]);
+    if (size > 0.5 * at.l1 && at.violation(0.0, outside[j]) == 0.0) found.emplace_back(-size / at.l1, j);
   }
-  std::vector<index_t> out;
-  for (const auto& entry : found) out.push_back(entry.second);
-  std::sort(out.begin(), out.end());
-  return out;
+  return first(found, most);
 }
 
 std::vector<index_t> WorkingSet::strong(double previous) const {
