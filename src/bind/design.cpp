@@ -74,6 +74,18 @@ nb::ndarray<nb::numpy, double> squares(const BoundDesign& x, Vector w, Vector sh
   return to_numpy(std::move(out));
 }
 
+// Three (p,): X'w, sum_i w_i (x_ij - mean_j)^2, X'v
+nb::tuple survey(const BoundDesign& x, Vector w, Vector v) {
+  check(w.shape(0), x.view->rows(), "w needs one value per row");
+  check(v.shape(0), x.view->rows(), "v needs one value per row");
+  std::vector<double> mean(x.view->columns()), about(mean.size()), product(mean.size());
+  {
+    nb::gil_scoped_release release;
+    x.view->survey(w.data(), v.data(), mean.data(), about.data(), product.data());
+  }
+  return nb::make_tuple(to_numpy(std::move(mean)), to_numpy(std::move(about)), to_numpy(std::move(product)));
+}
+
 }  // namespace
 
 void bind_design(nb::module_& m) {
@@ -81,6 +93,7 @@ void bind_design(nb::module_& m) {
       .def("dots", &dots, nb::arg("v").noconvert())
       .def("times", &times, nb::arg("b").noconvert())
       .def("squares", &squares, nb::arg("w").noconvert(), nb::arg("shift").noconvert())
+      .def("survey", &survey, nb::arg("w").noconvert(), nb::arg("v").noconvert())
       .def_prop_ro("shape",
                    [](const BoundDesign& x) { return std::make_pair(x.view->rows(), x.view->columns()); });
   m.def("dense", &dense<double>, nb::arg("x").noconvert());

@@ -24,15 +24,18 @@ struct SignalCheck {
   }
 };
 
-nb::dict solve(const BoundDesign& x, int family, Vector y, Vector w, Vector offset, Vector centre, Vector scale,
-               nb::tuple penalty, double l1_ratio, bool intercept, double start, double reference, Vector lambdas,
+nb::dict solve(const BoundDesign& x, int family, Vector y, Vector w, Vector offset, nb::tuple moments, nb::tuple penalty,
+               double l1_ratio, bool intercept, double start, double reference, Vector lambdas,
                double tol, index_t max_iter, int mode) {
   Vector factor = nb::cast<Vector>(penalty[0]), lower = nb::cast<Vector>(penalty[1]),
              upper = nb::cast<Vector>(penalty[2]);
+  Vector centre = nb::cast<Vector>(moments[0]), scale = nb::cast<Vector>(moments[1]),
+         mean = nb::cast<Vector>(moments[2]), deviation = nb::cast<Vector>(moments[3]),
+         products = nb::cast<Vector>(moments[4]);
   const index_t n = x.view->rows(), p = x.view->columns();
   for (Vector* v : {&y, &w, &offset})
     if (static_cast<index_t>(v->shape(0)) != n) throw nb::value_error("a row vector has the wrong length");
-  for (Vector* v : {&centre, &scale, &factor, &lower, &upper})
+  for (Vector* v : {&centre, &scale, &mean, &deviation, &products, &factor, &lower, &upper})
     if (static_cast<index_t>(v->shape(0)) != p) throw nb::value_error("a column vector has the wrong length");
 
   bridle::Problem problem;
@@ -43,6 +46,9 @@ nb::dict solve(const BoundDesign& x, int family, Vector y, Vector w, Vector offs
   problem.offset = offset.data();
   problem.centre = centre.data();
   problem.scale = scale.data();
+  problem.mean = mean.data();
+  problem.deviation = deviation.data();
+  problem.products = products.data();
   problem.factor = factor.data();
   problem.lower = lower.data();
   problem.upper = upper.data();
@@ -83,7 +89,7 @@ nb::dict solve(const BoundDesign& x, int family, Vector y, Vector w, Vector offs
 
 void bind_path(nb::module_& m) {
   m.def("solve_path", &solve, nb::arg("design"), nb::arg("family"), nb::arg("y"), nb::arg("w"), nb::arg("offset"),
-        nb::arg("centre"), nb::arg("scale"), nb::arg("penalty"), nb::arg("l1_ratio"), nb::arg("intercept"),
+        nb::arg("moments"), nb::arg("penalty"), nb::arg("l1_ratio"), nb::arg("intercept"),
         nb::arg("start"), nb::arg("reference"), nb::arg("lambdas"), nb::arg("tol"), nb::arg("max_iter"),
         nb::arg("mode"));
 }

@@ -14,6 +14,7 @@ class Design:
     def dots(self, v: _Float) -> _Float: ...  # X'v (p,)
     def times(self, b: _Float) -> _Float: ...  # X b (n,)
     def squares(self, w: _Float, shift: _Float) -> _Float: ...  # sum_i w_i (x_ij - shift_j)^2 (p,)
+    def survey(self, w: _Float, v: _Float) -> tuple[_Float, _Float, _Float]: ...  # X'w, squares about it, X'v
 
 class PathResult(TypedDict):
     intercept: _Float  # (L,)
@@ -40,8 +41,7 @@ def solve_path(
     y: _Float,
     w: _Float,
     offset: _Float,
-    centre: _Float,
-    scale: _Float,
+    moments: tuple[_Float, _Float, _Float, _Float, _Float],  # centre, scale, mean, deviation, X'r of the null model
     penalty: tuple[_Float, _Float, _Float],  # factor, lower, upper
     l1_ratio: float,
     intercept: bool,

@@ -58,6 +58,7 @@ class Problem:
     offset: Float  # (n,)
     mean: Float  # (p,)
     deviation: Float  # (p,)
+    products: Float  # (p,) X'r, r the null model's residual -w f'
     scale: Float  # (p,)
     factor: Float  # (p,) inf for constant columns too
     lower: Float
@@ -94,8 +95,13 @@ class Problem:
         fam.check_target(target)
         w = _weights(sample_weight, n)
         o = np.zeros(n) if offset is None else _rows(offset, n, "offset")
-        mean = design.dots(w)
-        deviation = np.sqrt(design.squares(w, mean))
+        start = fam.null_predictor(target, w, o) if fit_intercept else 0.0
+        if not np.isfinite(start):
+            raise InputError(
+                f"every row has the target {target[w > 0.0][0]:g}: a {fam.name} model needs rows with other values too"
+            )
+        mean, square, products = design.survey(w, -w * fam.gradient(target, o + start))
+        deviation = np.sqrt(square)
         _check_finite(X, deviation)
         notes: list[str] = []
         factor = penalty.factors(p).copy()
@@ -103,11 +109,6 @@ class Problem:
         if fit_intercept and constant.any():
             factor[constant] = np.inf
             notes.append(f"{_columns(constant)} constant: their coefficients are 0")
-        start = fam.null_predictor(target, w, o) if fit_intercept else 0.0
-        if not np.isfinite(start):
-            raise InputError(
-                f"every row has the target {target[w > 0.0][0]:g}: a {fam.name} model needs rows with other values too"
-            )
         lower, upper = (np.ascontiguousarray(bound) for bound in penalty.bounds(p))
         return cls(
             design=design,
@@ -118,6 +119,7 @@ class Problem:
             offset=o,
             mean=mean,
             deviation=deviation,
+            products=products,
             scale=penalty_scale(mean, deviation, fit_intercept=fit_intercept, standardize=standardize),
             factor=factor,
             lower=lower,
@@ -145,8 +147,7 @@ class Problem:
                 self.y,
                 self.w,
                 self.offset,
-                self.centre,
-                self.scale,
+                (self.centre, self.scale, self.mean, self.deviation, self.products),
                 (self.factor, self.lower, self.upper),
                 self.l1_ratio,
                 self.fit_intercept,
@@ -170,7 +171,8 @@ class Problem:
             design=_core.dense(Z),
             matrix=Z,
             mean=np.zeros(r),
-            deviation=np.ones(r),
+            deviation=np.sqrt(self.w @ Z**2),
+            products=Z.T @ (-self.w * self.family.gradient(self.y, self.offset + self.start)),
             scale=np.ones(r),
             factor=np.where(np.arange(r) < r - unpenalised, 1.0, 0.0),
             lower=np.full(r, -np.inf),
@@ -198,7 +200,7 @@ class Problem:
         For ridge there is none; taken is that of l1_ratio 0.001, for a gaussian y in standard deviations, since the
         ridge penalty that matters doesn't depend on the unit of y (docs/decisions/0201).
         """
-        eta, room, noise = self.offset + self.start, 1.0, 0.0
+        eta, room, noise, products = self.offset + self.start, 1.0, 0.0, self.products
         if (self.factor == 0.0).any():
             tight = replace(settings, tol=min(settings.tol, 1e-12))
             raw = self.unpenalised_part().solve(np.ones(1), tight)
@@ -207,8 +209,9 @@ class Problem:
             eta = self.offset + raw["intercept"][0] + self.design.times(b)
             room = 1.0 + 1e-9  # what the fit of the unpenalised features may be off by
             noise = 10.0 * float(raw["kkt"][0])  # and what it leaves of slopes that it should have made 0
+            products = self.design.dots(-self.w * self.family.gradient(self.y, eta))
         gradient = self.family.gradient(self.y, eta)
-        slope = self.design.dots(-self.w * gradient) + (self.mean * (self.w @ gradient) if self.fit_intercept else 0.0)
+        slope = products + (self.mean * (self.w @ gradient) if self.fit_intercept else 0.0)
         length = np.hypot(self.mean, self.deviation) * np.sqrt(max(float(self.w @ gradient**2), self.reference))
         slope[np.abs(slope) <= 1e-13 * length + noise * self.scale] = 0.0  # what rounding leaves of an exact 0
         on = (self.factor > 0.0) & np.isfinite(self.factor)

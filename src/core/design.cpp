@@ -52,7 +52,7 @@ class DenseByRows final : public Design {
       : Design(rows, columns), data_(data), stride_(stride) {}
 
   void dots(const index_t* list, index_t count, const double* v, double* out) const override {
-    if (list != nullptr && kDense * count > columns()) {  // whole rows stream faster than gathers
+    if (list != nullptr && reads_all(count)) {  // whole rows stream faster than gathers
       std::vector<double> all(columns());
       dots(nullptr, columns(), v, all.data());
       for (index_t k = 0; k < count; ++k) out[k] = all[list[k]];
@@ -64,6 +64,20 @@ class DenseByRows final : public Design {
       for (; i + 4 <= rows(); i += 4) simd::axpy4(v + i, row(i), stride_, out, count);
     for (; i < rows(); ++i)
       for (index_t k = 0; k < count; ++k) out[k] += v[i] * static_cast<double>(row(i)[at(list, k)]);
+  }
+  bool reads_all(index_t count) const override { return kDense * count > columns(); }
+  void all_dots(const std::vector<const double*>& vectors, double* out) const override {
+    const index_t p = columns();
+    std::fill(out, out + p * static_cast<index_t>(vectors.size()), 0.0);
+    for (index_t from = 0; from < p; from += kBlock) {  // results of a block of columns stay in cache
+      const index_t size = std::min(kBlock, p - from);
+      index_t i = 0;
+      for (; i + 4 <= rows(); i += 4)
+        for (size_t m = 0; m < vectors.size(); ++m)
+          simd::axpy4(vectors[m] + i, row(i) + from, stride_, out + m * p + from, size);
+      for (; i < rows(); ++i)
+        for (size_t m = 0; m < vectors.size(); ++m) simd::axpy(vectors[m][i], row(i) + from, out + m * p + from, size);
+    }
   }
   void add(const index_t* list, index_t count, const double* coef, double* v) const override {
     for (index_t i = 0; i < rows(); ++i) {
@@ -83,6 +97,13 @@ class DenseByRows final : public Design {
     }
     return total;
   }
+  void survey(const double* w, const double* v, double* mean, double* about, double* product) const override {
+    std::vector<double> both(2 * columns());
+    all_dots({w, v}, both.data());
+    std::copy_n(both.begin(), columns(), mean);
+    std::copy_n(both.begin() + columns(), columns(), product);
+    squares(w, 1.0, mean, about);
+  }
   void squares(const double* w, double, const double* shift, double* out) const override {
     std::fill(out, out + columns(), 0.0);
     for (index_t i = 0; i < rows(); ++i)
@@ -101,6 +122,7 @@ class DenseByRows final : public Design {
   }
 
  private:
+  static constexpr index_t kBlock = 512;
   static constexpr index_t kDense = 16;  // columns of float64 in two cache lines: gathers read them all anyway
   const T* row(index_t i) const { return data_ + i * stride_; }
   const T* data_;
@@ -165,6 +187,20 @@ class SparseByColumns final : public Design {
 };
 
 }  // namespace
+
+void Design::survey(const double* w, const double* v, double* mean, double* about, double* product) const {
+  const double total = simd::sum(w, rows_);
+  for (index_t j = 0; j < columns_; ++j) {  // a column stays in cache
+    dots(&j, 1, w, mean + j);
+    about[j] = square(j, w, total, mean[j]);
+    dots(&j, 1, v, product + j);
+  }
+}
+
+void Design::all_dots(const std::vector<const double*>& vectors, double* out) const {
+  for (index_t j = 0; j < columns_; ++j)
+    for (size_t m = 0; m < vectors.size(); ++m) dots(&j, 1, vectors[m], out + m * columns_ + j);
+}
 
 template <class T>
 std::unique_ptr<Design> dense_by_columns(const T* data, index_t rows, index_t columns, index_t stride) {

@@ -19,6 +19,9 @@ struct Problem {
   const double* offset = nullptr;  // (n,)
   const double* centre = nullptr;  // (p,) subtracted from columns; all 0 without an intercept
   const double* scale = nullptr;   // (p,) s_j > 0
+  const double* mean = nullptr;       // (p,) of raw columns, weighted
+  const double* deviation = nullptr;  // (p,) about it; these two bound slopes of columns that aren't read
+  const double* products = nullptr;   // (p,) X'r, r the null model's residual -w loss'; null: not at hand
   const double* factor = nullptr;  // (p,) v_j; infinite: excluded
   const double* lower = nullptr;   // (p,) of b on the original scale
   const double* upper = nullptr;   // (p,)

@@ -13,6 +13,7 @@ constexpr index_t kGramColumns = 6000;   // largest working set that gets a Gram
 constexpr index_t kFullGram = 4000;      // largest p for which the whole Gram matrix is made at the start
 constexpr double kSafety = 0.9;          // share of the tolerance that is used, so that a referee's rounding passes
 constexpr index_t kManySweeps = 300;     // of descent by columns in one model, after which a direct solve is worth it
+constexpr double kSuspect = 0.95;        // share of the threshold from which on a slope's estimate may well be above it
 constexpr int kStall = 12;               // steps without progress after which rounding is to blame
 constexpr double kSeparationTol = 1e-10; // at lam = 0 a separated fit has to run far enough to be told apart
 
@@ -35,6 +36,7 @@ Solver::Solver(const Problem& problem, const Settings& settings)
       x_{*problem.design, problem.centre, problem.scale, problem.intercept},
       n_(problem.design->rows()),
       work_(problem),
+      screen_(problem, x_),
       eta_(n_),
       residual_(n_),
       weights_(n_),
@@ -47,7 +49,15 @@ Solver::Solver(const Problem& problem, const Settings& settings)
   if (wants_gram(problem, settings))
     enter_gram_space();
   else
-    x_.dots(nullptr, in_.design->columns(), residual_.data(), work_.outside.data());
+    know_all_slopes();
+}
+
+void Solver::know_all_slopes() {
+  screen_.at(residual_.data());
+  if (in_.products && b0_ == in_.start)
+    screen_.know_all(work_, in_.products);
+  else
+    screen_.read_all(work_);
 }
 
 double Solver::first_lambda() const {
@@ -148,26 +158,25 @@ void Solver::centre_intercept() {
   }
 }
 
+// Columns of features that bounds leave in doubt: first those that look like violators, which nearly always are all.
 bool Solver::check_all() {
   if (gram_space_) return true;
-  std::vector<index_t> rest = work_.strong(previous_);
-  std::vector<double> slopes;
-  const auto read = [&] {
-    slopes.resize(rest.size());
-    x_.dots(rest.data(), static_cast<index_t>(rest.size()), residual_.data(), slopes.data());
-    for (size_t i = 0; i < rest.size(); ++i) work_.outside[rest[i]] = slopes[i];
-  };
-  // The strong set first: it nearly always holds every violator, and is much smaller than the rest.
-  read();
-  if (budget_.used < budget_.limit)
-    for (index_t j : rest)
-      if (work_.term(j).violation(0.0, work_.outside[j]) > 0.0) return false;
-  std::vector<char> skip(in_.design->columns(), 0);
-  for (index_t j : rest) skip[j] = 1;
-  rest.clear();
-  for (index_t j : work_.included)
-    if (!work_.contains(j) && !skip[j]) rest.push_back(j);
-  read();
+  screen_.at(residual_.data());
+  doubtful_ = screen_.doubtful(work_, lam_, refit_reach());
+  std::vector<index_t> first, rest;
+  for (index_t j : doubtful_)
+    (std::abs(work_.outside[j]) >= kSuspect * work_.term(j).l1 ? first : rest).push_back(j);
+  if (!screen_.nearly_all(first)) {
+    screen_.read(first, work_);
+    if (budget_.used < budget_.limit)
+      for (index_t j : first)
+        if (work_.term(j).violation(0.0, work_.outside[j]) > 0.0) return false;
+    if (!screen_.nearly_all(rest)) {
+      screen_.read(rest, work_);
+      return true;
+    }
+  }
+  screen_.read_all(work_);
   return true;
 }
 
@@ -179,19 +188,23 @@ double Solver::scaling_cost(double s) const {
   return (1.0 - s) * (1.0 - s) * std::max(0.0, loss);
 }
 
-double Solver::gap(bool all) const {
-  // The refit of unpenalised features, in the loss's norm, times the longest column there.
+// The refit of unpenalised features, in the loss's norm, times the longest column there.
+double Solver::refit_reach() const {
   double refit = 0.0, longest = 0.0;
   for (index_t k = 0; k < work_.size(); ++k) {
     const double length = std::sqrt(work_.curvature[k]);
     longest = std::max(longest, length);
     if (length > 0.0 && GapSum::unheld(work_.terms[k], work_.slope[k])) refit += std::abs(work_.slope[k]) / length;
   }
-  GapSum sum(in_.reference, refit * longest);
+  return refit * longest;
+}
+
+double Solver::gap(bool all) const {
+  GapSum sum(in_.reference, refit_reach());
   for (index_t k = 0; k < work_.size(); ++k) sum.limit(work_.terms[k], work_.slope[k]);
   const auto outsiders = [&](auto&& use) {
-    if (!all || gram_space_) return;
-    for (index_t j : work_.included)
+    if (!all) return;
+    for (index_t j : doubtful_)
       if (!work_.contains(j)) use(work_.term(j), work_.outside[j]);
   };
   outsiders([&](const Term& term, double slope) { sum.limit(term, slope); });
@@ -320,9 +333,8 @@ void Solver::record(Status status, PathResult& out) const {
     loss -= 0.5 * work_.beta[k] * (gram_space_ ? gram_start_[k] + work_.slope[k] : 0.0);
     if (work_.beta[k] != 0.0) row.emplace_back(work_.list[k], work_.beta[k] / in_.scale[work_.list[k]]);
   }
-  if (!gram_space_)
-    for (index_t j : work_.included)
-      if (!work_.contains(j)) worst = std::max(worst, work_.term(j).violation(0.0, work_.outside[j]));
+  for (index_t j : doubtful_)
+    if (!work_.contains(j)) worst = std::max(worst, work_.term(j).violation(0.0, work_.outside[j]));
   std::sort(row.begin(), row.end());
   for (const auto& entry : row) {
     out.columns.push_back(entry.first);

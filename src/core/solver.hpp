@@ -6,6 +6,7 @@
 
 #include "descent.hpp"
 #include "path.hpp"
+#include "screen.hpp"
 #include "working_set.hpp"
 
 namespace bridle {
@@ -29,10 +30,12 @@ class Solver {
   void enter_gram_space();
   void leave_gram_space();
 
+  void know_all_slopes();      // at the null model
   void begin(double lam, double tol);  // terms, working set and budget for lam
   void look();                 // derivatives and slopes of the working set at the current point
   void centre_intercept();     // Newton on the intercept alone, until the residual sums to 0
-  bool check_all();            // slopes of all features outside; false if it met violators before the last
+  bool check_all();            // slopes of all features outside that may matter; false if it met violators before
+  double refit_reach() const;  // what the refit of unpenalised features may move other slopes by
   double gap(bool all) const;  // of the working set, or of all features
   bool improve();              // one prox-Newton step; false if it could not lower the objective
   bool line_search(const std::vector<double>& before, double constant);
@@ -49,6 +52,8 @@ class Solver {
   Columns x_;
   const index_t n_;
   WorkingSet work_;
+  Screen screen_;
+  std::vector<index_t> doubtful_;  // features outside that may matter to the certificate: all others can't
   Gram gram_;
   ActiveFactor factor_;
   Budget budget_;

@@ -24,15 +24,13 @@ class WorkingSet {
 
   // Features outside whose optimality condition at 0 fails, the worst first, at most `most` of them.
   std::vector<index_t> violators(index_t most) const;
-  // Features outside that the strong rule keeps (Tibshirani et al. 2012): |c_j| >= a v_j (2 lam - previous lam).
-  std::vector<index_t> strong(double previous) const;
 
   std::vector<index_t> list;      // (k,) feature numbers, in order of entry
   std::vector<Term> terms;        // (k,)
   std::vector<double> beta;       // (k,) on the penalised scale
   std::vector<double> slope;      // (k,) minus the loss's gradient
   std::vector<double> curvature;  // (k,) H_kk of the last model; 0: not yet known
-  std::vector<double> outside;    // (p,) slopes at the last check of all features
+  std::vector<double> outside;    // (p,) slopes at the last check, or estimates of those that can't matter there
   std::vector<index_t> included;  // features that aren't excluded
 
  private:
