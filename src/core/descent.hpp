@@ -38,6 +38,8 @@ struct Precision {
   double noise = 0.0;
 };
 
+constexpr double kNothing = 1e-4;  // share of what is enough that isn't worth a move
+
 // One pass of coordinate descent; returns the largest H_kk move_k^2, which bounds what a coordinate had to gain.
 template <class Quadratic>
 double sweep(Quadratic& q, const std::vector<Term>& terms, std::vector<double>& beta, const Precision& precision,
@@ -49,10 +51,11 @@ double sweep(Quadratic& q, const std::vector<Term>& terms, std::vector<double>& 
     const double slope = q.slope(k);
     if (beta[k] == 0.0 && std::abs(slope) <= (1.0 + 1e-12) * terms[k].l1 + precision.noise * std::sqrt(h)) continue;
     const double b = terms[k].minimiser(beta[k], slope, h), move = b - beta[k];
-    if (move == 0.0) continue;
+    const double gain = (h + terms[k].ridge) * move * move;
+    if (gain <= kNothing * precision.enough) continue;
     beta[k] = b;
     q.move(k, move);
-    largest = std::max(largest, (h + terms[k].ridge) * move * move);
+    largest = std::max(largest, gain);
   }
   return largest;
 }

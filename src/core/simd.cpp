@@ -86,6 +86,11 @@ BRIDLE_CLONES void axpy4(const double* a, const float* x, index_t stride, double
   axpy4_any(a, x, stride, y, n);
 }
 
+BRIDLE_CLONES void gather_axpy4(const double* a, const double* const* x, double* y, index_t n) {
+  const double *x0 = x[0], *x1 = x[1], *x2 = x[2], *x3 = x[3];
+  for (index_t i = 0; i < n; ++i) y[i] += (a[0] * x0[i] + a[1] * x1[i]) + (a[2] * x2[i] + a[3] * x3[i]);
+}
+
 BRIDLE_CLONES double dot(const double* x, const double* y, index_t n) { return dot_any(x, y, n); }
 BRIDLE_CLONES double dot(const float* x, const double* y, index_t n) { return dot_any(x, y, n); }
 
