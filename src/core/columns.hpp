@@ -20,12 +20,6 @@ struct Columns {
     design.dots(list, count, v, out);
     centre_dots(list, count, v, out);
   }
-  // The same for all columns and several vectors: out[m * p + j] = x~_j' v_m; v_m (n,)
-  void all_dots(const std::vector<const double*>& vectors, double* out) const {
-    design.all_dots(vectors, out);
-    for (size_t m = 0; m < vectors.size(); ++m)
-      centre_dots(nullptr, design.columns(), vectors[m], out + static_cast<index_t>(m) * design.columns());
-  }
   // From products of raw columns, x' v, to x~' v.
   void centre_dots(const index_t* list, index_t count, const double* v, double* out) const {
     const double total = centred ? simd::sum(v, rows()) : 0.0;

@@ -66,18 +66,16 @@ class DenseByRows final : public Design {
       for (index_t k = 0; k < count; ++k) out[k] += v[i] * static_cast<double>(row(i)[at(list, k)]);
   }
   bool reads_all(index_t count) const override { return kDense * count > columns(); }
-  void all_dots(const std::vector<const double*>& vectors, double* out) const override {
-    const index_t p = columns();
-    std::fill(out, out + p * static_cast<index_t>(vectors.size()), 0.0);
-    for (index_t from = 0; from < p; from += kBlock) {  // results of a block of columns stay in cache
-      const index_t size = std::min(kBlock, p - from);
-      index_t i = 0;
-      for (; i + 4 <= rows(); i += 4)
-        for (size_t m = 0; m < vectors.size(); ++m)
-          simd::axpy4(vectors[m] + i, row(i) + from, stride_, out + m * p + from, size);
-      for (; i < rows(); ++i)
-        for (size_t m = 0; m < vectors.size(); ++m) simd::axpy(vectors[m][i], row(i) + from, out + m * p + from, size);
-    }
+  bool by_columns() const override { return false; }
+  void block_dots(index_t from, index_t to, const std::vector<const double*>& vectors, double* out) const override {
+    const index_t p = columns(), size = to - from;  // results of a block stay in cache
+    for (size_t m = 0; m < vectors.size(); ++m) std::fill_n(out + m * p + from, size, 0.0);
+    index_t i = 0;
+    for (; i + 4 <= rows(); i += 4)
+      for (size_t m = 0; m < vectors.size(); ++m)
+        simd::axpy4(vectors[m] + i, row(i) + from, stride_, out + m * p + from, size);
+    for (; i < rows(); ++i)
+      for (size_t m = 0; m < vectors.size(); ++m) simd::axpy(vectors[m][i], row(i) + from, out + m * p + from, size);
   }
   void add(const index_t* list, index_t count, const double* coef, double* v) const override {
     for (index_t i = 0; i < rows(); ++i) {
@@ -97,17 +95,10 @@ class DenseByRows final : public Design {
     }
     return total;
   }
-  void survey(const double* w, const double* v, double* mean, double* about, double* product) const override {
-    std::vector<double> both(2 * columns());
-    all_dots({w, v}, both.data());
-    std::copy_n(both.begin(), columns(), mean);
-    std::copy_n(both.begin() + columns(), columns(), product);
-    squares(w, 1.0, mean, about);
-  }
-  void squares(const double* w, double, const double* shift, double* out) const override {
-    std::fill(out, out + columns(), 0.0);
+  void squares(index_t from, index_t to, const double* w, double, const double* shift, double* out) const override {
+    std::fill(out + from, out + to, 0.0);
     for (index_t i = 0; i < rows(); ++i)
-      for (index_t j = 0; j < columns(); ++j) {
+      for (index_t j = from; j < to; ++j) {
         const double d = static_cast<double>(row(i)[j]) - shift[j];
         out[j] += w[i] * d * d;
       }
@@ -122,7 +113,6 @@ class DenseByRows final : public Design {
   }
 
  private:
-  static constexpr index_t kBlock = 512;
   static constexpr index_t kDense = 16;  // columns of float64 in two cache lines: gathers read them all anyway
   const T* row(index_t i) const { return data_ + i * stride_; }
   const T* data_;
@@ -188,17 +178,21 @@ class SparseByColumns final : public Design {
 
 }  // namespace
 
-void Design::survey(const double* w, const double* v, double* mean, double* about, double* product) const {
-  const double total = simd::sum(w, rows_);
-  for (index_t j = 0; j < columns_; ++j) {  // a column stays in cache
-    dots(&j, 1, w, mean + j);
-    about[j] = square(j, w, total, mean[j]);
-    dots(&j, 1, v, product + j);
+void Design::survey(const std::vector<const double*>& w, const std::vector<const double*>& v, double* mean,
+                    double* about, double* product) const {
+  constexpr index_t kTogether = 64;  // columns that stay in cache while all is asked of them
+  const index_t p = columns_;
+  for (index_t from = 0; from < p; from += kTogether) {
+    const index_t to = std::min(p, from + kTogether);
+    block_dots(from, to, w, mean);
+    block_dots(from, to, v, product);
+    for (size_t m = 0; m < w.size(); ++m)
+      squares(from, to, w[m], simd::sum(w[m], rows_), mean + m * p, about + m * p);
   }
 }
 
-void Design::all_dots(const std::vector<const double*>& vectors, double* out) const {
-  for (index_t j = 0; j < columns_; ++j)
+void Design::block_dots(index_t from, index_t to, const std::vector<const double*>& vectors, double* out) const {
+  for (index_t j = from; j < to; ++j)
     for (size_t m = 0; m < vectors.size(); ++m) dots(&j, 1, vectors[m], out + m * columns_ + j);
 }
 

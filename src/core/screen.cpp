@@ -124,10 +124,9 @@ std::vector<index_t> Screen::doubtful(WorkingSet& work, double lam, double reach
   return out;
 }
 
-void Screen::read(const std::vector<index_t>& list, WorkingSet& work) {
-  if (list.empty()) return;
-  std::vector<double> slopes(list.size());
-  x_.dots(list.data(), static_cast<index_t>(list.size()), residual_, slopes.data());
+void Screen::know(const std::vector<index_t>& list, const double* products, WorkingSet& work) {
+  std::vector<double> slopes(products, products + list.size());
+  x_.centre_dots(list.data(), static_cast<index_t>(list.size()), residual_, slopes.data());
   for (size_t i = 0; i < list.size(); ++i) work.outside[list[i]] = slopes[i];
   if (count_ == 0) return;
   if (version_ < 0 || versions_[version_ % kVersions] != now_) versions_[++version_ % kVersions] = now_;
@@ -155,12 +154,7 @@ void Screen::refer(const double* residual, const double* slopes) {
   for (index_t j = 0; j < p; ++j) slopes_[j][place] = slopes[j];
 }
 
-void Screen::read_all(WorkingSet& work) {
-  x_.dots(nullptr, x_.design.columns(), residual_, work.outside.data());
-  refer(residual_, work.outside.data());
-}
-
-void Screen::know_all(WorkingSet& work, const double* products) {
+void Screen::know_all(const double* products, WorkingSet& work) {
   std::copy_n(products, x_.design.columns(), work.outside.begin());
   x_.centre_dots(nullptr, x_.design.columns(), residual_, work.outside.data());
   refer(residual_, work.outside.data());

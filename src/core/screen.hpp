@@ -30,12 +30,10 @@ class Screen {
   // Features outside whose slope, give or take `reach`, may exceed the threshold of the L1 part. Estimates of all
   // others, and of these, go to work.outside.
   std::vector<index_t> doubtful(WorkingSet& work, double lam, double reach);
-  // Reads some columns, to work.outside.
-  void read(const std::vector<index_t>& list, WorkingSet& work);
-  // Reads all columns: the residual becomes a reference.
-  void read_all(WorkingSet& work);
-  // The same for a residual whose raw products X'r (p,) are at hand.
-  void know_all(WorkingSet& work, const double* products);
+  // Takes raw products x_j'r of some columns, list.size() of them, and puts their slopes to work.outside.
+  void know(const std::vector<index_t>& list, const double* products, WorkingSet& work);
+  // The same for all columns, products (p,): the residual becomes a reference.
+  void know_all(const double* products, WorkingSet& work);
   // Whether reading all columns costs little more than reading these.
   bool nearly_all(const std::vector<index_t>& list) const;
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <utility>
 
 #include "gap.hpp"
@@ -46,18 +47,17 @@ Solver::Solver(const Problem& problem, const Settings& settings)
   budget_.context = settings.context;
   for (index_t i = 0; i < n_; ++i) eta_[i] = in_.offset[i] + b0_;
   look();
-  if (wants_gram(problem, settings))
+  if (wants_gram(problem, settings)) {
     enter_gram_space();
-  else
-    know_all_slopes();
-}
-
-void Solver::know_all_slopes() {
+    return;
+  }
   screen_.at(residual_.data());
-  if (in_.products && b0_ == in_.start)
-    screen_.know_all(work_, in_.products);
-  else
-    screen_.read_all(work_);
+  std::vector<double> products;
+  if (!in_.products || b0_ != in_.start) {
+    products.resize(in_.design->columns());
+    in_.design->dots(nullptr, in_.design->columns(), residual_.data(), products.data());
+  }
+  screen_.know_all(products.empty() ? in_.products : products.data(), work_);
 }
 
 double Solver::first_lambda() const {
@@ -68,36 +68,53 @@ double Solver::first_lambda() const {
   return largest;
 }
 
-// Prox-Newton (Lee, Sun and Saunders 2014) on a working set that grows by violators of the optimality conditions.
-Status Solver::solve(double lam, double tol) {
+void Solver::start(double lam, double tol) {
   begin(lam, tol);
   const bool bare = lam == 0.0 && in_.family == Family::binomial;
-  const double target = kSafety * (bare ? std::min(tol, kSeparationTol) : tol) * in_.reference;
-  double last = std::numeric_limits<double>::infinity();
-  int idle = 0;
+  target_ = kSafety * (bare ? std::min(tol, kSeparationTol) : tol) * in_.reference;
+  last_ = std::numeric_limits<double>::infinity();
+  idle_ = 0;
+  stage_ = Stage::inside;
+}
+
+// Prox-Newton (Lee, Sun and Saunders 2014) on a working set that grows by violators of the optimality conditions.
+bool Solver::advance() {
   while (true) {
-    // 1. Certificate of the working set, then of all features.
-    look();
-    gap_ = gap(false);
-    const bool out_of_time = budget_.used >= budget_.limit || idle >= kStall;
-    if (gap_ <= target || out_of_time) {
-      if (check_all()) {
-        gap_ = gap(true);
-        if (gap_ <= target) return Status::converged;
-        if (out_of_time) return idle >= kStall ? Status::stalled : Status::max_iter;
+    const bool out_of_time = budget_.used >= budget_.limit || idle_ >= kStall;
+    if (stage_ == Stage::inside) {
+      // 1. Certificate of the working set, then of all features.
+      look();
+      gap_ = gap(false);
+      if (gap_ <= target_ || out_of_time) {
+        ask_suspects();
+        if (request_.any()) return true;
+        continue;
       }
-      const std::vector<index_t> violators = work_.violators(growth());
-      if (!violators.empty()) last = std::numeric_limits<double>::infinity();
-      add_features(violators);
+    } else if (stage_ == Stage::suspects) {
+      if (budget_.used >= budget_.limit || !violated(request_.columns)) {
+        ask_rest();
+        if (request_.any()) return true;
+        continue;
+      }
+      grow();
+    } else {
+      gap_ = gap(true);
+      status_ = gap_ <= target_ ? Status::converged : (idle_ >= kStall ? Status::stalled : Status::max_iter);
+      if (gap_ <= target_ || out_of_time) return false;
+      grow();
     }
     // 2. What the last step has won decides how old the model's weights and how coarse its solution may be.
-    refresh_ = refresh_ || gap_ > patience_with_old_weights(work_.size()) * last;
-    if (gap_ > 0.5 * last) enough_ = std::max(1e-3 * enough_, 1e-26 * in_.reference);
-    idle = gap_ < 0.9 * last ? 0 : idle + 1;
-    last = std::min(gap_, last);
+    stage_ = Stage::inside;
+    refresh_ = refresh_ || gap_ > patience_with_old_weights(work_.size()) * last_;
+    if (gap_ > 0.5 * last_) enough_ = std::max(1e-3 * enough_, 1e-26 * in_.reference);
+    idle_ = gap_ < 0.9 * last_ ? 0 : idle_ + 1;
+    last_ = std::min(gap_, last_);
     // 3. Model, its minimum, line search.
-    if (!improve()) ++idle;
-    if (budget_.stop) return Status::interrupted;
+    if (!improve()) ++idle_;
+    if (budget_.stop) {
+      status_ = Status::interrupted;
+      return false;
+    }
   }
 }
 
@@ -159,26 +176,46 @@ void Solver::centre_intercept() {
   }
 }
 
-// Columns of features that bounds leave in doubt: first those that look like violators, which nearly always are all.
-bool Solver::check_all() {
-  if (gram_space_) return true;
+// Features that bounds leave in doubt: first those that look like violators, which nearly always are all there are.
+void Solver::ask_suspects() {
+  stage_ = Stage::suspects;
+  known_ = false;
+  request_ = {};
+  doubtful_.clear();
+  if (gram_space_) return;
   screen_.at(residual_.data());
   doubtful_ = screen_.doubtful(work_, lam_, refit_reach());
-  std::vector<index_t> first, rest;
   for (index_t j : doubtful_)
-    (std::abs(work_.outside[j]) >= kSuspect * work_.term(j).l1 ? first : rest).push_back(j);
-  if (!screen_.nearly_all(first)) {
-    screen_.read(first, work_);
-    if (budget_.used < budget_.limit)
-      for (index_t j : first)
-        if (work_.term(j).violation(0.0, work_.outside[j]) > 0.0) return false;
-    if (!screen_.nearly_all(rest)) {
-      screen_.read(rest, work_);
-      return true;
-    }
-  }
-  screen_.read_all(work_);
-  return true;
+    if (std::abs(work_.outside[j]) >= kSuspect * work_.term(j).l1) request_.columns.push_back(j);
+  request_.all = screen_.nearly_all(request_.columns);
+}
+
+void Solver::ask_rest() {
+  stage_ = Stage::verified;
+  const std::vector<index_t> first = std::move(request_.columns);  // ascending, as doubtful_ is
+  request_ = {};
+  if (known_) return;
+  std::set_difference(doubtful_.begin(), doubtful_.end(), first.begin(), first.end(),
+                      std::back_inserter(request_.columns));
+  request_.all = screen_.nearly_all(request_.columns);
+}
+
+void Solver::receive(const double* products) { screen_.know(request_.columns, products, work_); }
+
+void Solver::receive_all(const double* products) {
+  screen_.know_all(products, work_);
+  known_ = true;
+}
+
+bool Solver::violated(const std::vector<index_t>& features) const {
+  return std::any_of(features.begin(), features.end(),
+                     [&](index_t j) { return work_.term(j).violation(0.0, work_.outside[j]) > 0.0; });
+}
+
+void Solver::grow() {
+  const std::vector<index_t> violators = work_.violators(growth());
+  if (!violators.empty()) last_ = std::numeric_limits<double>::infinity();
+  add_features(violators);
 }
 
 double Solver::scaling_cost(double s) const {
@@ -326,7 +363,7 @@ void Solver::leave_gram_space() {
   in_.design->add(work_.list.data(), work_.size(), coef.data(), eta_.data());
 }
 
-void Solver::record(Status status, PathResult& out) const {
+void Solver::record(PathResult& out) const {
   double worst = 0.0, loss = gram_loss_;
   std::vector<std::pair<index_t, double>> row;
   for (index_t k = 0; k < work_.size(); ++k) {
@@ -346,7 +383,7 @@ void Solver::record(Status status, PathResult& out) const {
   out.gap.push_back(gap_);
   out.kkt.push_back(worst);
   out.loss.push_back(gram_space_ ? std::max(0.0, loss) : loss_value(eta_.data()));
-  out.status.push_back(static_cast<int>(status));
+  out.status.push_back(static_cast<int>(status_));
   out.n_iter.push_back(budget_.used);
 }
 

@@ -32,7 +32,10 @@ void WorkingSet::add(index_t j) {
 }
 
 void WorkingSet::keep(const std::vector<index_t>& places) {
-  for (index_t j : list) place_[j] = 0;
+  for (index_t k = 0; k < size(); ++k) {
+    place_[list[k]] = 0;
+    outside[list[k]] = slope[k];
+  }
   for (size_t k = 0; k < places.size(); ++k) {
     const index_t from = places[k];
     list[k] = list[from];
