@@ -18,7 +18,9 @@ class Design:
     def dots(self, v: _Float) -> _Float: ...  # X'v (p,)
     def times(self, b: _Float) -> _Float: ...  # X b (n,)
     def squares(self, w: _Float, shift: _Float) -> _Float: ...  # sum_i w_i (x_ij - shift_j)^2 (p,)
-    def survey(self, w: _Float, v: _Float) -> tuple[_Float, _Float, _Float]: ...  # (m, n): X'w, squares about it, X'v (m, p)
+    def survey(
+        self, w: _Float, v: _Float
+    ) -> tuple[_Float, _Float, _Float]: ...  # (m, n): X'w, squares about it, X'v (m, p)
 
 class PathResult(TypedDict):
     intercept: _Float  # (L,)

@@ -345,7 +345,9 @@ def as_path(
         lambdas=grid,
         l1_ratio=problem.l1_ratio,
         intercept=raw["intercept"],
-        coef_sparse=sparse.csr_array((raw["values"], raw["columns"], raw["starts"]), shape=(len(grid), problem.shape[1])),
+        coef_sparse=sparse.csr_array(
+            (raw["values"], raw["columns"], raw["starts"]), shape=(len(grid), problem.shape[1])
+        ),
         mean=problem.mean,
         scale=problem.scale,
         relative_gap=np.array([relative(g, problem.reference) for g in gap]),

@@ -38,7 +38,7 @@ struct Precision {
   double noise = 0.0;
 };
 
-constexpr double kNothing = 1e-4;  // share of what is enough that isn't worth a move
+constexpr double kNothing = 1e-4;  // share of what is enough that is not worth a move, where a penalty forgives slopes
 
 // One pass of coordinate descent; returns the largest H_kk move_k^2, which bounds what a coordinate had to gain.
 template <class Quadratic>
@@ -52,7 +52,7 @@ double sweep(Quadratic& q, const std::vector<Term>& terms, std::vector<double>& 
     if (beta[k] == 0.0 && std::abs(slope) <= (1.0 + 1e-12) * terms[k].l1 + precision.noise * std::sqrt(h)) continue;
     const double b = terms[k].minimiser(beta[k], slope, h), move = b - beta[k];
     const double gain = (h + terms[k].ridge) * move * move;
-    if (gain <= kNothing * precision.enough) continue;
+    if (move == 0.0 || (gain <= kNothing * precision.enough && terms[k].l1 > 0.0)) continue;
     beta[k] = b;
     q.move(k, move);
     largest = std::max(largest, gain);

@@ -10,6 +10,7 @@ namespace {
 constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
 constexpr double kShare = 0.2;       // of the entries, from which on all are read: a new reference spares later reads
 constexpr double kDependent = 1e-7;  // share of a vector that others leave, below which it adds only rounding
+constexpr index_t kBlock = 256;      // features whose bounds are made at a time
 constexpr index_t kFew = 64;         // columns outside that are read without asking: bounds cost some passes over rows
 
 double norm(const std::vector<double>& v) { return std::sqrt(simd::dot(v.data(), v.data(), v.size())); }
@@ -85,7 +86,7 @@ Screen::Fit Screen::fit(const std::vector<const Whitened*>& basis) const {
 
 std::vector<index_t> Screen::doubtful(WorkingSet& work, double lam, double reach) {
   std::vector<index_t> out;
-  const index_t outside = static_cast<index_t>(work.included.size()) - work.size();
+  const index_t p = x_.design.columns(), outside = static_cast<index_t>(work.included.size()) - work.size();
   if (outside <= kFew || !(lam * in_.l1_ratio > 0.0) || count_ == 0) {
     for (index_t j : work.included)
       if (!work.contains(j)) out.push_back(j);
@@ -100,26 +101,35 @@ std::vector<index_t> Screen::doubtful(WorkingSet& work, double lam, double reach
     if (newest_ > 0) few.push_back(&references_[newest_]);
     by_version[v % kVersions] = fit(few);
   }
-  for (index_t j : work.included) {
-    if (work.contains(j)) continue;
-    const std::array<double, kReferences>& c = slopes_[j];
-    const std::array<double, kReferences>& q = by_references.q;
-    double slope = (q[0] * c[0] + q[1] * c[1]) + (q[2] * c[2] + q[3] * c[3]);
-    double away = length_[j] * by_references.rest + rounding_ * raw_length_[j] * by_references.size;
-    const double threshold = lam * threshold_share(j) - reach;
-    if (!(std::abs(slope) + away <= threshold) && read_at_[j] > version_ - kVersions && read_at_[j] >= 0) {
-      const Fit& own = by_version[read_at_[j] % kVersions];
-      const double bound = length_[j] * own.rest + rounding_ * raw_length_[j] * own.size;
-      if (bound < away) {
-        away = bound;
-        slope = own.q[0] * known_[j] + own.q[1] * c[0] + own.q[2] * c[newest_];
+  const double rate[2] = {by_references.rest, rounding_ * by_references.size}, share = lam * in_.l1_ratio;
+  const double* known[kReferences];
+  for (int k = 0; k < kReferences; ++k) known[k] = slopes_[k].data();
+  double slopes[kBlock], excess[kBlock];
+  for (index_t from = 0; from < p; from += kBlock) {
+    const index_t size = std::min(kBlock, p - from);
+    const double* block[kReferences];
+    for (int k = 0; k < kReferences; ++k) block[k] = known[k] + from;
+    simd::bound4(by_references.q.data(), block, rate, length_.data() + from, raw_length_.data() + from, share,
+                 in_.factor + from, reach, slopes, excess, size);
+    for (index_t i = 0; i < size; ++i) {
+      const index_t j = from + i;
+      if (work.contains(j)) continue;
+      work.outside[j] = slopes[i];
+      if (excess[i] <= 0.0 || !std::isfinite(in_.factor[j])) continue;
+      const double threshold = share * in_.factor[j] - reach;
+      double away = excess[i] + threshold - std::abs(slopes[i]);
+      if (read_at_[j] >= 0 && read_at_[j] > version_ - kVersions) {
+        const Fit& own = by_version[read_at_[j] % kVersions];
+        const double bound = length_[j] * own.rest + rounding_ * raw_length_[j] * own.size;
+        if (bound < away) {
+          away = bound;
+          work.outside[j] = own.q[0] * known_[j] + own.q[1] * slopes_[0][j] + own.q[2] * slopes_[newest_][j];
+        }
       }
+      const bool up = work.outside[j] + away > threshold && in_.upper[j] > 0.0;
+      const bool down = away - work.outside[j] > threshold && in_.lower[j] < 0.0;
+      if (up || down) out.push_back(j);
     }
-    work.outside[j] = slope;
-    if (std::abs(slope) + away <= threshold) continue;
-    const bool up = slope + away > threshold && in_.upper[j] > 0.0;
-    const bool down = away - slope > threshold && in_.lower[j] < 0.0;
-    if (up || down) out.push_back(j);
   }
   return out;
 }
@@ -145,13 +155,13 @@ void Screen::refer(const double* residual, const double* slopes) {
   const index_t p = x_.design.columns();
   if (in_.l1_ratio == 0.0 || p <= kFew) return;  // every bound would be in vain
   if (count_ == 0) {
-    slopes_.assign(p, {});
+    for (std::vector<double>& slopes : slopes_) slopes.assign(p, 0.0);
     read_at_.assign(p, -1);
     known_.assign(p, 0.0);
   }
   const int place = next_place();
   references_[place] = whiten(residual);
-  for (index_t j = 0; j < p; ++j) slopes_[j][place] = slopes[j];
+  std::copy_n(slopes, p, slopes_[place].begin());
 }
 
 void Screen::know_all(const double* products, WorkingSet& work) {

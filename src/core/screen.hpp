@@ -61,7 +61,7 @@ class Screen {
   double rounding_;                                  // relative error of an inner product
   std::vector<double> root_;                         // (n,) w^-1/2, 0 where the weight is
   std::vector<double> length_, raw_length_;          // (p,) |x~_j|; the same before centring: rounding goes with it
-  std::vector<std::array<double, kReferences>> slopes_;  // (p,) at each reference
+  std::array<std::vector<double>, kReferences> slopes_;  // (p,) at each reference
   std::array<Whitened, kReferences> references_;
   int count_ = 0, newest_ = 0;                       // references there are; place of the last
   std::array<Whitened, kVersions> versions_;

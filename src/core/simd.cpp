@@ -127,6 +127,16 @@ BRIDLE_CLONES double weighted_square(const double* w, const float* x, double shi
   return square_any(w, x, shift, n);
 }
 
+BRIDLE_CLONES void bound4(const double* a, const double* const* c, const double* rate, const double* x, const double* y,
+                          double share, const double* z, double less, double* out, double* excess, index_t n) {
+  const double *c0 = c[0], *c1 = c[1], *c2 = c[2], *c3 = c[3];
+  for (index_t i = 0; i < n; ++i) {
+    const double sum = (a[0] * c0[i] + a[1] * c1[i]) + (a[2] * c2[i] + a[3] * c3[i]);
+    out[i] = sum;
+    excess[i] = std::abs(sum) + (rate[0] * x[i] + rate[1] * y[i]) - (share * z[i] - less);
+  }
+}
+
 // Cody and Waite: x = k log 2 + r with |r| <= log(2)/2, then the Taylor series to r^13 (remainder below 5e-18) and
 // a scaling by 2^k in two halves, so that results down to the subnormal range and up to overflow come out right.
 BRIDLE_CLONES void exp(const double* x, double* out, index_t n) {

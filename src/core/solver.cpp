@@ -214,8 +214,13 @@ bool Solver::violated(const std::vector<index_t>& features) const {
 
 void Solver::grow() {
   const std::vector<index_t> violators = work_.violators(growth());
-  if (!violators.empty()) last_ = std::numeric_limits<double>::infinity();
+  if (violators.empty()) return;
+  last_ = std::numeric_limits<double>::infinity();
   add_features(violators);
+  // Those that are near it would follow in the next rounds, or at the next lambda.
+  index_t room = growth();
+  for (index_t j : request_.columns)
+    if (!work_.contains(j) && std::abs(work_.outside[j]) > kSuspect * work_.term(j).l1 && room-- > 0) work_.add(j);
 }
 
 double Solver::scaling_cost(double s) const {

@@ -52,7 +52,7 @@ class Solver {
   void ask_suspects();         // for slopes of features outside that may matter and look like violators,
   void ask_rest();             // and of the others that may matter
   bool violated(const std::vector<index_t>& features) const;
-  void grow();                 // by violators
+  void grow();                 // by violators and what is near them
   double refit_reach() const;  // what the refit of unpenalised features may move other slopes by
   double gap(bool all) const;  // of the working set, or of all features
   bool improve();              // one prox-Newton step; false if it could not lower the objective

@@ -44,7 +44,6 @@ def fit_folds(
     This is the one place to exchange for kernels that serve all folds at once, such as training Grams by subtraction
     or folds in lockstep: they get the data, the folds and the grids, and owe the same paths.
     """
-
     if not hasattr(data.design, "for_rows") and lockstep.applies(data.design, paths, options):
         return lockstep.fit_folds(data.design, data.y, data.weight, data.offset, folds, paths, options, crew)
 
