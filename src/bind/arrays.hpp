@@ -17,12 +17,14 @@ namespace nb = nanobind;
 
 using Vector = nb::ndarray<const double, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
+using Rows = nb::ndarray<const double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+
 template <class T>
-nb::ndarray<nb::numpy, T> to_numpy(std::vector<T>&& values) {
+nb::ndarray<nb::numpy, T> to_numpy(std::vector<T>&& values, std::vector<size_t> shape = {}) {
   auto* held = new std::vector<T>(std::move(values));
   nb::capsule owner(held, [](void* p) noexcept { delete static_cast<std::vector<T>*>(p); });
-  const size_t size = held->size();
-  return nb::ndarray<nb::numpy, T>(held->data(), {size}, owner);
+  if (shape.empty()) shape.push_back(held->size());
+  return nb::ndarray<nb::numpy, T>(held->data(), shape.size(), shape.data(), owner);
 }
 
 // A view of Python's arrays: holds them alive, copies nothing.

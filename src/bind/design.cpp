@@ -69,9 +69,29 @@ nb::ndarray<nb::numpy, double> squares(const BoundDesign& x, Vector w, Vector sh
   {
     nb::gil_scoped_release release;
     const double total = bridle::simd::sum(w.data(), x.view->rows());
-    x.view->squares(w.data(), total, shift.data(), out.data());
+    x.view->squares(0, x.view->columns(), w.data(), total, shift.data(), out.data());
   }
   return to_numpy(std::move(out));
+}
+
+// Three (m, p): X'w_k, sum_i w_ki (x_ij - mean_kj)^2, X'v_k for the rows k of w and v (m, n)
+nb::tuple survey(const BoundDesign& x, Rows w, Rows v) {
+  check(w.shape(1), x.view->rows(), "w needs one value per row");
+  check(v.shape(1), x.view->rows(), "v needs one value per row");
+  check(v.shape(0), static_cast<index_t>(w.shape(0)), "w and v need as many vectors");
+  const size_t count = w.shape(0), n = w.shape(1), p = static_cast<size_t>(x.view->columns());
+  std::vector<double> mean(count * p), about(count * p), product(count * p);
+  {
+    nb::gil_scoped_release release;
+    std::vector<const double*> weights, vectors;
+    for (size_t m = 0; m < count; ++m) {
+      weights.push_back(w.data() + m * n);
+      vectors.push_back(v.data() + m * n);
+    }
+    x.view->survey(weights, vectors, mean.data(), about.data(), product.data());
+  }
+  return nb::make_tuple(to_numpy(std::move(mean), {count, p}), to_numpy(std::move(about), {count, p}),
+                        to_numpy(std::move(product), {count, p}));
 }
 
 }  // namespace
@@ -81,6 +101,7 @@ void bind_design(nb::module_& m) {
       .def("dots", &dots, nb::arg("v").noconvert())
       .def("times", &times, nb::arg("b").noconvert())
       .def("squares", &squares, nb::arg("w").noconvert(), nb::arg("shift").noconvert())
+      .def("survey", &survey, nb::arg("w").noconvert(), nb::arg("v").noconvert())
       .def_prop_ro("shape",
                    [](const BoundDesign& x) { return std::make_pair(x.view->rows(), x.view->columns()); });
   m.def("dense", &dense<double>, nb::arg("x").noconvert());

@@ -1,7 +1,7 @@
 #include <chrono>
 
 #include "arrays.hpp"
-#include "path.hpp"
+#include "lockstep.hpp"
 
 namespace bridle_bind {
 namespace {
@@ -24,48 +24,30 @@ struct SignalCheck {
   }
 };
 
-nb::dict solve(const BoundDesign& x, int family, Vector y, Vector w, Vector offset, Vector centre, Vector scale,
-               nb::tuple penalty, double l1_ratio, bool intercept, double start, double reference, Vector lambdas,
-               double tol, index_t max_iter, int mode) {
-  Vector factor = nb::cast<Vector>(penalty[0]), lower = nb::cast<Vector>(penalty[1]),
-             upper = nb::cast<Vector>(penalty[2]);
-  const index_t n = x.view->rows(), p = x.view->columns();
-  for (Vector* v : {&y, &w, &offset})
-    if (static_cast<index_t>(v->shape(0)) != n) throw nb::value_error("a row vector has the wrong length");
-  for (Vector* v : {&centre, &scale, &factor, &lower, &upper})
-    if (static_cast<index_t>(v->shape(0)) != p) throw nb::value_error("a column vector has the wrong length");
-
+// What one problem has of its own: (w, moments, penalty, start, reference), see _core.pyi.
+bridle::Problem problem_of(const nb::tuple& own, index_t n, index_t p) {
+  const auto vector = [](nb::handle from, index_t size) {
+    const Vector v = nb::cast<Vector>(from, false);  // the tuple keeps it alive, unconverted
+    if (static_cast<index_t>(v.shape(0)) != size) throw nb::value_error("a vector has the wrong length");
+    return v.data();
+  };
+  const nb::tuple moments = nb::cast<nb::tuple>(own[1]), penalty = nb::cast<nb::tuple>(own[2]);
   bridle::Problem problem;
-  problem.design = x.view.get();
-  problem.family = static_cast<bridle::Family>(family);
-  problem.y = y.data();
-  problem.w = w.data();
-  problem.offset = offset.data();
-  problem.centre = centre.data();
-  problem.scale = scale.data();
-  problem.factor = factor.data();
-  problem.lower = lower.data();
-  problem.upper = upper.data();
-  problem.l1_ratio = l1_ratio;
-  problem.intercept = intercept;
-  problem.start = start;
-  problem.reference = reference;
-  SignalCheck signals;
-  bridle::Settings settings;
-  settings.tol = tol;
-  settings.max_iter = max_iter;
-  settings.mode = static_cast<bridle::Mode>(mode);
-  settings.interrupted = &SignalCheck::ask;
-  settings.context = &signals;
+  problem.w = vector(own[0], n);
+  problem.centre = vector(moments[0], p);
+  problem.scale = vector(moments[1], p);
+  problem.mean = vector(moments[2], p);
+  problem.deviation = vector(moments[3], p);
+  problem.products = vector(moments[4], p);
+  problem.factor = vector(penalty[0], p);
+  problem.lower = vector(penalty[1], p);
+  problem.upper = vector(penalty[2], p);
+  problem.start = nb::cast<double>(own[3]);
+  problem.reference = nb::cast<double>(own[4]);
+  return problem;
+}
 
-  bridle::PathResult result;
-  bridle::Status status;
-  {
-    nb::gil_scoped_release release;
-    status = bridle::solve_path(problem, lambdas.data(), static_cast<index_t>(lambdas.shape(0)), settings, result);
-  }
-  if (signals.raised) throw nb::python_error();
-  if (status == bridle::Status::out_of_memory) throw std::bad_alloc();
+nb::dict to_dict(bridle::PathResult&& result) {
   nb::dict out;
   out["intercept"] = to_numpy(std::move(result.intercept));
   out["starts"] = to_numpy(std::move(result.starts));
@@ -79,13 +61,49 @@ nb::dict solve(const BoundDesign& x, int family, Vector y, Vector w, Vector offs
   return out;
 }
 
+nb::list solve(const BoundDesign& x, int family, Vector y, Vector offset, nb::list problems, double l1_ratio,
+               bool intercept, Vector lambdas, double tol, index_t max_iter, int mode, int threads) {
+  const index_t n = x.view->rows(), p = x.view->columns();
+  for (Vector* v : {&y, &offset})
+    if (static_cast<index_t>(v->shape(0)) != n) throw nb::value_error("a row vector has the wrong length");
+  std::vector<bridle::Problem> all;
+  for (nb::handle own : problems) {
+    bridle::Problem problem = problem_of(nb::cast<nb::tuple>(own), n, p);
+    problem.design = x.view.get();
+    problem.family = static_cast<bridle::Family>(family);
+    problem.y = y.data();
+    problem.offset = offset.data();
+    problem.l1_ratio = l1_ratio;
+    problem.intercept = intercept;
+    all.push_back(problem);
+  }
+  SignalCheck signals;
+  bridle::Settings settings;
+  settings.tol = tol;
+  settings.max_iter = max_iter;
+  settings.mode = static_cast<bridle::Mode>(mode);
+  settings.interrupted = &SignalCheck::ask;
+  settings.context = &signals;
+
+  std::vector<bridle::PathResult> results;
+  bridle::Status status;
+  {
+    nb::gil_scoped_release release;
+    status = bridle::solve_paths(all, lambdas.data(), static_cast<index_t>(lambdas.shape(0)), settings, threads, results);
+  }
+  if (signals.raised) throw nb::python_error();
+  if (status == bridle::Status::out_of_memory) throw std::bad_alloc();
+  nb::list out;
+  for (bridle::PathResult& result : results) out.append(to_dict(std::move(result)));
+  return out;
+}
+
 }  // namespace
 
 void bind_path(nb::module_& m) {
-  m.def("solve_path", &solve, nb::arg("design"), nb::arg("family"), nb::arg("y"), nb::arg("w"), nb::arg("offset"),
-        nb::arg("centre"), nb::arg("scale"), nb::arg("penalty"), nb::arg("l1_ratio"), nb::arg("intercept"),
-        nb::arg("start"), nb::arg("reference"), nb::arg("lambdas"), nb::arg("tol"), nb::arg("max_iter"),
-        nb::arg("mode"));
+  m.def("solve_paths", &solve, nb::arg("design"), nb::arg("family"), nb::arg("y"), nb::arg("offset"),
+        nb::arg("problems"), nb::arg("l1_ratio"), nb::arg("intercept"), nb::arg("lambdas"), nb::arg("tol"),
+        nb::arg("max_iter"), nb::arg("mode"), nb::arg("threads"));
 }
 
 }  // namespace bridle_bind

@@ -8,12 +8,19 @@ from numpy.typing import NDArray
 _Float = NDArray[np.float64]
 _Index = NDArray[np.int64]
 
+_Moments = tuple[_Float, _Float, _Float, _Float, _Float]  # centre, scale, mean, deviation, X'r of the null model
+_Penalties = tuple[_Float, _Float, _Float]  # factor, lower, upper
+_OwnProblem = tuple[_Float, _Moments, _Penalties, float, float]  # w (n,), then (p,), start, reference
+
 class Design:
     @property
     def shape(self) -> tuple[int, int]: ...
     def dots(self, v: _Float) -> _Float: ...  # X'v (p,)
     def times(self, b: _Float) -> _Float: ...  # X b (n,)
     def squares(self, w: _Float, shift: _Float) -> _Float: ...  # sum_i w_i (x_ij - shift_j)^2 (p,)
+    def survey(
+        self, w: _Float, v: _Float
+    ) -> tuple[_Float, _Float, _Float]: ...  # (m, n): X'w, squares about it, X'v (m, p)
 
 class PathResult(TypedDict):
     intercept: _Float  # (L,)
@@ -34,21 +41,17 @@ def sparse(
     starts: NDArray[np.int32] | NDArray[np.int64],
     rows: int,
 ) -> Design: ...
-def solve_path(
+def solve_paths(
     design: Design,
     family: int,
     y: _Float,
-    w: _Float,
     offset: _Float,
-    centre: _Float,
-    scale: _Float,
-    penalty: tuple[_Float, _Float, _Float],  # factor, lower, upper
+    problems: list[_OwnProblem],  # all of the same rows and columns
     l1_ratio: float,
     intercept: bool,
-    start: float,
-    reference: float,
     lambdas: _Float,
     tol: float,
     max_iter: int,
     mode: int,
-) -> PathResult: ...
+    threads: int,
+) -> list[PathResult]: ...

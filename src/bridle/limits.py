@@ -14,6 +14,7 @@ from bridle.problem import Problem
 Float = NDArray[np.float64]
 
 _MOST_ENTRIES = 20_000_000  # of a dense copy that is made only to look into a rank; larger problems keep the path's end
+_LOSSY = 1e-6  # ratio of singular values below which X'X keeps fewer than four digits of the smallest
 _SUSPICIOUS = 15.0  # |eta| that a fitted probability reaches only next to 0 or 1
 
 
@@ -58,7 +59,8 @@ def at_zero(problem: Problem, raw: _core.PathResult, status: list[str], tol: flo
     root = np.sqrt(problem.w)
     U, s, Vt = np.linalg.svd(root[:, None] * X, full_matrices=False)
     rank = int(np.sum(s > s[0] * max(X.shape) * np.finfo(float).eps))
-    direct = problem.family.name == "gaussian" and status[-1] == "stalled"
+    lossy = bool(s[rank - 1] < _LOSSY * s[0])  # whether the solver stalled on it then or not is a matter of luck
+    direct = problem.family.name == "gaussian" and (status[-1] == "stalled" or lossy)
     if rank == X.shape[1] and not direct:
         return []
     short = Vt[:rank].T @ (Vt[:rank] @ (b[used] * problem.scale[used]))

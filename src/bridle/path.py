@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,6 +19,9 @@ from bridle.losses import get_family
 from bridle.penalties import Penalty
 from bridle.problem import Problem, Settings, bound, column_names, optional_array
 from bridle.reduction import applies, solve_reduced
+
+if TYPE_CHECKING:
+    from bridle._core import PathResult
 
 Float = NDArray[np.float64]
 
@@ -278,7 +281,7 @@ def fit_path(
         family=family,
         sample_weight=sample_weight,
         offset=offset,
-        fit_intercept=fit_intercept,
+        fit_intercept=bool(fit_intercept),
         standardize=standardize,
         penalty=Penalty(float(l1_ratio), optional_array(penalty_factor), bound(lower), bound(upper)),
     )
@@ -293,19 +296,58 @@ def fit_path(
         grid = check_lambdas(lambdas)
     reduced = applies(problem, grid, settings)
     raw = solve_reduced(problem, grid, settings) if reduced else problem.solve(grid, settings)
+    names = column_names(feature_names, X, problem.shape[1])
+    path = as_path(
+        problem, grid, raw, settings, lambda_max=lambda_max, notes=notes, standardize=standardize, names=names
+    )
+    return announce(path, strict)
+
+
+def as_path(
+    problem: Problem,
+    grid: Float,
+    raw: PathResult,
+    settings: Settings,
+    *,
+    lambda_max: float,
+    notes: list[str],
+    standardize: bool,
+    names: tuple[str, ...] | None,
+) -> Path:
+    """Return what the core has found as a path.
+
+    Parameters
+    ----------
+    problem, grid, raw, settings
+        What was solved, at which lambdas (L,), the result and the limits.
+    lambda_max : float
+        Of the problem.
+    notes : list of str
+        What there is to say so far.
+    standardize : bool
+        Whether the penalty was on standardised coefficients.
+    names : (p,) or None
+        Of the features.
+
+    Returns
+    -------
+    Path
+        With the defined answers at lambda = 0, and advice where something didn't converge.
+    """
     status = [STATUSES[s] for s in raw["status"]]
-    n_lambda, p = len(grid), problem.shape[1]
     gap = raw["gap"]
     saturated = float(np.sum(problem.w * problem.family.saturated(problem.y)))
     if grid[-1] == 0.0:
-        notes += at_zero(problem, raw, status, settings.tol)
-    notes += [f"lambda = {lam:.4g}: {_ADVICE[s]}" for lam, s in zip(grid, status, strict=True) if s in _ADVICE]
-    path = Path(
+        notes = notes + at_zero(problem, raw, status, settings.tol)
+    notes = notes + [f"lambda = {lam:.4g}: {_ADVICE[s]}" for lam, s in zip(grid, status, strict=True) if s in _ADVICE]
+    return Path(
         family=problem.family.name,
         lambdas=grid,
-        l1_ratio=float(l1_ratio),
+        l1_ratio=problem.l1_ratio,
         intercept=raw["intercept"],
-        coef_sparse=sparse.csr_array((raw["values"], raw["columns"], raw["starts"]), shape=(n_lambda, p)),
+        coef_sparse=sparse.csr_array(
+            (raw["values"], raw["columns"], raw["starts"]), shape=(len(grid), problem.shape[1])
+        ),
         mean=problem.mean,
         scale=problem.scale,
         relative_gap=np.array([relative(g, problem.reference) for g in gap]),
@@ -317,12 +359,11 @@ def fit_path(
         null_deviance=2.0 * problem.reference,
         lambda_max=lambda_max,
         tol=settings.tol,
-        fit_intercept=bool(fit_intercept),
+        fit_intercept=problem.fit_intercept,
         standardize=bool(standardize),
-        feature_names=column_names(feature_names, X, p),
+        feature_names=names,
         notes=tuple(notes),
     )
-    return _announce(path, strict)
 
 
 _ADVICE = {
@@ -332,7 +373,8 @@ _ADVICE = {
 }
 
 
-def _announce(path: Path, strict: bool) -> Path:
+def announce(path: Path, strict: bool) -> Path:
+    """Return the path; warn, or raise if ``strict``, where it lacks a certificate."""
     failed = [i for i, s in enumerate(path.status) if s != "converged"]
     if not failed:
         return path

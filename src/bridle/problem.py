@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -58,6 +59,7 @@ class Problem:
     offset: Float  # (n,)
     mean: Float  # (p,)
     deviation: Float  # (p,)
+    products: Float  # (p,) X'r, r the null model's residual -w f'
     scale: Float  # (p,)
     factor: Float  # (p,) inf for constant columns too
     lower: Float
@@ -87,47 +89,69 @@ class Problem:
         penalty: Penalty,
     ) -> Problem:
         """Check what the user gave, and find the moments of the columns and the null model."""
+        return cls.make_all(
+            X, y, family=family, sample_weights=[sample_weight], offset=offset, fit_intercept=fit_intercept,
+            standardize=standardize, penalty=penalty,
+        )[0]  # fmt: skip
+
+    @classmethod
+    def make_all(
+        cls,
+        X: Any,
+        y: ArrayLike,
+        *,
+        family: str,
+        sample_weights: Sequence[ArrayLike | None],
+        offset: ArrayLike | None,
+        fit_intercept: bool,
+        standardize: bool,
+        penalty: Penalty,
+    ) -> list[Problem]:
+        """Make one problem for each of several weightings of the same rows, with one pass over X for all."""
         design, matrix = as_design(X)
         n, p = design.shape
         fam = get_family(family)
         target = _rows(y, n, "y")
         fam.check_target(target)
-        w = _weights(sample_weight, n)
         o = np.zeros(n) if offset is None else _rows(offset, n, "offset")
-        mean = design.dots(w)
-        deviation = np.sqrt(design.squares(w, mean))
-        _check_finite(X, deviation)
-        notes: list[str] = []
-        factor = penalty.factors(p).copy()
-        constant = deviation <= constant_below(mean)
-        if fit_intercept and constant.any():
-            factor[constant] = np.inf
-            notes.append(f"{_columns(constant)} constant: their coefficients are 0")
-        start = fam.null_predictor(target, w, o) if fit_intercept else 0.0
-        if not np.isfinite(start):
-            raise InputError(
-                f"every row has the target {target[w > 0.0][0]:g}: a {fam.name} model needs rows with other values too"
-            )
+        weights = [_weights(w, n) for w in sample_weights]
+        starts = [_start(fam, target, w, o) if fit_intercept else 0.0 for w in weights]
+        residuals = [-w * fam.gradient(target, o + start) for w, start in zip(weights, starts, strict=True)]
+        means, squares, products = design.survey(np.array(weights), np.array(residuals))
+        deviations = np.sqrt(squares)
         lower, upper = (np.ascontiguousarray(bound) for bound in penalty.bounds(p))
-        return cls(
-            design=design,
-            matrix=matrix,
-            family=fam,
-            y=target,
-            w=w,
-            offset=o,
-            mean=mean,
-            deviation=deviation,
-            scale=penalty_scale(mean, deviation, fit_intercept=fit_intercept, standardize=standardize),
-            factor=factor,
-            lower=lower,
-            upper=upper,
-            l1_ratio=penalty.l1_ratio,
-            fit_intercept=fit_intercept,
-            start=start,
-            reference=null_gap(fam, target, w, o, fit_intercept=fit_intercept),
-            notes=tuple(notes),
-        )
+        problems = []
+        for k, (w, start) in enumerate(zip(weights, starts, strict=True)):
+            mean, deviation = means[k], deviations[k]
+            _check_finite(X, deviation)
+            notes: list[str] = []
+            factor = penalty.factors(p).copy()
+            constant = deviation <= constant_below(mean)
+            if fit_intercept and constant.any():
+                factor[constant] = np.inf
+                notes.append(f"{_columns(constant)} constant: their coefficients are 0")
+            problem = cls(
+                design=design,
+                matrix=matrix,
+                family=fam,
+                y=target,
+                w=w,
+                offset=o,
+                mean=mean,
+                deviation=deviation,
+                products=products[k],
+                scale=penalty_scale(mean, deviation, fit_intercept=fit_intercept, standardize=standardize),
+                factor=factor,
+                lower=lower,
+                upper=upper,
+                l1_ratio=penalty.l1_ratio,
+                fit_intercept=fit_intercept,
+                start=start,
+                reference=null_gap(fam, target, w, o, fit_intercept=fit_intercept),
+                notes=tuple(notes),
+            )
+            problems.append(problem)
+        return problems
 
     @property
     def centre(self) -> Float:
@@ -136,27 +160,7 @@ class Problem:
 
     def solve(self, lambdas: Float, settings: Settings) -> _core.PathResult:
         """Solve at each of ``lambdas`` (L,), descending; a null model that is already perfect is the answer."""
-        if self.reference == 0.0:
-            return self._null_result(len(lambdas))
-        with one_blas_thread:
-            return _core.solve_path(
-                self.design,
-                _FAMILY_CODES[self.family.name],
-                self.y,
-                self.w,
-                self.offset,
-                self.centre,
-                self.scale,
-                (self.factor, self.lower, self.upper),
-                self.l1_ratio,
-                self.fit_intercept,
-                self.start,
-                self.reference,
-                lambdas,
-                settings.tol,
-                settings.max_iter,
-                settings.mode,
-            )
+        return solve_together([self], lambdas, settings)[0]
 
     def unpenalised_part(self) -> Problem:
         """Return the same problem without the penalised features."""
@@ -170,7 +174,8 @@ class Problem:
             design=_core.dense(Z),
             matrix=Z,
             mean=np.zeros(r),
-            deviation=np.ones(r),
+            deviation=np.sqrt(self.w @ Z**2),
+            products=Z.T @ (-self.w * self.family.gradient(self.y, self.offset + self.start)),
             scale=np.ones(r),
             factor=np.where(np.arange(r) < r - unpenalised, 1.0, 0.0),
             lower=np.full(r, -np.inf),
@@ -198,7 +203,7 @@ class Problem:
         For ridge there is none; taken is that of l1_ratio 0.001, for a gaussian y in standard deviations, since the
         ridge penalty that matters doesn't depend on the unit of y (docs/decisions/0201).
         """
-        eta, room, noise = self.offset + self.start, 1.0, 0.0
+        eta, room, noise, products = self.offset + self.start, 1.0, 0.0, self.products
         if (self.factor == 0.0).any():
             tight = replace(settings, tol=min(settings.tol, 1e-12))
             raw = self.unpenalised_part().solve(np.ones(1), tight)
@@ -207,8 +212,9 @@ class Problem:
             eta = self.offset + raw["intercept"][0] + self.design.times(b)
             room = 1.0 + 1e-9  # what the fit of the unpenalised features may be off by
             noise = 10.0 * float(raw["kkt"][0])  # and what it leaves of slopes that it should have made 0
+            products = self.design.dots(-self.w * self.family.gradient(self.y, eta))
         gradient = self.family.gradient(self.y, eta)
-        slope = self.design.dots(-self.w * gradient) + (self.mean * (self.w @ gradient) if self.fit_intercept else 0.0)
+        slope = products + (self.mean * (self.w @ gradient) if self.fit_intercept else 0.0)
         length = np.hypot(self.mean, self.deviation) * np.sqrt(max(float(self.w @ gradient**2), self.reference))
         slope[np.abs(slope) <= 1e-13 * length + noise * self.scale] = 0.0  # what rounding leaves of an exact 0
         on = (self.factor > 0.0) & np.isfinite(self.factor)
@@ -217,6 +223,59 @@ class Problem:
             return top / max(self.l1_ratio, L1_FLOOR)
         unit = float(np.sqrt(2.0 * self.reference)) if self.family.name == "gaussian" else 1.0
         return top / (L1_FLOOR * unit)
+
+
+def solve_together(
+    problems: Sequence[Problem], lambdas: Float, settings: Settings, threads: int = 1
+) -> list[_core.PathResult]:
+    """Solve problems that differ in nothing but weights and moments, sharing what is read of their matrix.
+
+    Parameters
+    ----------
+    problems : sequence of Problem
+        From one call of :meth:`Problem.make_all`.
+    lambdas : (L,)
+        Descending.
+    settings : Settings
+        Tolerance and limits.
+    threads : int
+        Threads to work on; the answer is the same for any number.
+
+    Returns
+    -------
+    list of PathResult
+        One per problem.
+    """
+    first = problems[0]
+    open_ones = [problem for problem in problems if problem.reference > 0.0]
+    solved: list[_core.PathResult] = []
+    if open_ones:
+        with one_blas_thread:
+            solved = _core.solve_paths(
+                first.design,
+                _FAMILY_CODES[first.family.name],
+                first.y,
+                first.offset,
+                [
+                    (
+                        problem.w,
+                        (problem.centre, problem.scale, problem.mean, problem.deviation, problem.products),
+                        (problem.factor, problem.lower, problem.upper),
+                        problem.start,
+                        problem.reference,
+                    )
+                    for problem in open_ones
+                ],
+                first.l1_ratio,
+                first.fit_intercept,
+                lambdas,
+                settings.tol,
+                settings.max_iter,
+                settings.mode,
+                threads,
+            )
+    rest = iter(solved)
+    return [next(rest) if problem.reference > 0.0 else problem._null_result(len(lambdas)) for problem in problems]
 
 
 def as_design(X: Any) -> tuple[_core.Design, Any]:
@@ -274,6 +333,16 @@ def _rows(values: ArrayLike, n: int, name: str) -> Float:
         row = int(np.argmin(np.isfinite(array)))
         raise InputError(f"{name} must be finite; row {row} has {array[row]!r}")
     return array
+
+
+def _start(family: Family, y: Float, w: Float, offset: Float) -> float:
+    """Return the intercept of the null model."""
+    start = family.null_predictor(y, w, offset)
+    if not np.isfinite(start):
+        raise InputError(
+            f"every row has the target {y[w > 0.0][0]:g}: a {family.name} model needs rows with other values too"
+        )
+    return start
 
 
 def _weights(values: ArrayLike | None, n: int) -> Float:

@@ -18,6 +18,10 @@ struct Columns {
   // out[k] = x~_{list[k]}' v; v (n,), out (count,); list null: the first `count` columns
   void dots(const index_t* list, index_t count, const double* v, double* out) const {
     design.dots(list, count, v, out);
+    centre_dots(list, count, v, out);
+  }
+  // From products of raw columns, x' v, to x~' v.
+  void centre_dots(const index_t* list, index_t count, const double* v, double* out) const {
     const double total = centred ? simd::sum(v, rows()) : 0.0;
     for (index_t k = 0; k < count; ++k) {
       const index_t j = list ? list[k] : k;

@@ -24,9 +24,15 @@ double descent_slope(const Term& term, double b, double slope) {
   return slope - term.ridge * b - (b > 0.0 ? term.l1 : (b < 0.0 ? -term.l1 : 0.0));
 }
 
-// Move along a direction as far as `most`, or to the first limit. Returns whether something blocked.
-bool step_along(GramQuadratic& q, const std::vector<Term>& terms, std::vector<double>& beta,
-                const std::vector<index_t>& members, const std::vector<double>& direction, double most) {
+// What a step along a direction has come to: its length, and whether something blocked it there.
+struct Step {
+  double length;
+  bool blocked;
+};
+
+// Move along a direction as far as `most`, or to the first limit; `moved` (k,) sums the moves.
+Step step_along(const std::vector<Term>& terms, std::vector<double>& beta, const std::vector<index_t>& members,
+                const std::vector<double>& direction, double most, std::vector<double>& moved) {
   double t = most;
   index_t blocking = -1;
   for (size_t i = 0; i < members.size(); ++i) {
@@ -38,15 +44,15 @@ bool step_along(GramQuadratic& q, const std::vector<Term>& terms, std::vector<do
       blocking = k;
     }
   }
-  if (std::isinf(t)) return false;  // a direction without end: the objective is flat along it
+  if (std::isinf(t)) return {0.0, false};  // a direction without end: the objective is flat along it
   for (size_t i = 0; i < members.size(); ++i) {
     const index_t k = members[i];
     if (direction[i] == 0.0) continue;
     const double to = k == blocking ? limit_of(terms[k], beta[k], direction[i]) : beta[k] + t * direction[i];
-    q.move(k, to - beta[k]);
+    moved[k] += to - beta[k];
     beta[k] = to;
   }
-  return blocking >= 0;
+  return {t, blocking >= 0};
 }
 
 // A parked column j depends on the active ones, x_j = X_A d: along (+1, -d) the loss is constant and the penalty
@@ -65,7 +71,10 @@ bool resolve_dependence(GramQuadratic& q, const std::vector<Term>& terms, std::v
     for (double& d : direction) d *= -sign;
     members.push_back(j);
     direction.back() = sign;
-    if (step_along(q, terms, beta, members, direction, kInfinity)) return true;
+    std::vector<double> moved(q.size(), 0.0);
+    const bool blocked = step_along(terms, beta, members, direction, kInfinity, moved).blocked;
+    q.move_all(moved);
+    if (blocked) return true;
   }
   return false;
 }
@@ -75,7 +84,14 @@ bool resolve_dependence(GramQuadratic& q, const std::vector<Term>& terms, std::v
 std::vector<index_t> active_set_step(GramQuadratic& q, const std::vector<Term>& terms, std::vector<double>& beta,
                                      ActiveFactor& factor, Budget& budget) {
   std::vector<index_t> wanted;
-  std::vector<double> direction;
+  std::vector<double> direction, moved(q.size(), 0.0);
+  std::vector<double> left(q.size(), 0.0);  // slopes that are left to members of the factor
+  bool known = false;                       // whether these are right, and moves not yet in q
+  const auto settle = [&] {
+    if (known) q.move_all(moved);
+    std::fill(moved.begin(), moved.end(), 0.0);
+    known = false;
+  };
   do {
     wanted.clear();
     for (index_t k = 0; k < q.size(); ++k)
@@ -83,12 +99,20 @@ std::vector<index_t> active_set_step(GramQuadratic& q, const std::vector<Term>& 
     factor.sync(q.gram(), terms, wanted);
     const std::vector<index_t>& members = factor.members();
     direction.resize(members.size());
-    for (size_t i = 0; i < members.size(); ++i)
-      direction[i] = descent_slope(terms[members[i]], beta[members[i]], q.slope(members[i]));
+    if (!factor.parked().empty()) settle();  // one of these may join, so that its slope is asked for
+    if (!known)
+      for (index_t k : members) left[k] = descent_slope(terms[k], beta[k], q.slope(k));
+    for (size_t i = 0; i < members.size(); ++i) direction[i] = left[members[i]];
     factor.solve(direction.data());
-    if (step_along(q, terms, beta, members, direction, 1.0)) continue;
+    // The step solves the members' equations: what it leaves of their slopes is in proportion to what it lacks.
+    const Step step = step_along(terms, beta, members, direction, 1.0, moved);
+    known = true;
+    for (index_t k : members) left[k] *= 1.0 - step.length;
+    if (step.blocked) continue;
+    settle();
     if (!resolve_dependence(q, terms, beta, factor)) return wanted;
   } while (budget.spend());
+  settle();
   return {};
 }
 
@@ -96,6 +120,8 @@ void minimise(GramQuadratic& q, const std::vector<Term>& terms, std::vector<doub
               ActiveFactor& factor, Budget& budget) {
   std::vector<index_t> solved;  // the active set of the last direct solve
   int since = 0;                // sweeps since then
+  // Warm start: after a step along the path the active set is nearly right, and one solve is all that its members need.
+  if (!factor.stale(q.gram(), terms)) solved = active_set_step(q, terms, beta, factor, budget);
   while (true) {
     const bool gained = sweep(q, terms, beta, precision, false);
     if (!budget.spend() || !gained) return;

@@ -39,6 +39,8 @@ struct Precision {
   double noise = 0.0;
 };
 
+constexpr double kNothing = 1e-2;  // share of a slope that is right enough which is not worth a move
+
 // One pass of coordinate descent; whether it gained what counts. H_kk move_k^2 bounds what a coordinate had to gain;
 // H_kk move_k is by how much its slope was off: at small lambdas the gap suffers from that long before the objective.
 template <class Quadratic>
@@ -52,9 +54,10 @@ bool sweep(Quadratic& q, const std::vector<Term>& terms, std::vector<double>& be
     if (beta[k] == 0.0 && std::abs(slope) <= (1.0 + 1e-12) * terms[k].l1 + precision.noise * std::sqrt(h)) continue;
     const double b = terms[k].minimiser(beta[k], slope, h), move = b - beta[k];
     if (move == 0.0) continue;
+    const double off = (h + terms[k].ridge) * std::abs(move);
+    if (off <= kNothing * precision.share * terms[k].l1 && off * std::abs(move) <= kNothing * precision.enough) continue;
     beta[k] = b;
     q.move(k, move);
-    const double off = (h + terms[k].ridge) * std::abs(move);
     gained = gained || off * std::abs(move) > precision.enough || off > precision.share * terms[k].l1;
   }
   return gained;

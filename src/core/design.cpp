@@ -78,7 +78,7 @@ class DenseByRows final : public Design {
 
   double bytes() const override { return sizeof(T); }
   void dots(const index_t* list, index_t count, const double* v, double* out) const override {
-    if (list != nullptr && kDense * count > columns()) {  // whole rows stream faster than gathers
+    if (list != nullptr && reads_all(count)) {  // whole rows stream faster than gathers
       std::vector<double> all(columns());
       dots(nullptr, columns(), v, all.data());
       for (index_t k = 0; k < count; ++k) out[k] = all[list[k]];
@@ -93,6 +93,19 @@ class DenseByRows final : public Design {
       }
     for (; i < rows(); ++i)
       for (index_t k = 0; k < count; ++k) out[k] += v[i] * static_cast<double>(row(i)[at(list, k)]);
+  }
+  bool reads_all(index_t count) const override { return kDense * count > columns(); }
+  bool by_columns() const override { return false; }
+  void block_dots(index_t from, index_t to, const std::vector<const double*>& vectors, double* out) const override {
+    const index_t p = columns(), size = to - from;  // results of a block stay in cache
+    for (size_t m = 0; m < vectors.size(); ++m) std::fill_n(out + m * p + from, size, 0.0);
+    index_t i = 0;
+    for (; i + 4 <= rows(); i += 4) {
+      const T* four[4] = {row(i) + from, row(i + 1) + from, row(i + 2) + from, row(i + 3) + from};
+      for (size_t m = 0; m < vectors.size(); ++m) simd::axpy4(vectors[m] + i, four, out + m * p + from, size);
+    }
+    for (; i < rows(); ++i)
+      for (size_t m = 0; m < vectors.size(); ++m) simd::axpy(vectors[m][i], row(i) + from, out + m * p + from, size);
   }
   void add(const index_t* list, index_t count, const double* coef, double* v) const override {
     for (index_t i = 0; i < rows(); ++i) {
@@ -112,10 +125,10 @@ class DenseByRows final : public Design {
     }
     return total;
   }
-  void squares(const double* w, double, const double* shift, double* out) const override {
-    std::fill(out, out + columns(), 0.0);
+  void squares(index_t from, index_t to, const double* w, double, const double* shift, double* out) const override {
+    std::fill(out + from, out + to, 0.0);
     for (index_t i = 0; i < rows(); ++i)
-      for (index_t j = 0; j < columns(); ++j) {
+      for (index_t j = from; j < to; ++j) {
         const double d = static_cast<double>(row(i)[j]) - shift[j];
         out[j] += w[i] * d * d;
       }
@@ -195,6 +208,24 @@ class SparseByColumns final : public Design {
 };
 
 }  // namespace
+
+void Design::survey(const std::vector<const double*>& w, const std::vector<const double*>& v, double* mean,
+                    double* about, double* product) const {
+  constexpr index_t kTogether = 64;  // columns that stay in cache while all is asked of them
+  const index_t p = columns_;
+  for (index_t from = 0; from < p; from += kTogether) {
+    const index_t to = std::min(p, from + kTogether);
+    block_dots(from, to, w, mean);
+    block_dots(from, to, v, product);
+    for (size_t m = 0; m < w.size(); ++m)
+      squares(from, to, w[m], simd::sum(w[m], rows_), mean + m * p, about + m * p);
+  }
+}
+
+void Design::block_dots(index_t from, index_t to, const std::vector<const double*>& vectors, double* out) const {
+  for (index_t j = from; j < to; ++j)
+    for (size_t m = 0; m < vectors.size(); ++m) dots(&j, 1, vectors[m], out + m * columns_ + j);
+}
 
 template <class T>
 std::unique_ptr<Design> dense_by_columns(const T* data, index_t rows, index_t columns, index_t stride) {

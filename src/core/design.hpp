@@ -5,6 +5,7 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "simd.hpp"
 
@@ -19,16 +20,27 @@ class Design {
 
   // out[k] = x_{list[k]}' v; list of `count` columns, null for the first `count`; v (n,), out (count,)
   virtual void dots(const index_t* list, index_t count, const double* v, double* out) const = 0;
+  // out[m * p + j] = x_j' v_m for columns from <= j < to and several vectors v_m (n,), each column read once
+  virtual void block_dots(index_t from, index_t to, const std::vector<const double*>& vectors, double* out) const;
+  // Whether a column is read on its own, so that others who need it had better read it then.
+  virtual bool by_columns() const { return true; }
+  // Whether dots of this many columns cost as much as those of all.
+  virtual bool reads_all(index_t count) const { return count >= columns_; }
   // v += sum_k coef[k] x_{list[k]}; v (n,), coef (count,)
   virtual void add(const index_t* list, index_t count, const double* coef, double* v) const = 0;
   // v += a w x_j, element by element; w, v (n,)
   virtual void add_weighted(index_t j, double a, const double* w, double* v) const = 0;
   // sum_i w_i (x_ij - shift)^2; w (n,) sums to total
   virtual double square(index_t j, const double* w, double total, double shift) const = 0;
-  // The same for all columns; shift, out (p,)
-  virtual void squares(const double* w, double total, const double* shift, double* out) const {
-    for (index_t j = 0; j < columns_; ++j) out[j] = square(j, w, total, shift[j]);
+  // The same for columns from <= j < to; shift, out (p,)
+  virtual void squares(index_t from, index_t to, const double* w, double total, const double* shift,
+                       double* out) const {
+    for (index_t j = from; j < to; ++j) out[j] = square(j, w, total, shift[j]);
   }
+  // In one pass over the matrix, for each m < w.size(): mean = X'w_m, about = sum_i w_mi (x_ij - mean_j)^2, product =
+  // X'v_m; w_m, v_m (n,), the results (m, p)
+  void survey(const std::vector<const double*>& w, const std::vector<const double*>& v, double* mean, double* about,
+              double* product) const;
   // Rows [from, from + size) of some columns, shifted, to out (size, count) with leading dimension size:
   // out[i, k] = root[i] * (x_{from + i, list[k]} - shift[k]) * scale[k]; root (size,), shift and scale (count,)
   virtual void panel(index_t from, index_t size, const index_t* list, index_t count, const double* root,

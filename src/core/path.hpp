@@ -1,4 +1,4 @@
-// The regularisation path of one problem: what goes in, what comes out.
+// One problem and its regularisation path: what goes in, what comes out.
 #pragma once
 
 #include <vector>
@@ -19,6 +19,9 @@ struct Problem {
   const double* offset = nullptr;  // (n,)
   const double* centre = nullptr;  // (p,) subtracted from columns; all 0 without an intercept
   const double* scale = nullptr;   // (p,) s_j > 0
+  const double* mean = nullptr;    // (p,) of raw columns, weighted
+  const double* deviation = nullptr;  // (p,) about it; these two bound slopes of columns that aren't read
+  const double* products = nullptr;  // (p,) X'r, r the null model's residual -w loss'; null: not at hand
   const double* factor = nullptr;  // (p,) v_j; infinite: excluded
   const double* lower = nullptr;   // (p,) of b on the original scale
   const double* upper = nullptr;   // (p,)
@@ -47,10 +50,5 @@ struct PathResult {
   std::vector<int> status;             // (L,)
   std::vector<index_t> n_iter;         // (L,)
 };
-
-// Solves for lambdas (count,), descending, each from the one before. Returns converged, interrupted or out_of_memory;
-// what became of each lambda is in result.status.
-Status solve_path(const Problem& problem, const double* lambdas, index_t count, const Settings& settings,
-                  PathResult& result);
 
 }  // namespace bridle

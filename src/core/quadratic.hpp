@@ -19,6 +19,8 @@ class GramQuadratic {
   double slope(index_t k) const { return slope_[k]; }
   double curvature(index_t k) const { return gram_.at(k, k); }
   void move(index_t k, double delta) { simd::axpy(-delta, gram_.column(k), slope_.data(), gram_.size()); }
+  // Several moves at once; deltas (k,), most of them 0
+  void move_all(const std::vector<double>& deltas);
   const Gram& gram() const { return gram_; }
 
  private:

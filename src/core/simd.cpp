@@ -152,6 +152,7 @@ BRIDLE_CLONES void axpy4(const double* a, const float* const* x, double* y, inde
 BRIDLE_CLONES void dot4(const double* const* x, const double* y, index_t n, double* out) { dot4_any(x, y, n, out); }
 BRIDLE_CLONES void dot4(const float* const* x, const double* y, index_t n, double* out) { dot4_any(x, y, n, out); }
 
+
 BRIDLE_CLONES double dot(const double* x, const double* y, index_t n) { return dot_any(x, y, n); }
 BRIDLE_CLONES double dot(const float* x, const double* y, index_t n) { return dot_any(x, y, n); }
 
@@ -186,6 +187,16 @@ BRIDLE_CLONES double weighted_square(const double* w, const double* x, double sh
 }
 BRIDLE_CLONES double weighted_square(const double* w, const float* x, double shift, index_t n) {
   return square_any(w, x, shift, n);
+}
+
+BRIDLE_CLONES void bound4(const double* a, const double* const* c, const double* rate, const double* x, const double* y,
+                          double share, const double* z, double less, double* out, double* excess, index_t n) {
+  const double *c0 = c[0], *c1 = c[1], *c2 = c[2], *c3 = c[3];
+  for (index_t i = 0; i < n; ++i) {
+    const double sum = (a[0] * c0[i] + a[1] * c1[i]) + (a[2] * c2[i] + a[3] * c3[i]);
+    out[i] = sum;
+    excess[i] = std::abs(sum) + (rate[0] * x[i] + rate[1] * y[i]) - (share * z[i] - less);
+  }
 }
 
 // Cody and Waite: x = k log 2 + r with |r| <= log(2)/2, then the Taylor series to r^13 (remainder below 5e-18) and

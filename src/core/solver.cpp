@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <utility>
 
 #include "gap.hpp"
@@ -13,6 +14,8 @@ constexpr index_t kGramColumns = 6000;   // largest working set that gets a Gram
 constexpr index_t kFullGram = 4000;      // largest p for which the whole Gram matrix is made at the start
 constexpr double kSafety = 0.9;          // share of the tolerance that is used, so that a referee's rounding passes
 constexpr index_t kManySweeps = 300;     // of descent by columns in one model, after which a direct solve is worth it
+constexpr double kAhead = 0.5;           // the same, of features that come along where growing is dear
+constexpr double kSuspect = 0.95;        // share of the threshold from which on a slope's estimate may well be above it
 constexpr int kStall = 12;               // steps without progress after which rounding is to blame
 constexpr double kSeparationTol = 1e-10; // at lam = 0 a separated fit has to run far enough to be told apart
 
@@ -38,6 +41,7 @@ Solver::Solver(const Problem& problem, const Settings& settings)
       x_{*problem.design, problem.centre, problem.scale, problem.intercept},
       n_(problem.design->rows()),
       work_(problem),
+      screen_(problem, x_),
       eta_(n_),
       residual_(n_),
       weights_(n_),
@@ -47,10 +51,17 @@ Solver::Solver(const Problem& problem, const Settings& settings)
   budget_.context = settings.context;
   for (index_t i = 0; i < n_; ++i) eta_[i] = in_.offset[i] + b0_;
   look();
-  if (wants_gram(problem, settings))
+  if (wants_gram(problem, settings)) {
     enter_gram_space();
-  else
-    x_.dots(nullptr, in_.design->columns(), residual_.data(), work_.outside.data());
+    return;
+  }
+  screen_.at(residual_.data());
+  std::vector<double> products;
+  if (!in_.products || b0_ != in_.start) {
+    products.resize(in_.design->columns());
+    in_.design->dots(nullptr, in_.design->columns(), residual_.data(), products.data());
+  }
+  screen_.know_all(products.empty() ? in_.products : products.data(), work_);
 }
 
 double Solver::first_lambda() const {
@@ -61,43 +72,57 @@ double Solver::first_lambda() const {
   return largest;
 }
 
-// Prox-Newton (Lee, Sun and Saunders 2014) on a working set that grows by violators of the optimality conditions.
-Status Solver::solve(double lam, double tol) {
+void Solver::start(double lam, double tol) {
   begin(lam, tol);
   const bool bare = lam == 0.0 && in_.family == Family::binomial;
-  const double target = kSafety * (bare ? std::min(tol, kSeparationTol) : tol) * in_.reference;
-  double last = std::numeric_limits<double>::infinity();
-  int idle = 0;
+  target_ = kSafety * (bare ? std::min(tol, kSeparationTol) : tol) * in_.reference;
+  last_ = std::numeric_limits<double>::infinity();
+  idle_ = 0;
+  stage_ = Stage::inside;
+}
+
+// Prox-Newton (Lee, Sun and Saunders 2014) on a working set that grows by violators of the optimality conditions.
+bool Solver::advance() {
   while (true) {
-    // 1. Certificate of the working set, then of all features.
-    if (moved_) look();
-    gap_ = gap(false);
-    const bool out_of_time = budget_.used >= budget_.limit || idle >= kStall;
-    if (gap_ <= target || out_of_time) {
-      if (check_all()) {
-        gap_ = gap(true);
-        if (gap_ <= target) {
-          for (index_t k = 0; k < work_.size(); ++k)
-            work_.miss[k] = work_.beta[k] != 0.0 && work_.aim[k] != 0.0 ? work_.beta[k] - work_.aim[k] : 0.0;
-          return Status::converged;
-        }
-        if (out_of_time) return idle >= kStall ? Status::stalled : Status::max_iter;
+    const bool out_of_time = budget_.used >= budget_.limit || idle_ >= kStall;
+    if (stage_ == Stage::inside) {
+      // 1. Certificate of the working set, then of all features.
+      if (moved_) look();
+      gap_ = gap(false);
+      if (gap_ <= target_ || out_of_time) {
+        ask_suspects();
+        if (request_.any()) return true;
+        continue;
       }
-      const std::vector<index_t> violators = work_.violators(growth());
-      if (!violators.empty()) last = std::numeric_limits<double>::infinity();
-      admit(violators);
+    } else if (stage_ == Stage::suspects) {
+      if (budget_.used >= budget_.limit || !violated(request_.columns)) {
+        ask_rest();
+        if (request_.any()) return true;
+        continue;
+      }
+      grow();
+    } else {
+      gap_ = gap(true);
+      status_ = gap_ <= target_ ? Status::converged : (idle_ >= kStall ? Status::stalled : Status::max_iter);
+      if (gap_ <= target_) remember_miss();
+      if (gap_ <= target_ || out_of_time) return false;
+      grow();
     }
     // 2. What the last step has won decides how old the model's weights and how coarse its solution may be. A step
     // beyond a lambda's first is one that a better model might have spared: when these have cost as much as new
     // weights do, it's time for them.
-    if (std::isfinite(last)) ++spare_steps_;
-    refresh_ = refresh_ || gap_ > 0.8 * last || (std::isfinite(last) && spare_steps_ > steps_for_gram(work_.size(), in_.design->bytes()));
-    if (gap_ > 0.5 * last) coarseness_ = std::max(1e-3 * coarseness_, 1e-23);
-    idle = gap_ < 0.9 * last ? 0 : idle + 1;
-    last = std::min(gap_, last);
+    stage_ = Stage::inside;
+    if (std::isfinite(last_) && ++spare_steps_ > steps_for_gram(work_.size(), in_.design->bytes())) refresh_ = true;
+    if (gap_ > 0.8 * last_) refresh_ = true;
+    if (gap_ > 0.5 * last_) coarseness_ = std::max(1e-3 * coarseness_, 1e-23);
+    idle_ = gap_ < 0.9 * last_ ? 0 : idle_ + 1;
+    last_ = std::min(gap_, last_);
     // 3. Model, its minimum, line search.
-    if (!improve()) ++idle;
-    if (budget_.stop) return Status::interrupted;
+    if (!improve()) ++idle_;
+    if (budget_.stop) {
+      status_ = Status::interrupted;
+      return false;
+    }
   }
 }
 
@@ -120,7 +145,10 @@ void Solver::begin(double lam, double tol) {
       work_.keep(places);
     }
   }
-  if (!gram_space_) admit(work_.violators(growth()));
+  // Dense wide columns share much: with coefficients that fit this lambda, most of what the old slopes call for isn't
+  // needed.
+  const bool wide = !in_.design->sparse() && n_ < in_.design->columns();
+  if (!gram_space_ && (!wide || work_.active() == 0)) admit(work_.violators(growth()));
   coarseness_ = 1e-3 * tol;
   slow_ = false;
   first_ = false;
@@ -132,17 +160,17 @@ index_t Solver::growth() const {
   return std::max<index_t>(100, 2 * work_.active());
 }
 
-// Violators join. Where there are more rows than features the model's matrix costs a pass over its rows whenever it
-// grows, so that others that are about to follow come along.
+// Violators join, and so do those that are near it: they would follow in the next rounds, or at the next lambda. Where
+// there are more rows than features more of them come along, since each growth of the model's matrix costs a pass.
 void Solver::admit(const std::vector<index_t>& violators) {
   if (violators.empty()) return;
-  const index_t from = work_.size();
+  const index_t from = work_.size(), active = work_.active(), idle = from - active;
   for (index_t j : violators) work_.add(j);
-  const index_t active = work_.active(), idle = from - active;
-  if (n_ >= in_.design->columns() && lam_ * in_.l1_ratio > 0.0)
-    for (index_t j : work_.candidates(std::max<index_t>(0, 8 + active / 5 - idle)))
-      work_.add(j);
-  // What was known of them may be of an older point.
+  if (n_ < in_.design->columns())
+    for (index_t j : work_.candidates(growth(), kSuspect)) work_.add(j);
+  else
+    for (index_t j : work_.candidates(std::max<index_t>(0, 8 + active / 5 - idle), kAhead)) work_.add(j);
+  // What was known of them may be of an older point, or a bound's estimate.
   x_.dots(work_.list.data() + from, work_.size() - from, residual_.data(), work_.slope.data() + from);
 }
 
@@ -171,27 +199,52 @@ void Solver::centre_intercept() {
   }
 }
 
-bool Solver::check_all() {
-  if (gram_space_) return true;
-  std::vector<index_t> rest = work_.strong(previous_);
-  std::vector<double> slopes;
-  const auto read = [&] {
-    slopes.resize(rest.size());
-    x_.dots(rest.data(), static_cast<index_t>(rest.size()), residual_.data(), slopes.data());
-    for (size_t i = 0; i < rest.size(); ++i) work_.outside[rest[i]] = slopes[i];
-  };
-  // The strong set first: it nearly always holds every violator, and is much smaller than the rest.
-  read();
-  if (budget_.used < budget_.limit)
-    for (index_t j : rest)
-      if (work_.term(j).violation(0.0, work_.outside[j]) > 0.0) return false;
-  std::vector<char> skip(in_.design->columns(), 0);
-  for (index_t j : rest) skip[j] = 1;
-  rest.clear();
-  for (index_t j : work_.included)
-    if (!work_.contains(j) && !skip[j]) rest.push_back(j);
-  read();
-  return true;
+void Solver::remember_miss() {
+  for (index_t k = 0; k < work_.size(); ++k)
+    work_.miss[k] = work_.beta[k] != 0.0 && work_.aim[k] != 0.0 ? work_.beta[k] - work_.aim[k] : 0.0;
+}
+
+// Features that bounds leave in doubt: first those that look like violators, which nearly always are all there are.
+void Solver::ask_suspects() {
+  stage_ = Stage::suspects;
+  known_ = false;
+  request_ = {};
+  doubtful_.clear();
+  if (gram_space_) return;
+  screen_.at(residual_.data());
+  doubtful_ = screen_.doubtful(work_, lam_, refit_reach());
+  for (index_t j : doubtful_)
+    if (std::abs(work_.outside[j]) >= kSuspect * work_.term(j).l1) request_.columns.push_back(j);
+  request_.all = screen_.nearly_all(request_.columns);
+}
+
+void Solver::ask_rest() {
+  stage_ = Stage::verified;
+  const std::vector<index_t> first = std::move(request_.columns);  // ascending, as doubtful_ is
+  request_ = {};
+  if (known_) return;
+  std::set_difference(doubtful_.begin(), doubtful_.end(), first.begin(), first.end(),
+                      std::back_inserter(request_.columns));
+  request_.all = screen_.nearly_all(request_.columns);
+}
+
+void Solver::receive(const double* products) { screen_.know(request_.columns, products, work_); }
+
+void Solver::receive_all(const double* products) {
+  screen_.know_all(products, work_);
+  known_ = true;
+}
+
+bool Solver::violated(const std::vector<index_t>& features) const {
+  return std::any_of(features.begin(), features.end(),
+                     [&](index_t j) { return work_.term(j).violation(0.0, work_.outside[j]) > 0.0; });
+}
+
+void Solver::grow() {
+  const std::vector<index_t> violators = work_.violators(growth());
+  if (violators.empty()) return;
+  last_ = std::numeric_limits<double>::infinity();
+  admit(violators);
 }
 
 double Solver::scaling_cost(double s) const {
@@ -202,19 +255,23 @@ double Solver::scaling_cost(double s) const {
   return (1.0 - s) * (1.0 - s) * std::max(0.0, loss);
 }
 
-double Solver::gap(bool all) const {
-  // The refit of unpenalised features, in the loss's norm, times the longest column there.
+// The refit of unpenalised features, in the loss's norm, times the longest column there.
+double Solver::refit_reach() const {
   double refit = 0.0, longest = 0.0;
   for (index_t k = 0; k < work_.size(); ++k) {
     const double length = std::sqrt(work_.curvature[k]);
     longest = std::max(longest, length);
     if (length > 0.0 && GapSum::unheld(work_.terms[k], work_.slope[k])) refit += std::abs(work_.slope[k]) / length;
   }
-  GapSum sum(in_.reference, refit * longest);
+  return refit * longest;
+}
+
+double Solver::gap(bool all) const {
+  GapSum sum(in_.reference, refit_reach());
   for (index_t k = 0; k < work_.size(); ++k) sum.limit(work_.terms[k], work_.slope[k]);
   const auto outsiders = [&](auto&& use) {
-    if (!all || gram_space_) return;
-    for (index_t j : work_.included)
+    if (!all) return;
+    for (index_t j : doubtful_)
       if (!work_.contains(j)) use(work_.term(j), work_.outside[j]);
   };
   outsiders([&](const Term& term, double slope) { sum.limit(term, slope); });
@@ -357,7 +414,7 @@ void Solver::leave_gram_space() {
   moved_ = true;
 }
 
-void Solver::record(Status status, PathResult& out) const {
+void Solver::record(PathResult& out) const {
   double worst = 0.0, loss = gram_loss_;
   std::vector<std::pair<index_t, double>> row;
   for (index_t k = 0; k < work_.size(); ++k) {
@@ -365,9 +422,8 @@ void Solver::record(Status status, PathResult& out) const {
     loss -= 0.5 * work_.beta[k] * (gram_space_ ? gram_start_[k] + work_.slope[k] : 0.0);
     if (work_.beta[k] != 0.0) row.emplace_back(work_.list[k], work_.beta[k] / in_.scale[work_.list[k]]);
   }
-  if (!gram_space_)
-    for (index_t j : work_.included)
-      if (!work_.contains(j)) worst = std::max(worst, work_.term(j).violation(0.0, work_.outside[j]));
+  for (index_t j : doubtful_)
+    if (!work_.contains(j)) worst = std::max(worst, work_.term(j).violation(0.0, work_.outside[j]));
   std::sort(row.begin(), row.end());
   for (const auto& entry : row) {
     out.columns.push_back(entry.first);
@@ -378,7 +434,7 @@ void Solver::record(Status status, PathResult& out) const {
   out.gap.push_back(gap_);
   out.kkt.push_back(worst);
   out.loss.push_back(gram_space_ ? std::max(0.0, loss) : loss_value(eta_.data()));
-  out.status.push_back(static_cast<int>(status));
+  out.status.push_back(static_cast<int>(status_));
   out.n_iter.push_back(budget_.used);
 }
 

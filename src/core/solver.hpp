@@ -6,6 +6,7 @@
 
 #include "descent.hpp"
 #include "path.hpp"
+#include "screen.hpp"
 #include "working_set.hpp"
 
 namespace bridle {
@@ -18,10 +19,26 @@ class Solver {
   double first_lambda() const;
   // Sweeps and solves count from 0 again: those at lambdas that are only passed belong to the one asked for.
   void new_budget() { budget_.used = 0; }
-  // From the solution before, the problem at lam, to a gap of tol in units of the null model's.
-  Status solve(double lam, double tol);
-  // Append what solve found to result.
-  void record(Status status, PathResult& result) const;
+  // From the solution before, the problem at lam, to a gap of tol in units of the null model's: start it, and advance
+  // until that is false. While it is true, slopes are asked for: whoever reads columns, for one solver or for many,
+  // answers the request and advances again. Once it is false, status() tells what became of lam.
+  void start(double lam, double tol);
+  bool advance();
+  Status status() const { return status_; }
+
+  // Columns whose products with the residual are needed; all of them where that costs little more.
+  struct Request {
+    std::vector<index_t> columns;  // ascending
+    bool all = false;
+    bool any() const { return all || !columns.empty(); }
+  };
+  const Request& request() const { return request_; }
+  const double* residual() const { return residual_.data(); }  // (n,)
+  void receive(const double* products);      // x_j'r of the columns asked for
+  void receive_all(const double* products);  // (p,) X'r; welcome at any time between two calls of advance
+
+  // Append what was found to result.
+  void record(PathResult& result) const;
 
  private:
   // Where the model is made: on rows (eta and residual are kept), or in the space of a full Gram matrix, where
@@ -32,10 +49,15 @@ class Solver {
   void begin(double lam, double tol);  // terms, working set and budget for lam
   void look();                 // derivatives and slopes of the working set at the current point
   void centre_intercept();     // Newton on the intercept alone, until the residual sums to 0
-  bool check_all();            // slopes of all features outside; false if it met violators before the last
+  void ask_suspects();         // for slopes of features outside that may matter and look like violators,
+  void ask_rest();             // and of the others that may matter
+  bool violated(const std::vector<index_t>& features) const;
+  void grow();                 // by violators and what is near them
+  double refit_reach() const;  // what the refit of unpenalised features may move other slopes by
   double gap(bool all) const;  // of the working set, or of all features
   bool improve();              // one prox-Newton step; false if it could not lower the objective
-  void foresee(const std::vector<double>& before);
+  void foresee(const std::vector<double>& before);  // mends a lambda's first aim by what the last one missed by
+  void remember_miss();
   bool line_search(const std::vector<double>& before, double constant);
   void admit(const std::vector<index_t>& violators);
   double penalty_value(const std::vector<double>& beta) const;
@@ -50,6 +72,8 @@ class Solver {
   Columns x_;
   const index_t n_;
   WorkingSet work_;
+  Screen screen_;
+  std::vector<index_t> doubtful_;  // features outside that may matter to the certificate: all others can't
   Gram gram_;
   ActiveFactor factor_;
   Budget budget_;
@@ -61,8 +85,13 @@ class Solver {
   bool gram_space_ = false;
   double b0_ = 0.0;           // intercept on the original scale
   double lam_ = 0.0, previous_ = std::numeric_limits<double>::infinity();
-  double gap_ = 0.0, loss_now_ = 0.0;
-  double coarseness_ = 0.0;   // of the model's solution, as a relative gap
+  double gap_ = 0.0, coarseness_ = 0.0;  // of the model's solution, as a relative gap
+  double target_ = 0.0, last_ = 0.0;  // gap that is asked for; the smallest since the working set grew
+  int idle_ = 0;                      // steps that gained little
+  enum class Stage { inside, suspects, verified } stage_ = Stage::inside;  // what of the slopes outside is known
+  Request request_;
+  bool known_ = false;  // all slopes are, at this residual
+  Status status_ = Status::converged;
   bool moved_ = true;         // slopes are of an older point
   bool refresh_ = true;       // the model's weights are too old
   index_t spare_steps_ = 0;   // steps since the model's weights are those, beyond the first of each lambda

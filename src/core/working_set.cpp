@@ -80,31 +80,25 @@ index_t WorkingSet::active() const {
 
 std::vector<index_t> WorkingSet::violators(index_t most) const {
   std::vector<std::pair<double, index_t>> found;
+  const double l1 = lam_ * in_.l1_ratio;
   for (index_t j : included) {
-    if (place_[j]) continue;
+    if (place_[j] || std::abs(outside[j]) <= l1 * in_.factor[j]) continue;
     const double excess = term(j).violation(0.0, outside[j]);
     if (excess > 0.0) found.emplace_back(-excess / std::max(in_.factor[j], 1e-300), j);
   }
   return first(found, most);
 }
 
-std::vector<index_t> WorkingSet::candidates(index_t most) const {
+std::vector<index_t> WorkingSet::candidates(index_t most, double share) const {
   std::vector<std::pair<double, index_t>> found;
+  if (most <= 0 || lam_ * in_.l1_ratio == 0.0) return {};
   for (index_t j : included) {
     if (place_[j]) continue;
     const Term at = term(j);
     const double size = std::abs(outside[j]);
-    if (size > 0.5 * at.l1 && at.violation(0.0, outside[j]) == 0.0) found.emplace_back(-size / at.l1, j);
+    if (size > share * at.l1 && at.violation(0.0, outside[j]) == 0.0) found.emplace_back(-size / at.l1, j);
   }
   return first(found, most);
-}
-
-std::vector<index_t> WorkingSet::strong(double previous) const {
-  std::vector<index_t> out;
-  const double reach = in_.l1_ratio * (2.0 * lam_ - previous);
-  for (index_t j : included)
-    if (!place_[j] && std::abs(outside[j]) >= reach * in_.factor[j]) out.push_back(j);
-  return out;
 }
 
 }  // namespace bridle

@@ -24,11 +24,8 @@ class WorkingSet {
 
   // Features outside whose optimality condition at 0 fails, the worst first, at most `most` of them.
   std::vector<index_t> violators(index_t most) const;
-  // Other features outside that are next to join as lambda falls, at most `most` of them and none that needs less than
-  // half of lambda: where reading all rows of a feature is dear, they are taken in by the batch.
-  std::vector<index_t> candidates(index_t most) const;
-  // Features outside that the strong rule keeps (Tibshirani et al. 2012): |c_j| >= a v_j (2 lam - previous lam).
-  std::vector<index_t> strong(double previous) const;
+  // Other features outside that are next to join as lambda falls: at most `most`, slopes above `share` of the threshold.
+  std::vector<index_t> candidates(index_t most, double share) const;
 
   std::vector<index_t> list;      // (k,) feature numbers, in order of entry
   std::vector<Term> terms;        // (k,)
@@ -36,7 +33,7 @@ class WorkingSet {
   std::vector<double> slope;      // (k,) minus the loss's gradient
   std::vector<double> aim, miss;  // (k,) beta that the first model of this lambda aimed at; by how much the last one missed
   std::vector<double> curvature;  // (k,) H_kk of the last model; 0: not yet known
-  std::vector<double> outside;    // (p,) slopes at the last check of all features
+  std::vector<double> outside;    // (p,) slopes at the last check, or estimates of those that can't matter there
   std::vector<index_t> included;  // features that aren't excluded
 
  private:

@@ -68,9 +68,10 @@ def test_vectorised_exponentials_and_logarithms_keep_their_digits(family):
     """The loss of one row with nothing fitted is log(1 + e^eta), or e^eta, of the core's own polynomials."""
     exact = {"binomial": lambda eta: np.log1p(np.exp(eta)), "poisson": np.exp}[family]
     for eta in -np.geomspace(1e-3, 600.0, 150):
-        raw = _core.solve_path(
-            _core.dense(np.ones((1, 1))), {"binomial": 1, "poisson": 2}[family], np.zeros(1), np.ones(1),
-            np.array([eta]), np.zeros(1), np.ones(1), (np.array([np.inf]), np.array([-np.inf]), np.array([np.inf])),
-            1.0, False, 0.0, 1.0, np.ones(1), 1e-6, 10, 0,
+        moments = (np.zeros(1), np.ones(1), np.ones(1), np.zeros(1), np.zeros(1))
+        penalty = (np.array([np.inf]), np.array([-np.inf]), np.array([np.inf]))
+        (raw,) = _core.solve_paths(
+            _core.dense(np.ones((1, 1))), {"binomial": 1, "poisson": 2}[family], np.zeros(1), np.array([eta]),
+            [(np.ones(1), moments, penalty, 0.0, 1.0)], 1.0, False, np.ones(1), 1e-6, 10, 0, 1,
         )  # fmt: skip
         np.testing.assert_allclose(raw["loss"][0], exact(eta), rtol=1e-15)

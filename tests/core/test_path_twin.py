@@ -38,7 +38,7 @@ def test_path_equals_twin(kit, family, case):
 def test_storages_agree(kit, family, shape, l1_ratio):
     X, y = kit.make_data(family, *shape, seed=7)
     X = np.round(X, 1).astype(np.float32).astype(float) * (np.random.default_rng(2).random(shape) < 0.7)
-    options = {"family": family, "l1_ratio": l1_ratio, "n_lambdas": 12, "lambda_min_ratio": 1e-2, "tol": 1e-11}
+    options = {"family": family, "l1_ratio": l1_ratio, "n_lambdas": 12, "lambda_min_ratio": 1e-2, "tol": 1e-12}
     reference = kit.fit_path(X, y, **options)
     size = np.abs(reference.coef).max()
     for kind in ("F", "C", "csc", "csr", "float32", "strided"):

@@ -29,7 +29,7 @@ class Crew:
     def __init__(self, n_jobs: int, total: int, progress: Callable[[int, int], None] | None) -> None:
         if n_jobs < 1 and n_jobs != -1:
             raise InputError(f"n_jobs is {n_jobs}, expected a number of threads, or -1 for one per processor")
-        self._threads = (os.cpu_count() or 1) if n_jobs == -1 else int(n_jobs)
+        self.threads = (os.cpu_count() or 1) if n_jobs == -1 else int(n_jobs)
         self._total = total
         self._progress = progress
         self._done = 0
@@ -37,24 +37,31 @@ class Crew:
     def map(self, function: Callable[[T], S], items: Iterable[T]) -> list[S]:
         """Apply ``function`` to each item; results in the items' order, the first error raised and the rest dropped."""
         tasks = list(items)
-        if self._threads == 1 or len(tasks) < 2:
+        if self.threads == 1 or len(tasks) < 2:
             results = []
             for task in tasks:
                 results.append(function(task))
-                self._tick()
+                self.tick()
             return results
-        with ThreadPoolExecutor(min(self._threads, len(tasks))) as pool:
+        with ThreadPoolExecutor(min(self.threads, len(tasks))) as pool:
             futures = [pool.submit(function, task) for task in tasks]
             try:
                 for future in as_completed(futures):
                     future.result()
-                    self._tick()
+                    self.tick()
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
         return [future.result() for future in futures]
 
-    def _tick(self) -> None:
-        self._done += 1
+    def tick(self, steps: int = 1) -> None:
+        """Count steps that are done, and tell.
+
+        Parameters
+        ----------
+        steps : int
+            How many at once.
+        """
+        self._done += steps
         if self._progress is not None:
             self._progress(self._done, self._total)

@@ -13,6 +13,7 @@ from scipy import sparse
 from bridle.errors import InputError
 from bridle.losses import get_family
 from bridle.path import Path, fit_path
+from bridle.selection import lockstep
 from bridle.selection.crew import Crew
 from bridle.selection.folds import Folds, Pair
 
@@ -43,6 +44,8 @@ def fit_folds(
     This is the one place to exchange for kernels that serve all folds at once, such as training Grams by subtraction
     or folds in lockstep: they get the data, the folds and the grids, and owe the same paths.
     """
+    if not hasattr(data.design, "for_rows") and lockstep.applies(data.design, paths, options):
+        return lockstep.fit_folds(data.design, data.y, data.weight, data.offset, folds, paths, options, crew)
 
     def fit_fold(pair: Pair) -> tuple[Path, ...]:
         part = data.part(pair[0])

@@ -1,0 +1,176 @@
+#include "lockstep.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <functional>
+#include <memory>
+#include <new>
+#include <thread>
+
+namespace bridle {
+namespace {
+
+constexpr double kReach = 4.0;     // largest ratio of neighbouring lambdas that is crossed in one go
+constexpr double kPassing = 1e-3;  // tolerance at lambdas that are only passed on the way
+constexpr index_t kBlock = 256;    // columns that a thread reads at a time
+
+// Calls work(i) for i < count on some threads; false if memory ran out.
+bool side_by_side(int threads, index_t count, const std::function<void(index_t)>& work) {
+  std::atomic<index_t> next{0};
+  std::atomic<bool> failed{false};
+  const auto run = [&] {
+    try {
+      for (index_t i = next++; i < count; i = next++) work(i);
+    } catch (...) {
+      failed = true;
+    }
+  };
+  std::vector<std::thread> crew;
+  try {
+    for (index_t t = 1; t < std::min<index_t>(threads, count); ++t) crew.emplace_back(run);
+  } catch (...) {  // fewer threads do as well
+  }
+  run();
+  for (std::thread& thread : crew) thread.join();
+  return !failed;
+}
+
+// Reads what walks have asked for, each column once.
+class Reader {
+ public:
+  Reader(const Design& design, int threads) : design_(design), threads_(threads) {}
+
+  // `all` read the whole matrix together, and so do those that haven't asked: a reference now spares them a pass later.
+  bool read_all(const std::vector<Walk*>& all) {
+    const index_t p = design_.columns(), blocks = (p + kBlock - 1) / kBlock;
+    std::vector<const double*> vectors;
+    for (Walk* walk : all) vectors.push_back(walk->solver().residual());
+    products_.resize(all.size() * p);
+    if (!side_by_side(threads_, blocks, [&](index_t b) {
+          design_.block_dots(b * kBlock, std::min(p, (b + 1) * kBlock), vectors, products_.data());
+        }))
+      return false;
+    return side_by_side(threads_, static_cast<index_t>(all.size()),
+                        [&](index_t i) { all[i]->solver().receive_all(products_.data() + i * p); });
+  }
+
+  // Some columns for each.
+  bool read_some(const std::vector<Walk*>& waiting) {
+    struct Wanted {
+      index_t column, walk, place;
+    };
+    std::vector<Wanted> wanted;
+    std::vector<std::vector<double>> products(waiting.size());
+    for (size_t i = 0; i < waiting.size(); ++i) {
+      const std::vector<index_t>& columns = waiting[i]->solver().request().columns;
+      products[i].resize(columns.size());
+      if (!design_.by_columns()) continue;
+      for (size_t k = 0; k < columns.size(); ++k)
+        wanted.push_back({columns[k], static_cast<index_t>(i), static_cast<index_t>(k)});
+    }
+    std::sort(wanted.begin(), wanted.end(), [](const Wanted& a, const Wanted& b) {
+      return a.column != b.column ? a.column < b.column : a.walk < b.walk;
+    });
+    const index_t count = static_cast<index_t>(wanted.size()), blocks = (count + kBlock - 1) / kBlock;
+    const bool read = side_by_side(threads_, blocks, [&](index_t b) {
+      for (index_t k = b * kBlock; k < std::min(count, (b + 1) * kBlock); ++k)
+        design_.dots(&wanted[k].column, 1, waiting[wanted[k].walk]->solver().residual(),
+                     &products[wanted[k].walk][wanted[k].place]);
+    });
+    return read && side_by_side(threads_, static_cast<index_t>(waiting.size()), [&](index_t i) {
+             Solver& solver = waiting[i]->solver();
+             const std::vector<index_t>& columns = solver.request().columns;
+             if (!design_.by_columns())
+               design_.dots(columns.data(), static_cast<index_t>(columns.size()), solver.residual(),
+                            products[i].data());
+             solver.receive(products[i].data());
+           });
+  }
+
+ private:
+  const Design& design_;
+  const int threads_;
+  std::vector<double> products_;
+};
+
+}  // namespace
+
+Walk::Walk(const Problem& problem, const double* lambdas, index_t count, const Settings& settings)
+    : lambdas_(lambdas), count_(count), tol_(settings.tol), solver_(problem, settings), from_(solver_.first_lambda()) {
+  result_.starts.push_back(0);
+}
+
+// A cold start meets signs that change again and again; a few lambdas in between keep most of them right.
+bool Walk::next() {
+  if (++at_ == count_) return false;
+  solver_.new_budget();
+  ratio_ = lambdas_[at_] > 0.0 ? from_ / lambdas_[at_] : 1.0;
+  between_ = ratio_ > kReach ? static_cast<int>(std::log(ratio_) / std::log(kReach)) : 0;
+  step_ = 0;
+  return true;
+}
+
+bool Walk::advance() {
+  while (true) {
+    if (step_ > 0 && solver_.advance()) return true;
+    if (interrupted()) return false;
+    if (step_ > between_) break;
+    ++step_;
+    if (step_ > between_)
+      solver_.start(lambdas_[at_], tol_);
+    else
+      solver_.start(from_ * std::pow(ratio_, -static_cast<double>(step_) / (between_ + 1)), std::max(kPassing, tol_));
+  }
+  from_ = lambdas_[at_];
+  solver_.record(result_);
+  return false;
+}
+
+Status solve_paths(const std::vector<Problem>& problems, const double* lambdas, index_t count, const Settings& settings,
+                   int threads, std::vector<PathResult>& results) {
+  Settings quiet = settings;  // only the calling thread may ask the caller
+  if (problems.size() > 1) quiet.interrupted = nullptr;
+  try {
+    const index_t size = static_cast<index_t>(problems.size());
+    std::vector<std::unique_ptr<Walk>> walks(size);
+    if (!side_by_side(threads, size, [&](index_t i) {
+          walks[i] = std::make_unique<Walk>(problems[i], lambdas, count, quiet);
+        }))
+      return Status::out_of_memory;
+    Reader reader(*problems[0].design, threads);
+    for (index_t l = 0; l < count; ++l) {
+      std::vector<Walk*> busy, everyone;
+      for (auto& walk : walks) {
+        walk->next();
+        busy.push_back(walk.get());
+        everyone.push_back(walk.get());
+      }
+      while (true) {
+        std::vector<char> waits(busy.size());
+        if (!side_by_side(threads, static_cast<index_t>(busy.size()),
+                          [&](index_t i) { waits[i] = busy[i]->advance(); }))
+          return Status::out_of_memory;
+        std::vector<Walk*> waiting;
+        bool all = false;
+        for (size_t i = 0; i < busy.size(); ++i) {
+          if (busy[i]->interrupted()) return Status::interrupted;
+          if (!waits[i]) continue;
+          waiting.push_back(busy[i]);
+          all = all || busy[i]->solver().request().all;
+        }
+        if (quiet.interrupted != settings.interrupted && settings.interrupted(settings.context))
+          return Status::interrupted;
+        busy.swap(waiting);
+        if (busy.empty()) break;
+        if (!(all ? reader.read_all(everyone) : reader.read_some(busy))) return Status::out_of_memory;
+      }
+    }
+    for (auto& walk : walks) results.push_back(std::move(walk->result()));
+    return Status::converged;
+  } catch (...) {
+    return Status::out_of_memory;
+  }
+}
+
+}  // namespace bridle
