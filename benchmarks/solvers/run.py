@@ -42,7 +42,7 @@ def main() -> None:
                 results["entries"][key] = entry
                 store(out, results)
 
-            options = Options(threads, chosen.repeats, chosen.timeout, not chosen.no_cv)
+            options = Options(threads, chosen.repeats, chosen.timeout, chosen.patience, not chosen.no_cv)
             measure(
                 case, peers, options, results["rates"][str(threads)], lambda line: print(line, file=sys.stderr), keep
             )
@@ -62,6 +62,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--threads", nargs="*", type=int, default=[1, 2])
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--timeout", type=float, default=900.0, help="seconds for one answer of a competitor")
+    parser.add_argument(
+        "--patience", type=float, default=1800.0, help="seconds for one competitor to find its tolerances in"
+    )
     parser.add_argument("--no-cv", action="store_true", help="paths only")
     parser.add_argument("--small", action="store_true", help="about a hundredth of the work")
     parser.add_argument("--resume", action="store_true", help="keep the complete rows of --out")
