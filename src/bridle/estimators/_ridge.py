@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import MultiOutputMixin, RegressorMixin
-from sklearn.utils import check_random_state
 
 from bridle.certificates import certify, constant_below, penalty_scale
 from bridle.convert import from_sklearn
@@ -15,17 +14,20 @@ from bridle.errors import InputError
 from bridle.estimators._base import (
     LinearPrediction,
     bounds,
+    check_training_data,
+    drop_axis,
+    fit_at,
+    path_options,
+    warn_unless_converged,
+)
+from bridle.estimators._checks import (
     check_choice,
     check_flags,
     check_grid,
     check_number,
-    check_training_data,
-    check_weight,
-    drop_axis,
-    fit_at,
-    path_options,
+    check_seed,
+    check_weight_of_sum,
     refuse,
-    warn_unless_converged,
 )
 from bridle.estimators._ridge_algebra import CentredDesign, solve_ridge
 from bridle.penalties import Penalty
@@ -103,8 +105,8 @@ class Ridge(MultiOutputMixin, RegressorMixin, LinearPrediction):  # type: ignore
         Coefficients.
     intercept_ : float or (t,)
         Intercept.
-    n_iter_ : (t,)
-        Iterations; 1 for the closed form.
+    n_iter_ : (t,) or None
+        Iterations; None for the closed form.
     solver_ : str
         "cholesky", or "path" for the iterative solver.
     dual_gap_, relative_gap_ : float or (t,)
@@ -170,9 +172,7 @@ class Ridge(MultiOutputMixin, RegressorMixin, LinearPrediction):  # type: ignore
         self._check()
         X, y = check_training_data(self, X, y, multi_output=True)
         n, t = X.shape[0], 1 if y.ndim == 1 else y.shape[1]
-        if isinstance(sample_weight, int | float):
-            sample_weight = np.full(n, float(sample_weight))
-        weight = check_weight(sample_weight, n)
+        weight = check_weight_of_sum(sample_weight, n)
         alphas = check_grid(self, "alpha", self.alpha)
         if alphas.size not in {1, t}:
             raise refuse(self, "alpha", self.alpha, f"one number, or one for each of the {t} targets")
@@ -183,7 +183,7 @@ class Ridge(MultiOutputMixin, RegressorMixin, LinearPrediction):  # type: ignore
         if has_closed_form(self, X, q):
             design = CentredDesign.make(X, weight, self.fit_intercept, q)
             coef, intercept = solve_ridge(design, columns, np.broadcast_to(alphas, t), self.fit_intercept)
-            self.solver_, self.n_iter_ = "cholesky", np.ones(t, dtype=np.int32)
+            self.solver_, self.n_iter_ = "cholesky", cast(Any, None)
             self._certify(X, columns, coef, intercept, lambdas, weight)
         else:
             coef, intercept = self._iterate(X, columns, lambdas, weight)
@@ -212,7 +212,7 @@ class Ridge(MultiOutputMixin, RegressorMixin, LinearPrediction):  # type: ignore
         check_number(self, "max_iter", 1, integer=True, none=True)
         check_flags(self, "fit_intercept", "copy_X", "positive", "standardize")
         check_choice(self, "solver", SOLVERS)
-        check_random_state(self.random_state)
+        check_seed(self)
         if self.solver == "lbfgs" and not self.positive:
             raise refuse(self, "solver", self.solver, "another one unless positive=True, as in scikit-learn")
         if self.positive and self.solver not in {"auto", "lbfgs"}:
@@ -241,7 +241,8 @@ class Ridge(MultiOutputMixin, RegressorMixin, LinearPrediction):  # type: ignore
     def _iterate(self, X: Any, Y: Float, lambdas: Float, weight: Float | None) -> tuple[Float, Float]:
         options = path_options(self, l1_ratio=0.0) | {"sample_weight": weight}
         paths = [fit_at(X, np.ascontiguousarray(Y[:, k]), [lam], options) for k, lam in enumerate(lambdas)]
-        self.solver_, self.n_iter_ = "path", np.array([max(int(path.n_iter[0]), 1) for path in paths])
+        self.solver_ = "path"
+        self.n_iter_ = np.array([max(int(path.n_iter[0]), 1) for path in paths])
         self.dual_gap_ = drop_axis([path.gap[0] for path in paths])
         self.relative_gap_ = drop_axis([path.relative_gap[0] for path in paths])
         warn_unless_converged(self, *paths)

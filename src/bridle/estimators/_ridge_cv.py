@@ -13,17 +13,15 @@ from sklearn.metrics import check_scoring, get_scorer, r2_score
 from sklearn.model_selection import check_cv
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 
-from bridle.estimators._base import (
-    LinearPrediction,
+from bridle.estimators._base import LinearPrediction, check_training_data, drop_axis, route, split_rows
+from bridle.estimators._checks import (
     check_choice,
     check_flags,
     check_grid,
-    check_training_data,
-    check_weight,
-    drop_axis,
+    check_scoring_name,
+    check_splitter,
+    check_weight_of_sum,
     refuse,
-    route,
-    split_rows,
 )
 from bridle.estimators._ridge import (
     Ridge,
@@ -156,9 +154,7 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, LinearPrediction):  # type: igno
         routed = route(self, "fit", params, **metadata)
         X, y = check_training_data(self, X, y, multi_output=True)
         n = X.shape[0]
-        if isinstance(sample_weight, int | float):
-            sample_weight = np.full(n, float(sample_weight))
-        weight = check_weight(sample_weight, n)
+        weight = check_weight_of_sum(sample_weight, n)
         if routed is not None:
             score_params = dict(routed.scorer.score)
         else:
@@ -190,6 +186,8 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, LinearPrediction):  # type: igno
     def _check(self) -> Float:
         check_flags(self, "fit_intercept", "store_cv_results", "alpha_per_target", "standardize")
         check_choice(self, "gcv_mode", ("auto", "svd", "eigen", None))
+        check_splitter(self)
+        check_scoring_name(self)
         if self.cv is None and is_bounded(self):
             raise refuse_bounds(self)
         if self.cv is not None and (self.store_cv_results or self.alpha_per_target):
@@ -338,7 +336,7 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, LinearPrediction):  # type: igno
         """Return the scorer for routing: R2, asking for weights, where none is given."""
         if get_config()["enable_metadata_routing"] and self.scoring is None:
             return get_scorer("r2").set_score_request(sample_weight=True)
-        return check_scoring(self, scoring=self.scoring, allow_none=True)
+        return get_scorer("r2") if self.scoring is None else check_scoring(self, scoring=self.scoring)
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Return what fit asks for itself, and what goes to the scorer and the splitter."""
