@@ -255,7 +255,6 @@ def test_a_failed_fit_leaves_nothing_that_harms(tables, name):
     ("name", "options"), [("Lasso", {"alpha": 1e-7}), ("ElasticNet", {"alpha": 1e-7, "l1_ratio": 0.9})]
 )
 def test_too_few_iterations_are_said_with_scikit_learns_warning(name, options):
-    from sklearn.exceptions import ConvergenceWarning
 
     rng = np.random.default_rng(1)
     X = rng.normal(size=(40, 90)) @ rng.normal(size=(90, 90)) @ rng.normal(size=(90, 90))
