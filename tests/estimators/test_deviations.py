@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn.linear_model as peer
 from scipy import sparse
@@ -129,7 +130,7 @@ def test_d11_the_default_score_takes_routed_weights(cancer):
 
 def test_d12_iterations_and_solver_of_ridge(diabetes):
     theirs, mine = peer.Ridge().fit(*diabetes), ours.Ridge().fit(*diabetes)
-    assert theirs.n_iter_ is mine.n_iter_ is None
+    assert theirs.n_iter_ is None and list(mine.n_iter_) == [1]
     assert theirs.solver_ == mine.solver_ == "cholesky"
     assert ours.Ridge(solver="svd").fit(*diabetes).solver_ == "cholesky"
     bounded = ours.Ridge(positive=True).fit(*diabetes)
@@ -206,6 +207,17 @@ def test_d19_what_is_taken_in_addition(diabetes):
     with pytest.raises(ValueError, match="int64"):
         peer.Lasso().fit(long, y)
     np.testing.assert_allclose(ours.Lasso().fit(long, y).coef_, ours.Lasso().fit(X, y).coef_, rtol=1e-8)
+
+
+def test_d20_one_rule_for_the_dtype(diabetes):
+    X, y = diabetes
+    for given, theirs, mine in (
+        (X.astype(np.float16), "float16", "float64"),
+        (X.astype(">f8"), ">f8", "float64"),
+        (pd.DataFrame(X.astype(np.float32)), "float64", "float32"),
+    ):
+        assert peer.RidgeCV().fit(given, y).coef_.dtype == theirs
+        assert ours.RidgeCV().fit(given, y).coef_.dtype == mine
 
 
 # bridle's own parameters ----------------------------------------------------------------------------------------

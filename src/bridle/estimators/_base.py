@@ -230,7 +230,7 @@ class LinearPrediction(BaseEstimator):  # type: ignore[misc]
 
 def one_column(y: Any) -> Any:
     """Return a single target as (n,), warning as scikit-learn does for a column vector."""
-    return column_or_1d(y, warn=True)
+    return y if isinstance(y, np.ndarray) and y.ndim == 1 else column_or_1d(y, warn=True)
 
 
 def refuse_many_targets(estimator: object, t: int) -> InputError:

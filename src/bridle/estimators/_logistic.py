@@ -19,8 +19,10 @@ from bridle.estimators._base import (
     LinearPrediction,
     check_new_data,
     fit_at,
+    is_plain,
     objective_at,
     path_options,
+    remember_columns,
     warn_unless_converged,
 )
 from bridle.estimators._checks import (
@@ -151,9 +153,12 @@ class LogisticPrediction(ClassifierMixin, LinearPrediction):  # type: ignore[mis
 
     def _encode(self, X: Any, y: ArrayLike, dtype: Any) -> tuple[Any, Float, NDArray[Any]]:
         """Return X, the target as 0 and 1, and the labels as given; sets ``classes_``."""
-        X, labels = validate_data(self, X, y, accept_sparse=["csc", "csr"], dtype=dtype)
-        check_classification_targets(labels)
-        kind = type_of_target(labels, input_name="y", raise_unknown=True)
+        if is_plain(X) and type(y) is np.ndarray and y.ndim == 1 and y.dtype.kind in "iub" and len(y) == len(X):
+            labels = y
+            remember_columns(self, X)
+        else:
+            X, labels = validate_data(self, X, y, accept_sparse=["csc", "csr"], dtype=dtype)
+            check_classification_targets(labels)
         self.classes_ = np.unique(labels)
         if len(self.classes_) < 2:
             raise InputError(
@@ -161,7 +166,7 @@ class LogisticPrediction(ClassifierMixin, LinearPrediction):  # type: ignore[mis
             )
         if len(self.classes_) > 2:
             raise InputError(
-                f"Only binary classification is supported. The type of the target is {kind}, with "
+                f"Only binary classification is supported. The type of the target is {type_of_target(labels)}, with "
                 f"{len(self.classes_)} classes; wrap {type(self).__name__} in sklearn.multiclass.OneVsRestClassifier"
             )
         return X, (labels == self.classes_[1]).astype(np.float64), labels

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -108,8 +108,8 @@ class Ridge(MultiOutputMixin, RegressorMixin, LinearPrediction):  # type: ignore
         Coefficients.
     intercept_ : float or (t,)
         Intercept.
-    n_iter_ : (t,) or None
-        Iterations; None for the closed form.
+    n_iter_ : (t,)
+        Iterations; 1 for the closed form.
     solver_ : str
         "cholesky", or "path" for the iterative solver.
     dual_gap_, relative_gap_ : float or (t,)
@@ -185,7 +185,7 @@ class Ridge(MultiOutputMixin, RegressorMixin, LinearPrediction):  # type: ignore
         design, q = centred_design(X, weight, self)
         if has_closed_form(self, X, q):
             coef, intercept = solve_ridge(design, columns, alphas, self.fit_intercept)
-            self.solver_, self.n_iter_ = "cholesky", cast(Any, None)
+            self.solver_, self.n_iter_ = "cholesky", np.ones(t, dtype=np.int32)
             self.certify(design, columns, (coef, intercept), alphas, weight)
         else:
             coef, intercept = self._iterate(X, columns, lambdas, weight)

@@ -166,7 +166,7 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, LinearPrediction):  # type: igno
             spectrum = None
             folds = split_rows(check_cv(self.cv), X, y, routed, params)
             scores = self._folds(X, y, grid, order, weight, folds, score_params)
-        self._choose(grid, order, scores)
+        self._choose(grid, order, scores, columns=y.ndim == 2)
         self._refit(X, y, weight, spectrum)
         return self
 
@@ -217,7 +217,7 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, LinearPrediction):  # type: igno
             scores = self._score_predictions(scorer, results, columns, y.ndim, score_params)
         if self.store_cv_results:
             stored = np.moveaxis(results, 0, 2)  # (n, t, L)
-            self.cv_results_ = (stored[:, 0] if y.ndim == 1 else stored).astype(_float_type(X), copy=False)
+            self.cv_results_ = (stored[:, 0] if y.ndim == 1 else stored).astype(X.dtype, copy=False)
         live = w > 0.0  # a row without weight is no fold
         count = int(live.sum())
         self.curve_ = self._curve(
@@ -304,7 +304,7 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, LinearPrediction):  # type: igno
             **folds,
         )
 
-    def _choose(self, grid: Float, order: Any, scores: Float) -> None:
+    def _choose(self, grid: Float, order: Any, scores: Float, *, columns: bool) -> None:
         self.selection_ = None
         if self.rule != "min":
             if self.alpha_per_target:
@@ -319,6 +319,8 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, LinearPrediction):  # type: igno
             flat = scores.reshape(len(grid))
             best = int(np.argmax(flat))
             self.alpha_, self.best_score_ = float(grid[best]), flat[best]
+            if columns and self.alpha_per_target:  # one target of two dimensions keeps them
+                self.best_score_ = np.array([self.best_score_])
 
     def _ridge(self, alpha: Any) -> Ridge:
         names = ("fit_intercept", "standardize", "penalty_factor", "lower", "upper")
@@ -339,7 +341,7 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, LinearPrediction):  # type: igno
                 parts = [spectrum.solve(float(a), k) for k, a in enumerate(alphas)]
                 coef, intercept = np.vstack([c for c, _ in parts]), np.concatenate([b for _, b in parts])
             model.certify(spectrum.design, columns, (coef, intercept), alphas, weight)
-            coef, intercept = (part.astype(_float_type(X), copy=False) for part in (coef, intercept))
+            coef, intercept = (part.astype(X.dtype, copy=False) for part in (coef, intercept))
             self.intercept_ = 0.0 if not self.fit_intercept else intercept if y.ndim == 2 else intercept[0]
         self.coef_ = drop_axis(coef)
         self.relative_gap_ = model.relative_gap_
@@ -405,7 +407,3 @@ def chunks(count: int, size: int) -> list[slice]:
 def _rows(params: dict[str, Any], rows: Any, n: int) -> dict[str, Any]:
     """Take the rows of what is given row by row."""
     return {k: np.asarray(v)[rows] if np.ndim(v) == 1 and len(v) == n else v for k, v in params.items()}
-
-
-def _float_type(X: Any) -> Any:
-    return X.dtype if X.dtype.kind == "f" else np.float64
