@@ -77,7 +77,7 @@ def test_degrees_of_freedom_are_the_trace():
         unit = Spectrum.make(spectrum.design, np.eye(30)[:, [i]], True)
         coef, intercept = unit.solve(3.0)
         hat[:, i] = X @ coef[0] + intercept[0]
-    assert spectrum.degrees_of_freedom(3.0) == pytest.approx(np.trace(hat) - 1.0)
+    assert spectrum.degrees_of_freedom(np.array([3.0])) == pytest.approx(np.trace(hat) - 1.0)
 
 
 @pytest.mark.parametrize("standardize", [False, True])

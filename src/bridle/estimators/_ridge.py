@@ -269,7 +269,7 @@ class Ridge(MultiOutputMixin, RegressorMixin, LinearPrediction):  # type: ignore
 
 def ridge_objective(alphas: Float, standardize: bool) -> str:
     """Return the objective in one line, with its numbers."""
-    number = f"{alphas[0]:.6g}" if np.unique(alphas).size == 1 else "alpha_k"
+    number = f"{alphas[0]:.6g}" if np.all(alphas == alphas[0]) else "alpha_k"
     scaled = " (b on standardised features)" if standardize else ""
     return f"sum_i s_i (y_i - b0 - x_i'b)^2 + {number} * sum_j v_j b_j^2{scaled}"
 

@@ -285,10 +285,10 @@ class Spectrum:
         train = np.sum(r**2, axis=1, keepdims=True) + 2.0 * e * hr + e**2 * h2 - e**2
         return e, np.maximum(train, 0.0) / rest
 
-    def degrees_of_freedom(self, alpha: float) -> float:
-        """Trace of the hat matrix, the intercept left out."""
-        inverse = self._inverse(np.array([alpha]))[:, 0]
-        return float(self.values @ inverse + self.design.basis.shape[1] - int(self.fit_intercept))
+    def degrees_of_freedom(self, alphas: Float) -> Float:
+        """Trace of the hat matrix, the intercept left out, at each of ``alphas``, (L,)."""
+        free = self.design.basis.shape[1] - int(self.fit_intercept)
+        return np.asarray(self.values @ self._inverse(alphas) + free)
 
 
 def solve_ridge(design: CentredDesign, y: Float, alphas: Float, fit_intercept: bool) -> tuple[Float, Float]:

@@ -229,7 +229,7 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, LinearPrediction):  # type: igno
             test_weight=w[live],
             n_train=np.full(count, len(y) - 1, dtype=np.int64),
             n_test=np.ones(count, dtype=np.int64),
-            df=np.array([spectrum.degrees_of_freedom(float(a)) for a in grid[order]]),
+            df=spectrum.degrees_of_freedom(grid[order]),
         )
         return np.asarray(scores), spectrum
 
