@@ -103,6 +103,10 @@ def test_d9_wrong_data_are_refused_without_checks_too(diabetes):
     X, y = np.asfortranarray(diabetes[0]), diabetes[1]
     theirs, mine = (cls().fit(X, y, check_input=False) for cls in (peer.Lasso, ours.Lasso))
     np.testing.assert_allclose(mine.coef_, theirs.coef_, atol=1e-3 * np.abs(theirs.coef_).max())
+    np.testing.assert_allclose(mine.predict(X), ours.Lasso().fit(*diabetes).predict(diabetes[0]))
+    whole = np.round(X).astype(np.int64)
+    rounded = ours.Lasso().fit(whole.astype(float), y)
+    np.testing.assert_allclose(ours.Lasso().fit(whole, y, check_input=False).coef_, rounded.coef_)
     X[2, 3] = np.nan
     with pytest.raises(InputError, match="column 3"):
         ours.Lasso().fit(X, y, check_input=False)

@@ -90,7 +90,8 @@ def remember_columns(estimator: Any, X: Any) -> None:
 def check_new_data(estimator: Any, X: Any) -> Any:
     """Validate X, (n, p), of a fitted estimator once."""
     check_is_fitted(estimator)
-    if not hasattr(estimator, "feature_names_in_") and is_plain(X) and X.shape[1] == estimator.n_features_in_:
+    known = None if hasattr(estimator, "feature_names_in_") else getattr(estimator, "n_features_in_", None)
+    if known is not None and is_plain(X) and X.shape[1] == known:
         return X
     return validate_data(estimator, X, accept_sparse=["csr", "csc"], dtype=[np.float64, np.float32], reset=False)
 

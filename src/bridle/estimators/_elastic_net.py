@@ -67,7 +67,7 @@ class _ElasticNetBase(MultiOutputMixin, RegressorMixin, LinearPrediction):  # ty
         options = path_options(self, l1_ratio=self.l1_ratio) | {"sample_weight": weight}
         columns = y.reshape(len(y), -1)
         paths = [fit_at(X, np.ascontiguousarray(columns[:, k]), [self.alpha], options) for k in range(columns.shape[1])]
-        self._store(paths, X.dtype, two_d=y.ndim == 2)
+        self._store(paths, X.dtype if X.dtype.kind == "f" else np.float64, two_d=y.ndim == 2)
         return self
 
     def _store(self, paths: list[Path], dtype: Any, two_d: bool) -> None:

@@ -22,7 +22,7 @@ from bridle.problem import as_design
 
 Float = NDArray[np.float64]
 _BLOCK = 4096  # rows centred at a time: the copy stays small, and no digits are lost to an uncentred Gram matrix
-_NEAR = 10.0  # means of up to so many standard deviations cost a Gram matrix two digits if centred afterwards
+_NEAR = 3.0  # means of up to so many standard deviations cost a Gram matrix one digit if centred afterwards
 
 
 @dataclass(frozen=True)
