@@ -12,8 +12,8 @@ __version__ = "0.1.0"
 
 _HOME = {
     "fit_path": "bridle.path",
-    "lasso_path": "bridle.path",
-    "enet_path": "bridle.path",
+    "lasso_path": "bridle.estimators._paths",
+    "enet_path": "bridle.estimators._paths",
     "Path": "bridle.path",
     "fit_dropout_path": "bridle.linear_dropout",
     "LinearDropoutPath": "bridle.linear_dropout",

@@ -1,9 +1,25 @@
 """Data that the drop-in tests share: small, of several shapes, and the same for everybody."""
 
+import importlib.util
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy import sparse
 from sklearn.datasets import load_breast_cancer, load_diabetes
+
+
+def _load(name):
+    """Load a helper beside this file: test folders are no packages, so it is registered under a name of its own."""
+    known = f"estimators_{name}"
+    if known not in sys.modules:
+        spec = importlib.util.spec_from_file_location(known, Path(__file__).with_name(f"{name}.py"))
+        sys.modules[known] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[known])
+
+
+_load("comparison")
 
 
 @pytest.fixture(scope="session")

@@ -3,13 +3,16 @@
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn.linear_model as peer
 from scipy import sparse
 from sklearn import config_context
 from sklearn.exceptions import UnsetMetadataPassedError
 from sklearn.model_selection import GroupKFold
+from sklearn.utils._param_validation import InvalidParameterError
 
+import bridle
 import bridle.estimators as ours
 from bridle.errors import InputError
 
@@ -71,6 +74,11 @@ def test_d6_two_classes_only():
 def test_d7_meanings_of_today_without_future_warnings(cancer):
     X, y = cancer
     with pytest.warns(FutureWarning):
+        grid = peer.lasso_path(X, y, n_alphas=3, max_iter=10_000)[0]
+    np.testing.assert_allclose(bridle.lasso_path(X, y, n_alphas=3)[0], grid)
+    np.testing.assert_allclose(bridle.lasso_path(X, y, n_alphas=3, alphas=None)[0], grid)
+    ours.LogisticRegression(n_jobs=2, l1_ratio=None).fit(X, y)
+    with pytest.warns(FutureWarning):
         peer.LogisticRegression("l2").fit(X, y)
     with pytest.warns(FutureWarning):
         theirs = peer.LogisticRegressionCV(Cs=[0.1, 1.0], max_iter=1000).fit(X, y)
@@ -91,10 +99,19 @@ def test_d8_contradictory_penalties_are_said(cancer):
     assert np.array_equal(model.coef_, ours.LogisticRegression(l1_ratio=1.0).fit(*cancer).coef_)
 
 
-def test_d9_check_input_is_not_taken(diabetes):
-    peer.Lasso().fit(np.asfortranarray(diabetes[0]), diabetes[1], check_input=False)
-    with pytest.raises(TypeError, match="check_input"):
-        ours.Lasso().fit(*diabetes, check_input=False)
+def test_d9_wrong_data_are_refused_without_checks_too(diabetes):
+    X, y = np.asfortranarray(diabetes[0]), diabetes[1]
+    theirs, mine = (cls().fit(X, y, check_input=False) for cls in (peer.Lasso, ours.Lasso))
+    np.testing.assert_allclose(mine.coef_, theirs.coef_, atol=1e-3 * np.abs(theirs.coef_).max())
+    np.testing.assert_allclose(mine.predict(X), ours.Lasso().fit(*diabetes).predict(diabetes[0]))
+    whole = np.round(X).astype(np.int64)
+    rounded = ours.Lasso().fit(whole.astype(float), y)
+    np.testing.assert_allclose(ours.Lasso().fit(whole, y, check_input=False).coef_, rounded.coef_)
+    X[2, 3] = np.nan
+    with pytest.raises(InputError, match="column 3"):
+        ours.Lasso().fit(X, y, check_input=False)
+    with pytest.raises(InputError, match="one value per row"):
+        ours.Lasso().fit(diabetes[0], y[:-1], check_input=False)
 
 
 def test_d10_groups_need_no_routing(diabetes):
@@ -120,7 +137,8 @@ def test_d12_iterations_and_solver_of_ridge(diabetes):
     assert theirs.n_iter_ is None and list(mine.n_iter_) == [1]
     assert theirs.solver_ == mine.solver_ == "cholesky"
     assert ours.Ridge(solver="svd").fit(*diabetes).solver_ == "cholesky"
-    assert list(ours.Ridge(positive=True).fit(*diabetes).n_iter_) >= [1]
+    bounded = ours.Ridge(positive=True).fit(*diabetes)
+    assert bounded.solver_ == "path" and list(bounded.n_iter_) >= [1]
 
 
 def test_d13_dense_solvers_of_ridge_take_sparse_data(diabetes):
@@ -149,16 +167,61 @@ def test_d15_log_probabilities_stay_finite():
     assert mine.predict_log_proba(far)[0, 1] == pytest.approx(mine.decision_function(far)[0])
 
 
-def test_d16_the_grid_of_a_constant_target(diabetes):
-    X, y = diabetes[0], np.full(len(diabetes[1]), 3.0)
-    assert np.all(peer.LassoCV().fit(X, y).alphas_ == 1e-15)
-    model = ours.LassoCV().fit(X, y)
-    assert list(model.alphas_) == [0.0] and not model.coef_.any()
+def test_d16_the_intercept_of_a_model_without_features(cancer):
+    X, y = cancer
+    options = {"C": 1e-4, "l1_ratio": 1.0}
+    theirs = peer.LogisticRegression(solver="saga", tol=1e-14, max_iter=10_000, **options).fit(X, y)
+    mine = ours.LogisticRegression(**options).fit(X, y)
+    assert not theirs.coef_.any() and not mine.coef_.any()
+    odds = np.log(y.mean() / (1.0 - y.mean()))
+    assert mine.intercept_[0] == pytest.approx(odds, rel=1e-9)
+    assert abs(theirs.intercept_[0] - odds) > 1e-4
 
 
 def test_d17_errors_are_input_errors(diabetes):
-    with pytest.raises(InputError, match=r"Lasso: alpha must be a number >= 0; got -1\. Change it"):
+    with pytest.raises(InputError, match=r"Lasso: alpha must be a number >= 0; got -1\. Change it") as caught:
         ours.Lasso(alpha=-1).fit(*diabetes)
+    assert isinstance(caught.value, InvalidParameterError) and isinstance(caught.value, TypeError)
+    with pytest.raises(InputError, match="Cs"):
+        ours.LogisticRegressionCV(Cs=[-1.0, 1.0]).fit(diabetes[0], diabetes[1] > 100)
+
+
+def test_d18_what_is_not_there(diabetes, cancer):
+    X, y = diabetes
+    Y = np.column_stack([y, -y])
+    assert peer.lasso_path(X, Y, alphas=3)[1].shape == (2, 10, 3)
+    with pytest.raises(InputError, match="one target"):
+        bridle.lasso_path(X, Y, alphas=3)
+    with pytest.raises(InputError, match="one target"):
+        ours.LassoCV().fit(X, Y)
+    assert hasattr(peer.LogisticRegression(), "set_callbacks")
+    assert not hasattr(ours.LogisticRegression(), "set_callbacks")
+
+
+def test_d19_what_is_taken_in_addition(diabetes):
+    X, y = diabetes
+    with pytest.raises(TypeError):
+        peer.Lasso(max_iter=None).fit(X, y)
+    assert np.array_equal(ours.Lasso(max_iter=None).fit(X, y).coef_, ours.Lasso().fit(X, y).coef_)
+    with pytest.raises(IndexError):
+        peer.RidgeCV(np.array(2.0)).fit(X, y)
+    assert ours.RidgeCV(np.array(2.0)).fit(X, y).alpha_ == 2.0
+    long = sparse.csr_array(X)
+    long.indices, long.indptr = long.indices.astype(np.int64), long.indptr.astype(np.int64)
+    with pytest.raises(ValueError, match="int64"):
+        peer.Lasso().fit(long, y)
+    np.testing.assert_allclose(ours.Lasso().fit(long, y).coef_, ours.Lasso().fit(X, y).coef_, rtol=1e-8)
+
+
+def test_d20_one_rule_for_the_dtype(diabetes):
+    X, y = diabetes
+    for given, theirs, mine in (
+        (X.astype(np.float16), "float16", "float64"),
+        (X.astype(">f8"), ">f8", "float64"),
+        (pd.DataFrame(X.astype(np.float32)), "float64", "float32"),
+    ):
+        assert peer.RidgeCV().fit(given, y).coef_.dtype == theirs
+        assert ours.RidgeCV().fit(given, y).coef_.dtype == mine
 
 
 # bridle's own parameters ----------------------------------------------------------------------------------------

@@ -7,7 +7,10 @@ import pytest
 from scipy import sparse
 
 import bridle.estimators as ours
-from bridle.estimators._ridge_algebra import CentredDesign, Spectrum, solve_ridge
+from bridle.certificates import certify
+from bridle.estimators._ridge import centred_design
+from bridle.estimators._ridge_algebra import CentredDesign, Spectrum, ridge_gap, solve_ridge
+from bridle.penalties import Penalty
 
 
 def explicit(X, w, fit_intercept, q):
@@ -74,7 +77,7 @@ def test_degrees_of_freedom_are_the_trace():
         unit = Spectrum.make(spectrum.design, np.eye(30)[:, [i]], True)
         coef, intercept = unit.solve(3.0)
         hat[:, i] = X @ coef[0] + intercept[0]
-    assert spectrum.degrees_of_freedom(3.0) == pytest.approx(np.trace(hat) - 1.0)
+    assert spectrum.degrees_of_freedom(np.array([3.0])) == pytest.approx(np.trace(hat) - 1.0)
 
 
 @pytest.mark.parametrize("standardize", [False, True])
@@ -107,6 +110,55 @@ def test_standardised_choice_of_ridge(diabetes):
         rtol = 1e-8 if cv is None else 0.05  # folds scale by their own rows
         np.testing.assert_allclose(inside.curve_.test_loss, outside.curve_.test_loss, rtol=rtol)
         np.testing.assert_allclose(inside.coef_, outside.coef_ / X.std(axis=0), rtol=1e-7)
+
+
+@pytest.mark.parametrize("shape", [(40, 7), (12, 20)], ids=str)
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("standardize", [True, False])
+def test_the_gap_is_the_referees_for_any_coefficients(shape, fit_intercept, standardize):
+    """At the optimum both are rounding: coefficients that are wrong tell more."""
+    rng = np.random.default_rng(11)
+    X, Y = rng.normal(size=shape) + 1.0, rng.normal(size=(shape[0], 2))
+    w, factor = rng.uniform(0.0, 2.0, size=shape[0]), np.ones(shape[1])
+    factor[:3] = [0.0, 3.0, np.inf]
+    alphas = np.array([0.7, 20.0])
+    model = ours.Ridge(alphas, fit_intercept=fit_intercept, standardize=standardize, penalty_factor=factor)
+    model.fit(X, Y, sample_weight=w)
+    assert np.all(model.relative_gap_ < 1e-14)
+    design, _ = centred_design(X, w, model)
+    wrong = model.coef_ + 0.1 * rng.normal(size=model.coef_.shape) * np.isfinite(factor)
+    moved = model.intercept_ + 0.1
+    gap = ridge_gap(design, Y, (wrong, np.broadcast_to(moved, 2)), alphas)
+    for k in range(2):
+        found = certify(
+            X,
+            Y[:, k],
+            float(np.broadcast_to(moved, 2)[k]),
+            wrong[k],
+            alphas[k] / w.sum(),
+            penalty=Penalty(0.0, factor),
+            sample_weight=w,
+            fit_intercept=fit_intercept,
+            standardize=standardize,
+        )
+        assert gap[k] > 1e-4 and gap[k] == pytest.approx(found.gap, rel=1e-9)
+
+
+@pytest.mark.parametrize("shape", [(40, 7), (12, 20)], ids=str)
+@pytest.mark.parametrize("weighted", [True, False])
+def test_training_losses_from_the_spectrum_are_those_of_refits(shape, weighted):
+    rng = np.random.default_rng(13)
+    X, Y = rng.normal(size=shape), rng.normal(size=(shape[0], 2))
+    w = rng.uniform(0.5, 2.0, size=shape[0]) if weighted else np.ones(shape[0])
+    folds = [(np.arange(shape[0]) % 3 != k, np.arange(shape[0]) % 3 == k) for k in range(3)]
+    cv = [(np.flatnonzero(a), np.flatnonzero(b)) for a, b in folds]
+    model = ours.RidgeCV([5.0, 0.2, 1e-3], cv=cv).fit(X, Y, sample_weight=w if weighted else None)
+    for j, (a, b) in enumerate(cv):
+        for k, alpha in enumerate([5.0, 0.2, 1e-3]):
+            refit = ours.Ridge(alpha).fit(X[a], Y[a], sample_weight=w[a])
+            for rows, losses in ((a, model.curve_.train_loss), (b, model.curve_.test_loss)):
+                square = ((Y[rows] - refit.predict(X[rows])) ** 2).mean(axis=1)
+                assert losses[j, k] == pytest.approx(np.average(square, weights=w[rows]), rel=1e-8)
 
 
 # Edges ----------------------------------------------------------------------------------------------------------

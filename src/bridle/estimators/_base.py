@@ -1,4 +1,4 @@
-"""What the estimators share: arguments checked once, one door to the path solver, folds, and metadata routing.
+"""What the estimators share: data checked once, one door to the path solver, folds, and metadata routing.
 
 The classes keep scikit-learn's scale; every translation to lam (the mean loss plus lam times the penalty) is made in
 the class that needs it, and nowhere else.
@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import numbers
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
 from sklearn import get_config
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from bridle.errors import BridleWarning, InputError
+from bridle.estimators._checks import check_offset
 from bridle.path import Path, fit_path
 from bridle.selection import Curve, Folds
 
@@ -41,122 +41,59 @@ PATIENCE = {"gaussian": 100, "binomial": 1000, "poisson": 1000}
 """Inner sweeps granted for each iteration that the caller allows (a pass over the data; a Newton step)."""
 
 
-# Arguments ------------------------------------------------------------------------------------------------------
-
-
-def refuse(owner: object, name: str, value: object, expected: str) -> InputError:
-    """Return the error for a parameter that can't be used."""
-    return InputError(f"{type(owner).__name__}: {name} must be {expected}; got {value!r}. Change it with set_params.")
-
-
-def check_number(
-    owner: object,
-    name: str,
-    low: float = -np.inf,
-    high: float = np.inf,
-    *,
-    above: bool = False,
-    integer: bool = False,
-    none: bool = False,
-) -> None:
-    """Refuse a parameter that isn't a number of [low, high], or of (low, high] if ``above``."""
-    value = getattr(owner, name)
-    if value is None and none:
-        return
-    kind = numbers.Integral if integer else numbers.Real
-    fine = isinstance(value, kind) and not isinstance(value, bool | np.bool_)
-    if not fine or not (low < value if above else low <= value) or not value <= high:
-        left = f"> {low:g}" if above else f">= {low:g}"
-        right = "" if high == np.inf else f" and <= {high:g}"
-        raise refuse(owner, name, value, f"{'a whole number' if integer else 'a number'} {left}{right}")
-
-
-def check_flags(owner: object, *names: str) -> None:
-    """Refuse parameters that aren't True or False."""
-    for name in names:
-        value = getattr(owner, name, False)
-        if not isinstance(value, bool | np.bool_):
-            raise refuse(owner, name, value, "True or False")
-
-
-def check_choice(owner: object, name: str, choices: Sequence[str | None]) -> None:
-    """Refuse a parameter that isn't one of ``choices``."""
-    value = getattr(owner, name)
-    if not (value is None or isinstance(value, str)) or value not in choices:
-        raise refuse(owner, name, value, f"one of {', '.join(map(repr, choices))}")
-
-
-def check_grid(owner: object, name: str, values: Any, *, positive: bool = False) -> Float:
-    """Return a grid of finite penalties as (L,) floats in the order given."""
-    try:
-        grid = np.atleast_1d(np.asarray(values, dtype=np.float64))
-    except (TypeError, ValueError):
-        raise refuse(owner, name, values, "numbers") from None
-    low = grid > 0.0 if positive else grid >= 0.0
-    if grid.ndim != 1 or grid.size == 0 or not np.all(low):
-        raise refuse(owner, name, values, f"a list of numbers {'> 0' if positive else '>= 0'}")
-    return grid
-
-
-def check_solver_controls(owner: Any) -> None:
-    """Check the parameters that steer scikit-learn's solvers; bridle's takes from them what has a meaning here."""
-    check_number(owner, "tol", 0.0)
-    check_flags(owner, "fit_intercept", "copy_X", "warm_start", "positive", "standardize")
-    if hasattr(owner, "selection"):
-        check_choice(owner, "selection", ("cyclic", "random"))
-    if hasattr(owner, "random_state"):
-        check_random_state(owner.random_state)
-
-
-def check_precompute(owner: Any, p: int) -> str:
-    """Return the path's mode; a Gram matrix is checked for its shape and then computed afresh, with the weights in."""
-    value = owner.precompute
-    if isinstance(value, bool | np.bool_) or (isinstance(value, str) and value == "auto"):
-        return "auto"
-    shape = np.shape(value)
-    if shape != (p, p):
-        raise refuse(owner, "precompute", f"an object of shape {shape}", f"True, False, 'auto' or a ({p}, {p}) array")
-    return "auto"
-
-
-def check_weight(sample_weight: ArrayLike | None, n: int) -> Float | None:
-    """Return the weights, (n,), or None; a scalar means equal weights."""
-    if sample_weight is None or isinstance(sample_weight, numbers.Number):
-        return None
-    w = np.asarray(sample_weight, dtype=np.float64)
-    if w.shape != (n,):
-        raise InputError(f"sample_weight must be a 1D array with one number per row, shape ({n},); got shape {w.shape}")
-    if not np.all(np.isfinite(w)) or np.any(w < 0.0):
-        raise InputError("sample_weight must hold finite numbers >= 0; remove or correct the others")
-    if not np.any(w > 0.0):
-        raise InputError("sample_weight is zero for every row: at least one weight must be above zero")
-    return w
-
-
-def check_offset(offset: ArrayLike | None, n: int) -> Float | None:
-    """Return the offset, (n,), or None."""
-    if offset is None:
-        return None
-    o = np.asarray(offset, dtype=np.float64)
-    o = np.full(n, float(o)) if o.ndim == 0 else o
-    if o.shape != (n,) or not np.all(np.isfinite(o)):
-        raise InputError(f"offset must hold one finite number per row, shape ({n},); got shape {o.shape}")
-    return o
+# Data ---------------------------------------------------------------------------------------------------------
 
 
 def check_training_data(estimator: Any, X: Any, y: Any, *, multi_output: bool = False) -> tuple[Any, Float]:
     """Validate X, (n, p), and a numeric y, (n,) or (n, t), once; sets n_features_in_ and feature_names_in_."""
+    if is_plain(X) and type(y) is np.ndarray and y.ndim == 1 and y.dtype.kind in "fiub" and len(y) == len(X):
+        target = y.astype(np.float64, copy=False)
+        if np.isfinite(target).all():
+            remember_columns(estimator, X)
+            return X, target
+    if sparse.issparse(y):
+        raise TypeError("y is sparse, and must be an array: use y.toarray()")
     X, y = validate_data(
         estimator,
         X,
         y,
         accept_sparse=["csc", "csr"],
         dtype=[np.float64, np.float32],
-        accept_large_sparse=False,
         multi_output=multi_output,
         y_numeric=True,
     )
     return X, np.asarray(y, dtype=np.float64)
+
+
+def is_plain(X: Any) -> bool:
+    """Return whether X is an ordinary array of finite floats with rows and columns.
+
+    Then scikit-learn's validation would find nothing to say. It takes longer than a fit of a small table, most of it to
+    ask what kind of data frame an array might be; all that isn't plain goes through it, and gets its messages.
+    """
+    if type(X) is not np.ndarray or X.ndim != 2 or X.size == 0 or X.dtype not in _FLOATS:
+        return False
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(X.sum()))  # a sum that overflows is left to the validation, which looks closer
+
+
+_FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
+
+
+def remember_columns(estimator: Any, X: Any) -> None:
+    """Set what validation sets for columns without names."""
+    estimator.n_features_in_ = X.shape[1]
+    if hasattr(estimator, "feature_names_in_"):
+        del estimator.feature_names_in_
+
+
+def check_new_data(estimator: Any, X: Any) -> Any:
+    """Validate X, (n, p), of a fitted estimator once."""
+    check_is_fitted(estimator)
+    known = None if hasattr(estimator, "feature_names_in_") else getattr(estimator, "n_features_in_", None)
+    if known is not None and is_plain(X) and X.shape[1] == known:
+        return X
+    return validate_data(estimator, X, accept_sparse=["csr", "csc"], dtype=[np.float64, np.float32], reset=False)
 
 
 # The door to the solver -----------------------------------------------------------------------------------------
@@ -281,8 +218,7 @@ class LinearPrediction(BaseEstimator):  # type: ignore[misc]
 
     def _linear_predictor(self, X: Any, offset: ArrayLike | None = None) -> Any:
         """(n,) or (n, t) linear predictor of validated X."""
-        check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse=["csr", "csc"], dtype=[np.float64, np.float32], reset=False)
+        X = check_new_data(self, X)
         eta = X @ self.coef_.T + self.intercept_
         o = check_offset(offset, X.shape[0])
         return eta if o is None else eta + (o if eta.ndim == 1 else o[:, None])
@@ -295,7 +231,7 @@ class LinearPrediction(BaseEstimator):  # type: ignore[misc]
 
 def one_column(y: Any) -> Any:
     """Return a single target as (n,), warning as scikit-learn does for a column vector."""
-    return column_or_1d(y, warn=True)
+    return y if isinstance(y, np.ndarray) and y.ndim == 1 else column_or_1d(y, warn=True)
 
 
 def refuse_many_targets(estimator: object, t: int) -> InputError:

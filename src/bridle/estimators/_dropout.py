@@ -14,7 +14,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from bridle.errors import BridleWarning, ConvergenceError, InputError
-from bridle.estimators._base import check_flags, check_weight, refuse
+from bridle.estimators._checks import check_flags, check_weight, refuse
 from bridle.estimators._dropout_progress import progress_bar
 from bridle.nets.engine import Rows, Task, Trained, split_validation, train
 from bridle.nets.history import TrainingHistory

@@ -16,7 +16,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from bridle.diagnosis import Verdict
 from bridle.errors import InputError
-from bridle.estimators._base import check_choice, check_flags, check_number, refuse, route, split_rows, splitter_router
+from bridle.estimators._base import route, split_rows, splitter_router
+from bridle.estimators._checks import check_choice, check_flags, check_number, refuse
 from bridle.estimators._dropout import DropoutNetwork, Sample, seed_of
 from bridle.estimators._dropout_classifier import DropoutClassifier
 from bridle.estimators._dropout_linear_path import linear_path, linear_sample

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bridle.errors import BridleWarning
-from bridle.estimators._base import check_training_data, check_weight, one_column
+from bridle.estimators._base import check_training_data, one_column
+from bridle.estimators._checks import check_weight
 from bridle.estimators._dropout import Sample, weigh
 from bridle.estimators._linear_dropout import LinearDropoutClassifier
 from bridle.linear_dropout import LinearDropoutPath, fit_dropout_path

@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import RegressorMixin
 
 from bridle.errors import InputError
-from bridle.estimators._base import check_choice, check_training_data, one_column
+from bridle.estimators._base import check_training_data, one_column
+from bridle.estimators._checks import check_choice
 from bridle.estimators._dropout import DropoutNetwork, Sample, weigh
 from bridle.losses import get_family
 

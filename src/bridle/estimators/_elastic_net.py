@@ -9,29 +9,29 @@ from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn import get_config
 from sklearn.base import MultiOutputMixin, RegressorMixin
+from sklearn.utils import metadata_routing
 
 from bridle.estimators._base import (
     LinearPrediction,
-    check_number,
-    check_precompute,
-    check_solver_controls,
     check_training_data,
-    check_weight,
     drop_axis,
     fit_at,
     objective_at,
     path_options,
     warn_unless_converged,
 )
-from bridle.path import Path, enet_path
+from bridle.estimators._checks import check_number, check_precompute, check_solver_controls, check_weight
+from bridle.estimators._paths import enet_path
+from bridle.path import Path
 
 
 class _ElasticNetBase(MultiOutputMixin, RegressorMixin, LinearPrediction):  # type: ignore[misc]
     """What Lasso and ElasticNet share; the two differ in their parameters only."""
 
     path = staticmethod(enet_path)
+    __metadata_request__fit = {"check_input": metadata_routing.UNUSED}  # noqa: RUF012 (scikit-learn's protocol)
 
-    def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, check_input: bool = True) -> Self:
         """Fit to a certificate, target by target.
 
         Parameters
@@ -42,6 +42,9 @@ class _ElasticNetBase(MultiOutputMixin, RegressorMixin, LinearPrediction):  # ty
             Target or targets.
         sample_weight : (n,), optional
             Weights of the rows; their sum doesn't matter.
+        check_input : bool, default=True
+            False leaves scikit-learn's validation out: X must then be an array of floats, or sparse. What the solver
+            itself can't take is refused in any case.
 
         Returns
         -------
@@ -56,17 +59,19 @@ class _ElasticNetBase(MultiOutputMixin, RegressorMixin, LinearPrediction):  # ty
         check_number(self, "l1_ratio", 0.0, 1.0)
         check_number(self, "max_iter", 1, integer=True, none=True)
         check_solver_controls(self)
-        X, y = check_training_data(self, X, y, multi_output=True)
-        mode = check_precompute(self, X.shape[1])
+        if check_input:
+            X, y = check_training_data(self, X, y, multi_output=True)
+        y = np.asarray(y)
+        check_precompute(self, X.shape[1], auto=False)
         weight = check_weight(sample_weight, X.shape[0])
-        options = path_options(self, l1_ratio=self.l1_ratio) | {"sample_weight": weight, "mode": mode}
+        options = path_options(self, l1_ratio=self.l1_ratio) | {"sample_weight": weight}
         columns = y.reshape(len(y), -1)
         paths = [fit_at(X, np.ascontiguousarray(columns[:, k]), [self.alpha], options) for k in range(columns.shape[1])]
-        self._store(paths, X.dtype, two_d=y.ndim == 2)
+        self._store(paths, X.dtype if X.dtype.kind == "f" else np.float64, two_d=y.ndim == 2)
         return self
 
     def _store(self, paths: list[Path], dtype: Any, two_d: bool) -> None:
-        coef = np.vstack([path.coef for path in paths]).astype(dtype, copy=False)  # (t, p)
+        coef = np.array([path.coef_row(0) for path in paths]).astype(dtype, copy=False)  # (t, p)
         intercept = np.array([path.intercept[0] for path in paths]).astype(dtype, copy=False)
         self.coef_ = drop_axis(coef)
         if not self.fit_intercept:

@@ -8,9 +8,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bridle.estimators._base import refuse
+from bridle.estimators._checks import refuse
 from bridle.estimators._path_cv import PathCV, l1_ratio_list
-from bridle.path import enet_path, lasso_path
+from bridle.estimators._paths import enet_path, lasso_path
 
 
 class _ElasticNetCVBase(PathCV):

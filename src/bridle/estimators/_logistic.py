@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from scipy.special import expit, log_expit
 from sklearn.base import ClassifierMixin
-from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -18,16 +17,23 @@ from bridle.convert import from_sklearn
 from bridle.errors import BridleWarning, InputError
 from bridle.estimators._base import (
     LinearPrediction,
+    check_new_data,
+    fit_at,
+    is_plain,
+    objective_at,
+    path_options,
+    remember_columns,
+    warn_unless_converged,
+)
+from bridle.estimators._checks import (
     check_choice,
     check_flags,
     check_number,
     check_offset,
-    check_weight,
-    fit_at,
-    objective_at,
-    path_options,
+    check_seed,
+    check_verbose,
+    check_weight_of_sum,
     refuse,
-    warn_unless_converged,
 )
 
 Float = NDArray[np.float64]
@@ -56,8 +62,7 @@ class LogisticPrediction(ClassifierMixin, LinearPrediction):  # type: ignore[mis
         -------
         (n,)
         """
-        check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse=["csr", "csc"], dtype=[np.float64, np.float32], reset=False)
+        X = check_new_data(self, X)
         eta = X @ self.coef_.T
         eta = np.asarray(eta.toarray() if sparse.issparse(eta) else eta).reshape(-1) + self.intercept_
         o = check_offset(offset, X.shape[0])
@@ -139,7 +144,8 @@ class LogisticPrediction(ClassifierMixin, LinearPrediction):  # type: ignore[mis
         check_number(self, "n_jobs", integer=True, none=True)
         check_flags(self, "fit_intercept", "dual", "standardize")
         check_choice(self, "solver", SOLVERS)
-        check_random_state(self.random_state)
+        check_seed(self)
+        check_verbose(self)
         if self.dual and self.solver != "liblinear":
             raise refuse(self, "dual", True, f"False with solver={self.solver!r}")
         if not (self.class_weight is None or self.class_weight == "balanced" or isinstance(self.class_weight, dict)):
@@ -147,9 +153,12 @@ class LogisticPrediction(ClassifierMixin, LinearPrediction):  # type: ignore[mis
 
     def _encode(self, X: Any, y: ArrayLike, dtype: Any) -> tuple[Any, Float, NDArray[Any]]:
         """Return X, the target as 0 and 1, and the labels as given; sets ``classes_``."""
-        X, labels = validate_data(self, X, y, accept_sparse=["csc", "csr"], dtype=dtype, accept_large_sparse=False)
-        check_classification_targets(labels)
-        kind = type_of_target(labels, input_name="y", raise_unknown=True)
+        if is_plain(X) and type(y) is np.ndarray and y.ndim == 1 and y.dtype.kind in "iub" and len(y) == len(X):
+            labels = y
+            remember_columns(self, X)
+        else:
+            X, labels = validate_data(self, X, y, accept_sparse=["csc", "csr"], dtype=dtype)
+            check_classification_targets(labels)
         self.classes_ = np.unique(labels)
         if len(self.classes_) < 2:
             raise InputError(
@@ -157,7 +166,7 @@ class LogisticPrediction(ClassifierMixin, LinearPrediction):  # type: ignore[mis
             )
         if len(self.classes_) > 2:
             raise InputError(
-                f"Only binary classification is supported. The type of the target is {kind}, with "
+                f"Only binary classification is supported. The type of the target is {type_of_target(labels)}, with "
                 f"{len(self.classes_)} classes; wrap {type(self).__name__} in sklearn.multiclass.OneVsRestClassifier"
             )
         return X, (labels == self.classes_[1]).astype(np.float64), labels
@@ -332,10 +341,10 @@ class LogisticRegression(LogisticPrediction):
         """
         self._check_controls()
         check_flags(self, "warm_start")
-        check_number(self, "C", 0.0, above=True)
+        check_number(self, "C", 0.0, np.inf, above=True)
         C, ratio = self._penalty()
         X, target, labels = self._encode(X, y, [np.float64, np.float32])
-        w = self._total_weight(labels, weight_of_sum(sample_weight, len(target)))
+        w = self._total_weight(labels, check_weight_of_sum(sample_weight, len(target)))
         lam = float(lambda_of(C, float(w.sum())))
         options = path_options(self, "binomial", ratio) | {
             "sample_weight": w,
@@ -372,10 +381,3 @@ class LogisticRegression(LogisticPrediction):
                 stacklevel=3,
             )
         return self.C, ratio
-
-
-def weight_of_sum(sample_weight: ArrayLike | None, n: int) -> Float | None:
-    """Check weights of a loss that is a sum: here a scalar scales it."""
-    if isinstance(sample_weight, int | float):
-        sample_weight = np.full(n, float(sample_weight))
-    return check_weight(sample_weight, n)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -15,19 +14,18 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from sklearn.utils.parallel import Parallel, delayed
 
 from bridle.errors import InputError
-from bridle.estimators._base import (
+from bridle.estimators._base import objective_at, path_options, route, split_rows, warn_unless_converged
+from bridle.estimators._checks import (
+    check_count_or_grid,
     check_flags,
     check_grid,
-    check_number,
     check_offset,
-    objective_at,
-    path_options,
+    check_scoring_name,
+    check_splitter,
+    check_weight_of_sum,
     refuse,
-    route,
-    split_rows,
-    warn_unless_converged,
 )
-from bridle.estimators._logistic import LogisticPrediction, weight_of_sum
+from bridle.estimators._logistic import LogisticPrediction
 from bridle.estimators._logistic_folds import FoldFits, Rows, Scoring, fit_Cs, fit_fold
 from bridle.selection import select
 
@@ -210,7 +208,7 @@ class LogisticRegressionCV(LogisticPrediction):
         given = {"sample_weight": sample_weight, "offset": offset}
         routed = route(self, "fit", params, **{k: v for k, v in given.items() if v is not None})
         X, target, labels = self._encode(X, y, [np.float64, np.float32])
-        sw = weight_of_sum(sample_weight, len(target))
+        sw = check_weight_of_sum(sample_weight, len(target))
         X = X.tocsr() if hasattr(X, "tocsr") else X
         data = Rows(X, target, labels, self._total_weight(labels, sw), check_offset(offset, len(target)))
         folds = split_rows(check_cv(self.cv, labels, classifier=True), X, labels, routed, params)
@@ -234,18 +232,19 @@ class LogisticRegressionCV(LogisticPrediction):
         """Return Cs, the l1_ratios, and whether the attributes have an axis for these."""
         self._check_controls()
         check_flags(self, "refit")
+        check_splitter(self)
+        check_scoring_name(self, "warn")
         if self.rule != "min" and not self.refit:
             raise refuse(self, "rule", self.rule, "'min' where refit=False")
         if not isinstance(self.use_legacy_attributes, bool | np.bool_) and self.use_legacy_attributes != "warn":
             raise refuse(self, "use_legacy_attributes", self.use_legacy_attributes, "True or False")
-        if isinstance(self.Cs, numbers.Integral):
-            check_number(self, "Cs", 1, integer=True)
-            Cs = np.logspace(-4, 4, int(self.Cs))
-        else:
-            Cs = check_grid(self, "Cs", self.Cs, positive=True)
+        Cs = check_count_or_grid(self, "Cs", positive=True)
+        Cs = np.logspace(-4, 4, Cs) if isinstance(Cs, int) else Cs
         given = None if isinstance(self.l1_ratios, str) and self.l1_ratios == "warn" else self.l1_ratios
-        axis = given is not None and self.penalty in {"deprecated", "elasticnet"}
-        if self.penalty not in {"deprecated", "l1", "l2", "elasticnet"}:
+        axis = given is not None and self.penalty in ("deprecated", "elasticnet")
+        if given is not None and np.ndim(given) == 0:
+            raise refuse(self, "l1_ratios", given, "a list of numbers from 0 to 1, or None")
+        if not isinstance(self.penalty, str) or self.penalty not in {"deprecated", "l1", "l2", "elasticnet"}:
             raise refuse(self, "penalty", self.penalty, "'l1', 'l2' or 'elasticnet'; for none give Cs=[inf]")
         if self.penalty in {"l1", "l2"}:
             return Cs, [1.0 if self.penalty == "l1" else 0.0], axis

@@ -13,27 +13,31 @@ from sklearn.model_selection import check_cv
 
 from bridle.estimators._base import (
     LinearPrediction,
-    check_grid,
-    check_number,
-    check_offset,
-    check_precompute,
-    check_solver_controls,
     check_training_data,
-    check_weight,
     count_folds_equally,
     fit_at,
     objective_at,
     one_column,
     path_options,
     quiet_about_gaps,
-    refuse,
     refuse_many_targets,
     route,
     split_rows,
     splitter_router,
     warn_unless_converged,
 )
-from bridle.grid import lambda_grid
+from bridle.estimators._checks import (
+    check_count_or_grid,
+    check_grid,
+    check_number,
+    check_offset,
+    check_precompute,
+    check_solver_controls,
+    check_splitter,
+    check_weight,
+    refuse,
+)
+from bridle.estimators._paths import alpha_grid
 from bridle.path import Path
 from bridle.selection import Curve, Folds, cross_validate, select
 from bridle.selection.rules import CROSS_VALIDATED
@@ -64,10 +68,8 @@ class PathCV(RegressorMixin, LinearPrediction):  # type: ignore[misc]
         return [1.0]
 
     def _check(self) -> None:
-        if not isinstance(self.alphas, numbers.Integral):
-            check_grid(self, "alphas", self.alphas)
-        else:
-            check_number(self, "alphas", 1, integer=True)
+        check_count_or_grid(self, "alphas")
+        check_splitter(self)
         check_number(self, "max_iter", 1, integer=True)
         check_number(self, "n_jobs", integer=True, none=True)
         check_number(self, "eps", 0.0, above=True, none=self._family != "gaussian")
@@ -88,9 +90,10 @@ class PathCV(RegressorMixin, LinearPrediction):  # type: ignore[misc]
         X, y = self._prepare(X, y)
         n, p = X.shape
         w, o = check_weight(weight, n), check_offset(offset, n)
-        mode = check_precompute(self, p) if hasattr(self, "precompute") else "auto"
+        if hasattr(self, "precompute"):
+            check_precompute(self, p)
         folds = split_rows(check_cv(self.cv), X, y, routed, params)
-        fixed = {"sample_weight": w, "offset": o, "mode": mode}
+        fixed = {"sample_weight": w, "offset": o}
         options = path_options(self, self._family) | fixed
         if self.rule in CROSS_VALIDATED:
             options["effective_df"] = False  # no information criterion is asked for
@@ -110,8 +113,8 @@ class PathCV(RegressorMixin, LinearPrediction):  # type: ignore[misc]
         ratios = self._l1_ratios()
         if not isinstance(self.alphas, numbers.Integral):
             runs: list[tuple[Any, dict[str, Any]]] = [(ratios, {"lambdas": check_grid(self, "alphas", self.alphas)})]
-        elif getattr(self, "positive", False):
-            runs = [(r, {"lambdas": self._positive_grid(X, y, r, options["sample_weight"])}) for r in ratios]
+        elif self._has_scikit_learns_grid():
+            runs = [(r, {"lambdas": self._alpha_grid(X, y, r, options["sample_weight"])}) for r in ratios]
         else:
             runs = [(ratios, {"n_lambdas": int(self.alphas), "lambda_min_ratio": self.eps})]
         curves: list[Curve] = []
@@ -125,17 +128,18 @@ class PathCV(RegressorMixin, LinearPrediction):  # type: ignore[misc]
                 paths += found.paths
         return curves, paths
 
-    def _positive_grid(self, X: Any, y: Float, ratio: float, weight: Float | None) -> Float:
-        """Grid from the alpha at which coefficients that must be >= 0 vanish: only slopes above 0 count.
+    def _has_scikit_learns_grid(self) -> bool:
+        """Return whether the largest alpha is scikit-learn's: its objective, or only a sign asked for in addition."""
+        plain = self.penalty_factor is None and not self.standardize
+        return self._family == "gaussian" and (plain or bool(getattr(self, "positive", False)))
 
-        Penalty factors and standardisation play no part in it, so with them it may start a little high or low.
-        """
-        w = np.full(len(y), 1.0 / len(y)) if weight is None else weight / weight.sum()
-        residual = w * (y - (w @ y if self.fit_intercept else 0.0))
-        slope = X.T @ residual - (X.T @ w * residual.sum() if self.fit_intercept else 0.0)
-        start = max(float(np.max(slope)), 0.0) / ratio
-        tiny = float(np.finfo(float).resolution)
-        return np.asarray(lambda_grid(max(start, tiny), 1, 1, int(self.alphas), self.eps))
+    def _alpha_grid(self, X: Any, y: Float, ratio: float, weight: Float | None) -> Float:
+        fixed: dict[str, Any] = {
+            "weight": weight,
+            "fit_intercept": bool(self.fit_intercept),
+            "positive": bool(self.positive),
+        }
+        return alpha_grid(X, y, int(self.alphas), float(self.eps or 1e-3), ratio, **fixed)
 
     def _store_grid(self, curves: list[Curve], paths: list[Path]) -> None:
         self.alpha_ = float(self.path_.lambdas[self.selection_.index])

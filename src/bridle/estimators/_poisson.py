@@ -11,18 +11,14 @@ from sklearn.utils.validation import check_array, check_consistent_length
 
 from bridle.estimators._base import (
     LinearPrediction,
-    check_choice,
-    check_flags,
-    check_number,
-    check_offset,
     check_training_data,
-    check_weight,
     fit_at,
     objective_at,
     one_column,
     path_options,
     warn_unless_converged,
 )
+from bridle.estimators._checks import check_choice, check_flags, check_number, check_offset, check_verbose, check_weight
 from bridle.estimators._path_cv import PathCV, l1_ratio_list
 from bridle.losses import POISSON
 
@@ -201,6 +197,7 @@ class PoissonRegressor(_PoissonPrediction):
         check_number(self, "tol", 0.0, above=True)
         check_choice(self, "solver", ("lbfgs", "newton-cholesky"))
         check_flags(self, "fit_intercept", "warm_start", "standardize")
+        check_verbose(self)
         X, target = check_training_data(self, X, y)
         POISSON.check_target(target)
         options = path_options(self, "poisson", self.l1_ratio) | {

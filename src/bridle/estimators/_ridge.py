@@ -7,29 +7,31 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import MultiOutputMixin, RegressorMixin
-from sklearn.utils import check_random_state
 
-from bridle.certificates import certify, constant_below, penalty_scale
+from bridle.certificates import Certificate, certify, constant_below, null_gap, penalty_scale, relative
 from bridle.convert import from_sklearn
 from bridle.errors import InputError
 from bridle.estimators._base import (
     LinearPrediction,
     bounds,
+    check_training_data,
+    drop_axis,
+    fit_at,
+    path_options,
+    warn_unless_converged,
+)
+from bridle.estimators._checks import (
     check_choice,
     check_flags,
     check_grid,
     check_number,
-    check_training_data,
-    check_weight,
-    drop_axis,
-    fit_at,
-    path_options,
+    check_seed,
+    check_weight_of_sum,
     refuse,
-    warn_unless_converged,
 )
-from bridle.estimators._ridge_algebra import CentredDesign, solve_ridge
+from bridle.estimators._ridge_algebra import CentredDesign, moments_of, ridge_gap, solve_ridge
+from bridle.losses import GAUSSIAN
 from bridle.penalties import Penalty
-from bridle.problem import as_design
 
 Float = NDArray[np.float64]
 
@@ -38,22 +40,25 @@ LARGEST_GRAM = 6000
 """Side of the largest Gram matrix that is factorised (0.3 GB); beyond it the path solver takes over."""
 
 
-def ridge_penalty(X: Any, weight: Float | None, estimator: Any) -> Float:
-    """Return q_j, (p,): the weight of b_j^2 on the original scale, as the path defines factors and scales."""
-    design, _ = as_design(X)
-    n, p = design.shape
-    w = np.full(n, 1.0 / n) if weight is None else weight / weight.sum()
-    mean = design.dots(w)
-    deviation = np.sqrt(design.squares(w, mean))
-    centred, scaled = bool(estimator.fit_intercept), bool(estimator.standardize)
-    q = Penalty(0.0, _optional(estimator.penalty_factor)).factors(p)
-    q = q * penalty_scale(mean, deviation, fit_intercept=centred, standardize=scaled) ** 2
-    return np.where(deviation <= constant_below(mean), np.inf, q) if centred else q
+def centred_design(X: Any, weight: Float | None, estimator: Any) -> tuple[CentredDesign, Float]:
+    """Return the design, and q_j, (p,): the weight of b_j^2 on the original scale, as the path defines it."""
+    mean, deviation = moments_of(X, weight)
+    centred = bool(estimator.fit_intercept)
+    q = np.ones(len(mean))
+    if estimator.penalty_factor is not None:
+        q = Penalty(0.0, np.asarray(estimator.penalty_factor, dtype=np.float64)).factors(len(mean))
+    if estimator.standardize:
+        q = q * penalty_scale(mean, deviation, fit_intercept=centred, standardize=True) ** 2
+    if centred:
+        q = np.where(deviation <= constant_below(mean), np.inf, q)
+    return CentredDesign.make(X, weight, centred, q, (mean, deviation)), q
 
 
 def is_bounded(estimator: Any) -> bool:
     """Return whether any coefficient has a bound: then there is no closed form."""
     lower, upper = bounds(estimator)
+    if isinstance(lower, float) and isinstance(upper, float):
+        return lower > -np.inf or upper < np.inf
     return bool(np.any(np.asarray(lower) > -np.inf) or np.any(np.asarray(upper) < np.inf))
 
 
@@ -170,21 +175,18 @@ class Ridge(MultiOutputMixin, RegressorMixin, LinearPrediction):  # type: ignore
         self._check()
         X, y = check_training_data(self, X, y, multi_output=True)
         n, t = X.shape[0], 1 if y.ndim == 1 else y.shape[1]
-        if isinstance(sample_weight, int | float):
-            sample_weight = np.full(n, float(sample_weight))
-        weight = check_weight(sample_weight, n)
+        weight = check_weight_of_sum(sample_weight, n)
         alphas = check_grid(self, "alpha", self.alpha)
         if alphas.size not in {1, t}:
             raise refuse(self, "alpha", self.alpha, f"one number, or one for each of the {t} targets")
         total = float(n if weight is None else weight.sum())
         lambdas = np.asarray(from_sklearn("Ridge", alpha=np.broadcast_to(alphas, t), sum_weight=total).lam)
-        columns = y.reshape(n, t)
-        q = ridge_penalty(X, weight, self)
+        columns, alphas = y.reshape(n, t), np.broadcast_to(alphas, t)
+        design, q = centred_design(X, weight, self)
         if has_closed_form(self, X, q):
-            design = CentredDesign.make(X, weight, self.fit_intercept, q)
-            coef, intercept = solve_ridge(design, columns, np.broadcast_to(alphas, t), self.fit_intercept)
+            coef, intercept = solve_ridge(design, columns, alphas, self.fit_intercept)
             self.solver_, self.n_iter_ = "cholesky", np.ones(t, dtype=np.int32)
-            self._certify(X, columns, coef, intercept, lambdas, weight)
+            self.certify(design, columns, (coef, intercept), alphas, weight)
         else:
             coef, intercept = self._iterate(X, columns, lambdas, weight)
         coef, intercept = coef.astype(X.dtype, copy=False), intercept.astype(X.dtype, copy=False)
@@ -212,49 +214,62 @@ class Ridge(MultiOutputMixin, RegressorMixin, LinearPrediction):  # type: ignore
         check_number(self, "max_iter", 1, integer=True, none=True)
         check_flags(self, "fit_intercept", "copy_X", "positive", "standardize")
         check_choice(self, "solver", SOLVERS)
-        check_random_state(self.random_state)
+        check_seed(self)
         if self.solver == "lbfgs" and not self.positive:
             raise refuse(self, "solver", self.solver, "another one unless positive=True, as in scikit-learn")
         if self.positive and self.solver not in {"auto", "lbfgs"}:
             raise refuse(self, "solver", self.solver, "'auto' or 'lbfgs' where positive=True")
 
-    def _certify(self, X: Any, Y: Float, coef: Float, intercept: Float, lambdas: Float, weight: Float | None) -> None:
-        factor = Penalty(0.0, _optional(self.penalty_factor)).factors(X.shape[1])
-        found = [
-            certify(
-                X,
-                Y[:, k],
-                float(intercept[k]),
-                coef[k],
-                float(lam),
-                family="gaussian",
-                penalty=Penalty(0.0, factor if lam > 0.0 else np.where(np.isfinite(factor), 0.0, np.inf)),
-                sample_weight=weight,
-                fit_intercept=self.fit_intercept,
-                standardize=self.standardize,
-            )
-            for k, lam in enumerate(lambdas)
-        ]
+    def certify(
+        self, design: CentredDesign, Y: Float, fit: tuple[Float, Float], alphas: Float, weight: Float | None
+    ) -> None:
+        """Set the gaps of coefficients (t, p) and intercepts (t,) at ``alphas``, (t,)."""
+        if np.all(alphas > 0.0):
+            w = design.root**2 / float(design.root @ design.root)
+            nothing = np.zeros(len(Y))
+            intercept = bool(self.fit_intercept)
+            reference = [null_gap(GAUSSIAN, y, w, nothing, fit_intercept=intercept) for y in np.ascontiguousarray(Y.T)]
+            gaps = ridge_gap(design, Y, fit, alphas)
+            self.dual_gap_ = drop_axis(gaps)
+            self.relative_gap_ = drop_axis(np.array([relative(*pair) for pair in zip(gaps, reference, strict=True)]))
+            return
+        found = [self._certify_target(design.X, Y[:, k], fit, k, float(alphas[k]), weight) for k in range(len(alphas))]
         self.dual_gap_ = drop_axis([max(c.gap, 0.0) for c in found])
         self.relative_gap_ = drop_axis([max(c.relative_gap, 0.0) for c in found])
+
+    def _certify_target(
+        self, X: Any, y: Float, fit: tuple[Float, Float], k: int, alpha: float, weight: Float | None
+    ) -> Certificate:
+        """Certify one of several targets; at alpha = 0 every feature is as if it weren't penalised."""
+        factor = self.penalty_factor
+        factor = np.ones(X.shape[1]) if factor is None else np.asarray(factor, dtype=np.float64)
+        return certify(
+            X,
+            y,
+            float(fit[1][k]),
+            fit[0][k],
+            alpha / float(len(y) if weight is None else weight.sum()),
+            family="gaussian",
+            penalty=Penalty(0.0, factor if alpha > 0.0 else np.where(np.isfinite(factor), 0.0, np.inf)),
+            sample_weight=weight,
+            fit_intercept=self.fit_intercept,
+            standardize=self.standardize,
+        )
 
     def _iterate(self, X: Any, Y: Float, lambdas: Float, weight: Float | None) -> tuple[Float, Float]:
         options = path_options(self, l1_ratio=0.0) | {"sample_weight": weight}
         paths = [fit_at(X, np.ascontiguousarray(Y[:, k]), [lam], options) for k, lam in enumerate(lambdas)]
-        self.solver_, self.n_iter_ = "path", np.array([max(int(path.n_iter[0]), 1) for path in paths])
+        self.solver_ = "path"
+        self.n_iter_ = np.array([max(int(path.n_iter[0]), 1) for path in paths])
         self.dual_gap_ = drop_axis([path.gap[0] for path in paths])
         self.relative_gap_ = drop_axis([path.relative_gap[0] for path in paths])
         warn_unless_converged(self, *paths)
         return np.vstack([path.coef for path in paths]), np.array([path.intercept[0] for path in paths])
 
 
-def _optional(values: ArrayLike | None) -> Float | None:
-    return None if values is None else np.asarray(values, dtype=np.float64)
-
-
 def ridge_objective(alphas: Float, standardize: bool) -> str:
     """Return the objective in one line, with its numbers."""
-    number = f"{alphas[0]:.6g}" if np.unique(alphas).size == 1 else "alpha_k"
+    number = f"{alphas[0]:.6g}" if np.all(alphas == alphas[0]) else "alpha_k"
     scaled = " (b on standardised features)" if standardize else ""
     return f"sum_i s_i (y_i - b0 - x_i'b)^2 + {number} * sum_j v_j b_j^2{scaled}"
 

@@ -11,6 +11,7 @@ is solved in the smaller of the two Gram spaces. Z is never formed: a sparse X s
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from bridle.problem import as_design
 
 Float = NDArray[np.float64]
 _BLOCK = 4096  # rows centred at a time: the copy stays small, and no digits are lost to an uncentred Gram matrix
+_NEAR = 3.0  # means of up to so many standard deviations cost a Gram matrix one digit if centred afterwards
 
 
 @dataclass(frozen=True)
@@ -33,9 +35,17 @@ class CentredDesign:
     shrink: Float  # (p,) 1 / sqrt(q_j); 0 for features that are excluded or not penalised
     basis: Float  # (n, k) orthonormal basis of the intercept and the unpenalised features
     extra: NDArray[np.int64]  # unpenalised features
+    raw: bool  # whether X can be multiplied as it is, and centred afterwards
 
     @classmethod
-    def make(cls, X: Any, weight: Float | None, fit_intercept: bool, penalty: Float) -> CentredDesign:
+    def make(
+        cls,
+        X: Any,
+        weight: Float | None,
+        fit_intercept: bool,
+        penalty: Float,
+        moments: tuple[Float, Float] | None = None,
+    ) -> CentredDesign:
         """Prepare Z.
 
         Parameters
@@ -48,11 +58,15 @@ class CentredDesign:
             Whether an intercept is projected out.
         penalty : (p,)
             q_j: 0 is never penalised, inf is excluded.
+        moments : ((p,), (p,)) or None
+            Weighted means and standard deviations of the columns, where they are known.
         """
         n, p = X.shape
-        w = np.ones(n) if weight is None else weight
-        root = np.sqrt(w)
-        mean = as_design(X)[0].dots(w) / w.sum() if fit_intercept else np.zeros(p)
+        root = np.ones(n) if weight is None else np.sqrt(weight)
+        mean, deviation = moments or moments_of(X, weight)
+        plain = weight is None and not sparse.issparse(X) and X.dtype == np.float64
+        raw = plain and not (fit_intercept and np.any(np.abs(mean) > _NEAR * deviation))
+        mean = mean if fit_intercept else np.zeros(p)
         with np.errstate(divide="ignore"):
             shrink = np.where(penalty > 0.0, 1.0 / np.sqrt(penalty), 0.0)
         extra = np.flatnonzero(penalty == 0.0)
@@ -61,7 +75,7 @@ class CentredDesign:
             taken = X[:, extra].toarray() if sparse.issparse(X) else np.asarray(X[:, extra], dtype=np.float64)
             columns.append(root[:, None] * (taken - mean[extra]))
         basis = _orthonormal(np.hstack(columns)) if columns else np.zeros((n, 0))
-        return cls(X, root, mean, shrink, basis, extra)
+        return cls(X, root, mean, shrink, basis, extra, bool(raw))
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -76,7 +90,8 @@ class CentredDesign:
         """Z @ m, (n, ...)."""
         scaled = (self.shrink * m.T).T
         product = np.asarray(self.X @ scaled, dtype=np.float64) - self.mean @ scaled
-        return self.project((self.root * product.T).T)
+        rows = product if self.raw else (self.root * product.T).T
+        return self.project(rows) if self.extra.size else rows  # what is centred has no part in the intercept
 
     def transposed_times(self, m: Float) -> Float:
         """Z' @ m, (p, ...)."""
@@ -91,6 +106,8 @@ class CentredDesign:
             Xw = sparse.diags_array(self.root) @ self.X
             total = np.asarray((Xw.T @ Xw).toarray(), dtype=np.float64)
             total -= float(self.root @ self.root) * np.outer(self.mean, self.mean)
+        elif self.raw:
+            total = self.X.T @ self.X - n * np.outer(self.mean, self.mean)
         else:
             total = np.zeros((p, p))
             for rows in _blocks(n):
@@ -121,11 +138,23 @@ class CentredDesign:
         return self.project(inner.T)
 
 
+def moments_of(X: Any, weight: Float | None) -> tuple[Float, Float]:
+    """Weighted means and standard deviations of the columns, (p,) each."""
+    view, _ = as_design(X)
+    n = X.shape[0]
+    w = np.full(n, 1.0 / n) if weight is None else weight / weight.sum()
+    mean = view.dots(w)
+    return mean, np.sqrt(view.squares(w, mean))
+
+
 def finish(design: CentredDesign, y: Float, c: Float, fit_intercept: bool) -> tuple[Float, Float]:
-    """Return (coef (t, p), intercept (t,)) on the original scale from c, (p, t), and y, (n, t)."""
-    coef = (design.shrink * c.T).copy()  # (t, p)
+    """Return (coef (k t, p), intercept (k t,)) on the original scale from c, (p, k t), and y, (n, t)."""
+    coef = design.shrink * c.T  # (k t, p)
     w = design.root**2
+    repeats = len(coef) // y.shape[1]
     if design.extra.size:
+        y = np.tile(y, repeats)
+        repeats = 1
         X0 = design.X[:, design.extra]
         X0 = X0.toarray() if sparse.issparse(X0) else np.asarray(X0, dtype=np.float64)
         left = y - np.asarray(design.X @ coef.T, dtype=np.float64) + design.mean @ coef.T
@@ -134,8 +163,33 @@ def finish(design: CentredDesign, y: Float, c: Float, fit_intercept: bool) -> tu
         free = linalg.lstsq(A, design.root[:, None] * left)[0][len(ones) :]
         coef[:, design.extra] = free.T
     if not fit_intercept:
-        return coef, np.zeros(y.shape[1])
-    return coef, np.average(y, axis=0, weights=w) - coef @ design.mean
+        return coef, np.zeros(len(coef))
+    return coef, np.tile((w @ y) / w.sum(), repeats) - coef @ design.mean
+
+
+def ridge_gap(design: CentredDesign, y: Float, fit: tuple[Float, Float], alphas: Float) -> Float:
+    """Duality gap of coefficients on the original scale, (t,), on the scale of the mean loss.
+
+    With e the weighted residuals, d their part orthogonal to intercept and unpenalised features (the dual point), S
+    the sum of weights and c the coefficients of Z: gap = (|alpha c - Z'd|^2 / alpha + |e - d|^2) / (2 S). It is what
+    :func:`bridle.certificates.certify` finds, in two products.
+
+    Parameters
+    ----------
+    design : CentredDesign
+    y : (n, t)
+    fit : ((t, p), (t,))
+        Coefficients and intercepts.
+    alphas : (t,)
+        Above 0.
+    """
+    coef, intercept = fit
+    e = design.root[:, None] * (y - np.asarray(design.X @ coef.T, dtype=np.float64) - intercept)
+    d = design.project(e)
+    c = np.divide(coef.T, design.shrink[:, None], out=np.zeros_like(coef.T), where=design.shrink[:, None] > 0.0)
+    rest = alphas * c - design.transposed_times(d)
+    gap = np.sum(rest**2, axis=0) / alphas + np.sum((e - d) ** 2, axis=0)
+    return np.asarray(gap / (2.0 * float(design.root @ design.root)))
 
 
 @dataclass(frozen=True)
@@ -145,77 +199,96 @@ class Spectrum:
     design: CentredDesign
     y: Float  # (n, t) target as given
     fit_intercept: bool
-    values: Float  # (r,) eigenvalues
-    scores: Float  # (n, r) Z V; its Gram matrix is diag(values)
-    axes: Float | None  # (p, r) V, or None in kernel space
+    values: Float  # (r,) eigenvalues of Z'Z or ZZ'
+    axes: Float  # (p, r) V, or in kernel space (n, r) U
+    kernel: bool
     residual: Float  # (n, t) weighted target less the projection
+    slope: Float  # (r, t) (Z V)' residual
 
     @classmethod
     def make(cls, design: CentredDesign, y: Float, fit_intercept: bool) -> Spectrum:
         """Decompose once; the cost is that of eigh on min(n, p)."""
         n, p = design.shape
+        kernel = p > n
         target = design.project(design.root[:, None] * y)
-        if p <= n:
-            values, axes = linalg.eigh(design.gram())
-            return cls(design, y, fit_intercept, np.maximum(values, 0.0), design.times(axes), axes, target)
-        values, left = linalg.eigh(design.kernel())
+        values, axes = linalg.eigh(design.kernel() if kernel else design.gram(), check_finite=False)
         values = np.maximum(values, 0.0)
-        return cls(design, y, fit_intercept, values, left * np.sqrt(values), None, target)
+        slope = np.sqrt(values)[:, None] * (axes.T @ target) if kernel else axes.T @ design.transposed_times(target)
+        return cls(design, y, fit_intercept, values, axes, kernel, target, slope)
 
-    def _inverse(self, alpha: float) -> Float:
-        """1 / (value + alpha), 0 where both vanish: the answer of least norm."""
-        total = self.values + alpha
+    @cached_property
+    def scores(self) -> Float:
+        """Z V, (n, r); its Gram matrix is diag(values)."""
+        return self.axes * np.sqrt(self.values) if self.kernel else self.design.times(self.axes)
+
+    @cached_property
+    def square(self) -> Float:
+        """Squares of the scores, (n, r)."""
+        return np.asarray(self.scores**2)
+
+    def _inverse(self, alphas: Float) -> Float:
+        """1 / (value + alpha), (r, L), 0 where both vanish: the answer of least norm."""
+        total = self.values[:, None] + alphas
         floor = self.values.max(initial=0.0) * max(self.design.shape) * np.finfo(float).eps
-        live = (total > floor) if alpha == 0.0 else (total > 0.0)
+        live = total > np.where(alphas == 0.0, floor, 0.0)
         return np.divide(1.0, total, out=np.zeros_like(total), where=live)
 
-    def solve(self, alpha: float, target: int | slice = slice(None)) -> tuple[Float, Float]:
-        """Return (coef (t, p), intercept (t,)) at ``alpha``."""
-        y = self.y[:, target].reshape(len(self.y), -1)
-        inner = self._inverse(alpha)[:, None] * (self.scores.T @ self.residual[:, target].reshape(len(self.y), -1))
-        if self.axes is not None:
-            c = self.axes @ inner
-        else:  # c = Z' U diag(1 / (value + alpha)) U'y, and scores = U sqrt(value)
-            root = np.sqrt(self.values)
-            left = np.divide(self.scores, root, out=np.zeros_like(self.scores), where=root > 0.0)
-            scaled = np.divide(inner, root[:, None], out=np.zeros_like(inner), where=root[:, None] > 0.0)
-            c = self.design.transposed_times(left @ scaled)
+    def solve(self, alphas: Float | float, target: int | slice = slice(None)) -> tuple[Float, Float]:
+        """Return (coef (L t, p), intercept (L t,)) at each of ``alphas``, (L,), for all targets or one."""
+        y, slope = (m[:, target].reshape(len(m), -1) for m in (self.y, self.slope))
+        inverse = self._inverse(np.atleast_1d(np.asarray(alphas, dtype=np.float64)))
+        if self.kernel:  # c = Z' U diag(1 / (value + alpha)) U'y, and the slope is sqrt(value) U'y
+            root = np.sqrt(self.values)[:, None]
+            inverse = np.divide(inverse, root, out=np.zeros_like(inverse), where=root > 0.0)
+        inner = (inverse[:, :, None] * slope[:, None, :]).reshape(len(slope), -1)  # (r, L t)
+        c = self.design.transposed_times(self.axes @ inner) if self.kernel else self.axes @ inner
         return finish(self.design, y, c, self.fit_intercept)
 
-    def leave_one_out(self, alpha: float) -> tuple[Float, Float]:
-        """Residual of each row under the fit without it, and the training loss of that fit.
+    def training_loss(self, alphas: Float) -> Float:
+        """Weighted mean squared error of the rows, (L, t), from the spectrum alone."""
+        floor = self.values.max(initial=0.0) * max(self.design.shape) * np.finfo(float).eps
+        live = (self.values > floor)[:, None]
+        part = np.divide(self.slope**2, self.values[:, None], out=np.zeros_like(self.slope), where=live)  # (r, t)
+        beyond = np.maximum(np.sum(self.residual**2, axis=0) - part.sum(axis=0), 0.0)
+        left = 1.0 - self.values[:, None] * self._inverse(alphas)  # (r, L)
+        return np.asarray((left**2).T @ part + beyond) / float(self.design.root @ self.design.root)
+
+    def leave_one_out(self, alphas: Float) -> tuple[Float, Float]:
+        """Residual of each row under the fit without it, and the training loss of that fit, at each of ``alphas``.
 
         e_i = r_i / (1 - h_ii);  training sum of squares = |r|^2 + 2 e_i (H r)_i + e_i^2 (H^2)_ii - e_i^2.
 
         Returns
         -------
-        e : (n, t)
+        e : (L, n, t)
             Left-out residuals of the rows scaled by the square root of their weight.
-        train : (n, t)
+        train : (L, n, t)
             Weighted mean squared error of the other rows under the same fit.
 
         References
         ----------
         Golub, Heath and Wahba (1979), Generalized cross-validation as a method for choosing a good ridge parameter.
         """
-        inv = self._inverse(alpha)
-        fitted = self.scores @ (inv[:, None] * (self.scores.T @ self.residual))
+        inv = self._inverse(alphas)  # (r, L)
+        kept = self.values[:, None] * inv
+        both = (
+            np.stack([inv, inv * (1.0 - kept)])[..., None] * self.slope[:, None, :]
+        )  # H y and H (y - H y): (2, r, L, t)
+        n, t = self.residual.shape
+        fitted, hr = (np.moveaxis((self.scores @ m.reshape(len(m), -1)).reshape(n, -1, t), 1, 0) for m in both)
+        free = np.sum(self.design.basis**2, axis=1)[:, None]
+        h, h2 = ((free + self.square @ m).T[:, :, None] for m in (inv, inv * kept))  # diagonals of H and H^2: (L, n, 1)
         r = self.residual - fitted
-        square = self.scores**2
-        free = np.sum(self.design.basis**2, axis=1)
-        h = free + square @ inv  # (n,) diagonal of H
-        h2 = free + square @ (inv**2 * self.values)  # (n,) diagonal of H^2
-        room = np.maximum(1.0 - h, np.finfo(float).tiny)[:, None]
-        e = r / room
-        hr = self.scores @ (inv[:, None] * (self.scores.T @ r))  # the basis is orthogonal to r
+        e = r / np.maximum(1.0 - h, np.finfo(float).tiny)
         w = self.design.root**2
         rest = np.maximum(w.sum() - w, np.finfo(float).tiny)[:, None]
-        train = np.sum(r**2, axis=0) + 2.0 * e * hr + e**2 * h2[:, None] - e**2
+        train = np.sum(r**2, axis=1, keepdims=True) + 2.0 * e * hr + e**2 * h2 - e**2
         return e, np.maximum(train, 0.0) / rest
 
-    def degrees_of_freedom(self, alpha: float) -> float:
-        """Trace of the hat matrix, the intercept left out."""
-        return float(self.values @ self._inverse(alpha) + self.design.basis.shape[1] - int(self.fit_intercept))
+    def degrees_of_freedom(self, alphas: Float) -> Float:
+        """Trace of the hat matrix, the intercept left out, at each of ``alphas``, (L,)."""
+        free = self.design.basis.shape[1] - int(self.fit_intercept)
+        return np.asarray(self.values @ self._inverse(alphas) + free)
 
 
 def solve_ridge(design: CentredDesign, y: Float, alphas: Float, fit_intercept: bool) -> tuple[Float, Float]:
@@ -231,9 +304,9 @@ def solve_ridge(design: CentredDesign, y: Float, alphas: Float, fit_intercept: b
     fit_intercept : bool
     """
     n, p = design.shape
-    if np.unique(alphas).size == 1 and alphas[0] > 0.0:
+    if alphas[0] > 0.0 and np.all(alphas == alphas[0]):
         matrix = design.gram() if p <= n else design.kernel()
-        matrix[np.diag_indices_from(matrix)] += alphas[0]
+        matrix.flat[:: len(matrix) + 1] += alphas[0]  # the diagonal
         factor = _cholesky(matrix)
         if factor is not None:
             target = design.project(design.root[:, None] * y)

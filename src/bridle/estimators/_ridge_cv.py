@@ -13,26 +13,24 @@ from sklearn.metrics import check_scoring, get_scorer, r2_score
 from sklearn.model_selection import check_cv
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 
-from bridle.estimators._base import (
-    LinearPrediction,
+from bridle.estimators._base import LinearPrediction, check_training_data, drop_axis, route, split_rows
+from bridle.estimators._checks import (
     check_choice,
     check_flags,
     check_grid,
-    check_training_data,
-    check_weight,
-    drop_axis,
+    check_scoring_name,
+    check_splitter,
+    check_weight_of_sum,
     refuse,
-    route,
-    split_rows,
 )
 from bridle.estimators._ridge import (
     Ridge,
+    centred_design,
     is_bounded,
     refuse_bounds,
     ridge_objective,
-    ridge_penalty,
 )
-from bridle.estimators._ridge_algebra import CentredDesign, Spectrum
+from bridle.estimators._ridge_algebra import Spectrum
 from bridle.selection import Curve, select
 
 Float = NDArray[np.float64]
@@ -156,21 +154,20 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, LinearPrediction):  # type: igno
         routed = route(self, "fit", params, **metadata)
         X, y = check_training_data(self, X, y, multi_output=True)
         n = X.shape[0]
-        if isinstance(sample_weight, int | float):
-            sample_weight = np.full(n, float(sample_weight))
-        weight = check_weight(sample_weight, n)
+        weight = check_weight_of_sum(sample_weight, n)
         if routed is not None:
             score_params = dict(routed.scorer.score)
         else:
             score_params = {} if weight is None else {"sample_weight": weight}
         order = np.argsort(-grid, kind="stable")
         if self.cv is None:
-            scores = self._leave_one_out(X, y, grid, order, weight, score_params)
+            scores, spectrum = self._leave_one_out(X, y, grid, order, weight, score_params)
         else:
+            spectrum = None
             folds = split_rows(check_cv(self.cv), X, y, routed, params)
             scores = self._folds(X, y, grid, order, weight, folds, score_params)
-        self._choose(grid, order, scores)
-        self._refit(X, y, weight)
+        self._choose(grid, order, scores, columns=y.ndim == 2)
+        self._refit(X, y, weight, spectrum)
         return self
 
     def predict(self, X: Any) -> Any:
@@ -190,6 +187,8 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, LinearPrediction):  # type: igno
     def _check(self) -> Float:
         check_flags(self, "fit_intercept", "store_cv_results", "alpha_per_target", "standardize")
         check_choice(self, "gcv_mode", ("auto", "svd", "eigen", None))
+        check_splitter(self)
+        check_scoring_name(self)
         if self.cv is None and is_bounded(self):
             raise refuse_bounds(self)
         if self.cv is not None and (self.store_cv_results or self.alpha_per_target):
@@ -199,19 +198,17 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, LinearPrediction):  # type: igno
 
     def _leave_one_out(
         self, X: Any, y: Float, grid: Float, order: Any, weight: Float | None, score_params: dict[str, Any]
-    ) -> Float:
-        """Return the scores, (L,) or (L, t), and keep ``cv_results_`` and ``curve_``."""
-        n, columns = len(y), y.reshape(len(y), -1)
-        q = ridge_penalty(X, weight, self)
-        spectrum = Spectrum.make(CentredDesign.make(X, weight, self.fit_intercept, q), columns, self.fit_intercept)
-        root = spectrum.design.root
+    ) -> tuple[Float, Spectrum]:
+        """Return the scores, (L,) or (L, t), and what they come from; keep ``cv_results_`` and ``curve_``."""
+        columns = y.reshape(len(y), -1)
+        design, _ = centred_design(X, weight, self)
+        spectrum = Spectrum.make(design, columns, self.fit_intercept)
+        root, w = design.root[:, None], design.root**2
         scorer = None if self.scoring is None else check_scoring(self, scoring=self.scoring)
-        errors = np.empty((len(grid), *columns.shape))  # (L, n, t), scaled by the square root of the weight
-        train = np.empty((len(grid), n))
-        for k, alpha in enumerate(grid):
-            errors[k], loss = spectrum.leave_one_out(float(alpha))
-            train[k] = loss.mean(axis=1)
-        per_unit = np.divide(errors, root[:, None], out=np.zeros_like(errors), where=root[:, None] > 0.0)
+        parts = [spectrum.leave_one_out(grid[part]) for part in chunks(len(grid), columns.size)]
+        errors = np.concatenate([e for e, _ in parts])  # (L, n, t), scaled by the square root of the weight
+        train = np.concatenate([loss.mean(axis=2) for _, loss in parts])  # (L, n)
+        per_unit = np.divide(errors, root, out=np.zeros_like(errors), where=root > 0.0)
         if scorer is None:
             results = errors**2
             scores = np.asarray(-results.mean(axis=1 if self.alpha_per_target else (1, 2)))
@@ -220,23 +217,21 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, LinearPrediction):  # type: igno
             scores = self._score_predictions(scorer, results, columns, y.ndim, score_params)
         if self.store_cv_results:
             stored = np.moveaxis(results, 0, 2)  # (n, t, L)
-            self.cv_results_ = (stored[:, 0] if y.ndim == 1 else stored).astype(_float_type(X), copy=False)
-        test = (per_unit[order] ** 2).mean(axis=2).T  # (n, L)
-        df = np.array([spectrum.degrees_of_freedom(float(a)) for a in grid[order]])
-        w = root**2
+            self.cv_results_ = (stored[:, 0] if y.ndim == 1 else stored).astype(X.dtype, copy=False)
         live = w > 0.0  # a row without weight is no fold
+        count = int(live.sum())
         self.curve_ = self._curve(
             X,
             grid[order],
             w,
-            test_loss=test[live],
+            test_loss=(per_unit[order] ** 2).mean(axis=2).T[live],
             train_loss=train[order].T[live],
             test_weight=w[live],
-            n_train=np.full(int(live.sum()), n - 1, dtype=np.int64),
-            n_test=np.ones(int(live.sum()), dtype=np.int64),
-            df=df,
+            n_train=np.full(count, len(y) - 1, dtype=np.int64),
+            n_test=np.ones(count, dtype=np.int64),
+            df=spectrum.degrees_of_freedom(grid[order]),
         )
-        return np.asarray(scores)
+        return np.asarray(scores), spectrum
 
     def _score_predictions(
         self, scorer: Any, predictions: Float, columns: Float, ndim: int, score_params: dict[str, Any]
@@ -254,21 +249,21 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, LinearPrediction):  # type: igno
     ) -> Float:
         """Return the mean score of each alpha, (L,), and keep ``curve_``."""
         columns = y.reshape(len(y), -1)
+        t = columns.shape[1]
         w = np.ones(len(y)) if weight is None else weight
         scorer = None if self.scoring is None else check_scoring(self, scoring=self.scoring)
         X = X.tocsr() if hasattr(X, "tocsr") else X
         scores, test, train = (np.empty((len(folds.pairs), len(grid))) for _ in range(3))
         for j, (a, b) in enumerate(folds.pairs):
-            for k, (coef, intercept) in enumerate(self._fold_fits(X[a], columns[a], grid, weight, a)):
-                predicted = X[b] @ coef.T + intercept
-                test[j, k] = np.average(((columns[b] - predicted) ** 2).mean(axis=1), weights=w[b])
-                residual = columns[a] - X[a] @ coef.T - intercept
-                train[j, k] = np.average((residual**2).mean(axis=1), weights=w[a])
-                if scorer is None:
-                    scores[j, k] = r2_score(columns[b], predicted, **_rows(score_params, b, len(y)))
-                else:
-                    flat = predicted[:, 0] if y.ndim == 1 else predicted
-                    scores[j, k] = scorer(_Echo(), flat, y[b], **_rows(score_params, b, len(y)))
+            coef, intercept, train[j] = self._fold_fits(X[a], columns[a], grid, None if weight is None else w[a])
+            held, truth = X[b], columns[b]
+            params = _rows(score_params, b, len(y))
+            for part in chunks(len(grid), truth.size):
+                columns_of_part = slice(part.start * t, part.stop * t)
+                predicted = held @ coef[columns_of_part].T + intercept[columns_of_part]
+                predicted = np.asarray(predicted).reshape(len(b), -1, t)  # (n_test, alphas, t)
+                test[j, part] = np.average(((truth[:, None] - predicted) ** 2).mean(axis=2), axis=0, weights=w[b])
+                scores[j, part] = score_all(scorer, truth if y.ndim == 2 else truth[:, 0], predicted, params)
         self.curve_ = self._curve(
             X,
             grid[order],
@@ -281,15 +276,17 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, LinearPrediction):  # type: igno
         )
         return np.asarray(scores.mean(axis=0))
 
-    def _fold_fits(self, X: Any, Y: Float, grid: Float, weight: Float | None, rows: Any) -> list[tuple[Float, Float]]:
-        """Return (coef (t, p), intercept (t,)) of the training rows at each alpha."""
-        w = None if weight is None else weight[rows]
+    def _fold_fits(self, X: Any, Y: Float, grid: Float, weight: Float | None) -> tuple[Float, Float, Float]:
+        """Return coefficients (L t, p), intercepts (L t,) and mean training losses (L,) of the training rows."""
         if is_bounded(self):
-            models = [self._ridge(float(a)).fit(X, Y, sample_weight=w) for a in grid]
-            return [(np.atleast_2d(m.coef_), np.atleast_1d(m.intercept_)) for m in models]
-        q = ridge_penalty(X, w, self)
-        spectrum = Spectrum.make(CentredDesign.make(X, w, self.fit_intercept, q), Y, self.fit_intercept)
-        return [spectrum.solve(float(a)) for a in grid]
+            models = [self._ridge(float(a)).fit(X, Y, sample_weight=weight) for a in grid]
+            losses = [((Y - m.predict(X).reshape(Y.shape)) ** 2).mean(axis=1) for m in models]
+            coef, intercept = ([np.atleast_1d(getattr(m, part)) for m in models] for part in ("coef_", "intercept_"))
+            t = Y.shape[1]
+            fits = np.vstack(coef), np.concatenate([np.broadcast_to(b, t) for b in intercept])
+            return *fits, np.average(losses, axis=1, weights=weight)
+        spectrum = Spectrum.make(centred_design(X, weight, self)[0], Y, self.fit_intercept)
+        return *spectrum.solve(grid), spectrum.training_loss(grid).mean(axis=1)
 
     def _curve(self, X: Any, grid: Float, w: Float, **folds: Any) -> Curve:
         """Return the curve of the squared error, largest alpha first, from what the folds gave."""
@@ -307,7 +304,7 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, LinearPrediction):  # type: igno
             **folds,
         )
 
-    def _choose(self, grid: Float, order: Any, scores: Float) -> None:
+    def _choose(self, grid: Float, order: Any, scores: Float, *, columns: bool) -> None:
         self.selection_ = None
         if self.rule != "min":
             if self.alpha_per_target:
@@ -322,23 +319,39 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, LinearPrediction):  # type: igno
             flat = scores.reshape(len(grid))
             best = int(np.argmax(flat))
             self.alpha_, self.best_score_ = float(grid[best]), flat[best]
+            if columns and self.alpha_per_target:  # one target of two dimensions keeps them
+                self.best_score_ = np.array([self.best_score_])
 
     def _ridge(self, alpha: Any) -> Ridge:
         names = ("fit_intercept", "standardize", "penalty_factor", "lower", "upper")
         return Ridge(alpha, **{name: getattr(self, name) for name in names})
 
-    def _refit(self, X: Any, y: Float, weight: Float | None) -> None:
+    def _refit(self, X: Any, y: Float, weight: Float | None, spectrum: Spectrum | None) -> None:
+        """Fit all rows at ``alpha_``, from the decomposition where leave-one-out has made one."""
         model = self._ridge(self.alpha_)
-        model.fit(X, y, sample_weight=weight)
-        self.coef_ = drop_axis(np.atleast_2d(model.coef_))
-        self.intercept_, self.relative_gap_ = model.intercept_, model.relative_gap_
+        if spectrum is None:
+            model.fit(X, y, sample_weight=weight)
+            coef, self.intercept_ = np.atleast_2d(model.coef_), model.intercept_
+        else:
+            columns = y.reshape(len(y), -1)
+            alphas = np.broadcast_to(np.asarray(self.alpha_, dtype=np.float64), columns.shape[1])
+            if np.all(alphas == alphas[0]):
+                coef, intercept = spectrum.solve(alphas[:1])
+            else:
+                parts = [spectrum.solve(float(a), k) for k, a in enumerate(alphas)]
+                coef, intercept = np.vstack([c for c, _ in parts]), np.concatenate([b for _, b in parts])
+            model.certify(spectrum.design, columns, (coef, intercept), alphas, weight)
+            coef, intercept = (part.astype(X.dtype, copy=False) for part in (coef, intercept))
+            self.intercept_ = 0.0 if not self.fit_intercept else intercept if y.ndim == 2 else intercept[0]
+        self.coef_ = drop_axis(coef)
+        self.relative_gap_ = model.relative_gap_
         self.objective_ = ridge_objective(np.atleast_1d(self.alpha_), self.standardize)
 
     def _get_scorer(self) -> Any:
         """Return the scorer for routing: R2, asking for weights, where none is given."""
         if get_config()["enable_metadata_routing"] and self.scoring is None:
             return get_scorer("r2").set_score_request(sample_weight=True)
-        return check_scoring(self, scoring=self.scoring, allow_none=True)
+        return get_scorer("r2") if self.scoring is None else check_scoring(self, scoring=self.scoring)
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Return what fit asks for itself, and what goes to the scorer and the splitter."""
@@ -361,10 +374,36 @@ class _Echo(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         return True
 
 
+def score_all(scorer: Any, truth: Float, predicted: Float, params: dict[str, Any]) -> Float:
+    """Return the score at each alpha, (L,), of predictions (n, L, t); no scorer is R2, and needs no loop.
+
+    Parameters
+    ----------
+    scorer : scorer or None
+    truth : (n,) or (n, t)
+    predicted : (n, L, t)
+    params : dict
+        What the scorer gets beside the data.
+    """
+    columns = truth.reshape(len(truth), -1)
+    if scorer is None and len(truth) > 1:
+        w = np.asarray(params.get("sample_weight", np.ones(len(truth))), dtype=np.float64)
+        around = columns - np.average(columns, axis=0, weights=w)
+        total = w @ around**2  # (t,)
+        if np.all(total > 0.0):
+            lost = np.tensordot(w, (columns[:, None] - predicted) ** 2, axes=1)  # (L, t)
+            return np.asarray((1.0 - lost / total).mean(axis=1))
+    judge = (lambda _, p, y, **more: r2_score(y, p, **more)) if scorer is None else scorer
+    rows = (predicted[:, k] if truth.ndim == 2 else predicted[:, k, 0] for k in range(predicted.shape[1]))
+    return np.array([judge(_Echo(), row, truth, **params) for row in rows])
+
+
+def chunks(count: int, size: int) -> list[slice]:
+    """Cut ``count`` alphas so that arrays of ``size`` numbers for each stay within some 100 MB."""
+    step = max(1, 4_000_000 // max(size, 1))
+    return [slice(i, min(i + step, count)) for i in range(0, count, step)]
+
+
 def _rows(params: dict[str, Any], rows: Any, n: int) -> dict[str, Any]:
     """Take the rows of what is given row by row."""
     return {k: np.asarray(v)[rows] if np.ndim(v) == 1 and len(v) == n else v for k, v in params.items()}
-
-
-def _float_type(X: Any) -> Any:
-    return X.dtype if X.dtype.kind == "f" else np.float64
