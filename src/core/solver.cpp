@@ -110,10 +110,13 @@ bool Solver::advance() {
     }
     // 2. What the last step has won decides how old the model's weights and how coarse its solution may be. A step
     // beyond a lambda's first is one that a better model might have spared: when these have cost as much as new
-    // weights do, it's time for them.
+    // weights do, or those that are left at this rate will, it's time for them.
     stage_ = Stage::inside;
-    if (std::isfinite(last_) && ++spare_steps_ > steps_for_gram(work_.size(), in_.design->bytes())) refresh_ = true;
-    if (gap_ > 0.8 * last_) refresh_ = true;
+    if (std::isfinite(last_)) {
+      const double price = steps_for_gram(work_.size(), in_.design->bytes());
+      const bool far = gap_ > target_ && std::log(gap_ / target_) > (1.0 + price) * std::log(last_ / gap_);
+      refresh_ = refresh_ || ++spare_steps_ > price || far;
+    }
     if (gap_ > 0.5 * last_) coarseness_ = std::max(1e-3 * coarseness_, 1e-23);
     idle_ = gap_ < 0.9 * last_ ? 0 : idle_ + 1;
     last_ = std::min(gap_, last_);
