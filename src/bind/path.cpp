@@ -1,32 +1,15 @@
-#include <chrono>
-
 #include "arrays.hpp"
-#include "path.hpp"
+#include "moments.hpp"
+#include "results.hpp"
 
 namespace bridle_bind {
 namespace {
 
 using bridle::index_t;
 
-// Lets Python handle its signals ten times a second while the core runs without the interpreter's lock.
-struct SignalCheck {
-  std::chrono::steady_clock::time_point next = std::chrono::steady_clock::now();
-  bool raised = false;
-
-  static bool ask(void* context) {
-    auto* self = static_cast<SignalCheck*>(context);
-    const auto now = std::chrono::steady_clock::now();
-    if (now < self->next) return self->raised;
-    self->next = now + std::chrono::milliseconds(100);
-    nb::gil_scoped_acquire hold;
-    self->raised = self->raised || PyErr_CheckSignals() != 0;
-    return self->raised;
-  }
-};
-
 nb::dict solve(const BoundDesign& x, int family, Vector y, Vector w, Vector offset, Vector centre, Vector scale,
                nb::tuple penalty, double l1_ratio, bool intercept, double start, double reference, Vector lambdas,
-               double tol, index_t max_iter, int mode) {
+               double tol, index_t max_iter, int mode, const bridle::Summary* summary) {
   Vector factor = nb::cast<Vector>(penalty[0]), lower = nb::cast<Vector>(penalty[1]),
              upper = nb::cast<Vector>(penalty[2]);
   const index_t n = x.view->rows(), p = x.view->columns();
@@ -37,6 +20,7 @@ nb::dict solve(const BoundDesign& x, int family, Vector y, Vector w, Vector offs
 
   bridle::Problem problem;
   problem.design = x.view.get();
+  problem.summary = summary;
   problem.family = static_cast<bridle::Family>(family);
   problem.y = y.data();
   problem.w = w.data();
@@ -66,17 +50,7 @@ nb::dict solve(const BoundDesign& x, int family, Vector y, Vector w, Vector offs
   }
   if (signals.raised) throw nb::python_error();
   if (status == bridle::Status::out_of_memory) throw std::bad_alloc();
-  nb::dict out;
-  out["intercept"] = to_numpy(std::move(result.intercept));
-  out["starts"] = to_numpy(std::move(result.starts));
-  out["columns"] = to_numpy(std::move(result.columns));
-  out["values"] = to_numpy(std::move(result.values));
-  out["gap"] = to_numpy(std::move(result.gap));
-  out["kkt"] = to_numpy(std::move(result.kkt));
-  out["loss"] = to_numpy(std::move(result.loss));
-  out["status"] = to_numpy(std::move(result.status));
-  out["n_iter"] = to_numpy(std::move(result.n_iter));
-  return out;
+  return to_dict(std::move(result));
 }
 
 }  // namespace
@@ -85,7 +59,7 @@ void bind_path(nb::module_& m) {
   m.def("solve_path", &solve, nb::arg("design"), nb::arg("family"), nb::arg("y"), nb::arg("w"), nb::arg("offset"),
         nb::arg("centre"), nb::arg("scale"), nb::arg("penalty"), nb::arg("l1_ratio"), nb::arg("intercept"),
         nb::arg("start"), nb::arg("reference"), nb::arg("lambdas"), nb::arg("tol"), nb::arg("max_iter"),
-        nb::arg("mode"));
+        nb::arg("mode"), nb::arg("summary").none() = nb::none());
 }
 
 }  // namespace bridle_bind

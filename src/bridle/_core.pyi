@@ -15,6 +15,19 @@ class Design:
     def times(self, b: _Float) -> _Float: ...  # X b (n,)
     def squares(self, w: _Float, shift: _Float) -> _Float: ...  # sum_i w_i (x_ij - shift_j)^2 (p,)
 
+class Moments:
+    def add(self, other: Moments) -> None: ...
+    def summary(self, which: NDArray[np.int32]) -> Summary: ...  # of the rows of some cells together
+
+class Summary:  # of rows, under weights that sum to 1
+    weight: float
+    y_mean: float
+    y_variance: float
+    cancellation: float  # largest mean square about the provisional centre, over the variance
+    mean: _Float  # (p,)
+    deviation: _Float  # (p,)
+    slope: _Float  # (p,) covariance with y
+
 class PathResult(TypedDict):
     intercept: _Float  # (L,)
     starts: _Index  # (L + 1,)
@@ -25,6 +38,10 @@ class PathResult(TypedDict):
     loss: _Float  # (L,)
     status: NDArray[np.int32]  # (L,)
     n_iter: _Index  # (L,)
+
+class FoldResult(PathResult):
+    test_loss: _Float  # (L,) mean squared error of the rows held out
+    test_rounding: float  # largest share of it that may be rounding
 
 def instruction_set() -> str: ...  # that the loops run with, chosen when the module is loaded
 def dense(x: NDArray[np.float64] | NDArray[np.float32]) -> Design: ...
@@ -51,4 +68,28 @@ def solve_path(
     tol: float,
     max_iter: int,
     mode: int,
+    summary: Summary | None = None,
 ) -> PathResult: ...
+def provisional_centre(design: Design) -> _Float: ...  # (p,) mean of some rows
+def moments(
+    design: Design,
+    y: _Float,  # counted from start
+    w: _Float,
+    centre: _Float,
+    start: float,
+    cell: NDArray[np.int32] | None,  # (n,)
+    cells: int,
+    rows: tuple[int, int],
+) -> Moments: ...
+def fold_path(
+    summary: Summary,
+    moments: Moments,
+    held: NDArray[np.int32],  # cells of the rows held out
+    scale: _Float,
+    penalty: tuple[_Float, _Float, _Float],  # factor, lower, upper
+    l1_ratio: float,
+    intercept: bool,
+    lambdas: _Float,
+    tol: float,
+    max_iter: int,
+) -> FoldResult | None: ...  # None where rounding calls for the rows

@@ -15,7 +15,8 @@ from bridle import _core
 from bridle.certificates import constant_below, null_gap, penalty_scale
 from bridle.errors import InputError
 from bridle.grid import L1_FLOOR
-from bridle.losses import Family, get_family
+from bridle.losses import GAUSSIAN, Family, get_family
+from bridle.moments import WORST_CANCELLATION, Moments, applies
 from bridle.penalties import Penalty
 
 Float = NDArray[np.float64]
@@ -64,9 +65,11 @@ class Problem:
     upper: Float
     l1_ratio: float
     fit_intercept: bool
+    standardize: bool
     start: float  # intercept of the null model
     reference: float
     notes: tuple[str, ...]
+    summary: _core.Summary | None = None  # of a gaussian problem that is solved in the space of X'X
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -85,8 +88,14 @@ class Problem:
         fit_intercept: bool,
         standardize: bool,
         penalty: Penalty,
+        mode: int = 2,
+        moments: Moments | None = None,
     ) -> Problem:
-        """Check what the user gave, and find the moments of the columns and the null model."""
+        """Check what the user gave, and find the moments of the columns and the null model.
+
+        ``mode`` is that of the settings; by columns (2) X'X isn't made. ``moments`` are those of these rows, if
+        somebody has them.
+        """
         design, matrix = as_design(X)
         n, p = design.shape
         fam = get_family(family)
@@ -94,8 +103,16 @@ class Problem:
         fam.check_target(target)
         w = _weights(sample_weight, n)
         o = np.zeros(n) if offset is None else _rows(offset, n, "offset")
-        mean = design.dots(w)
-        deviation = np.sqrt(design.squares(w, mean))
+        summary = None
+        if fam is GAUSSIAN and not sparse.issparse(matrix) and applies((n, p), mode):
+            summary = (moments or Moments.make(design, target - o, w)).summary()
+            if not summary.cancellation <= WORST_CANCELLATION:  # the sample misled: about the means, then
+                summary = _recentred(design, summary, target - o, w)
+        if summary is None:
+            mean = design.dots(w)
+            deviation = np.sqrt(design.squares(w, mean))
+        else:
+            mean, deviation = summary.mean, summary.deviation
         _check_finite(X, deviation)
         notes: list[str] = []
         factor = penalty.factors(p).copy()
@@ -123,11 +140,18 @@ class Problem:
             lower=lower,
             upper=upper,
             l1_ratio=penalty.l1_ratio,
-            fit_intercept=fit_intercept,
+            fit_intercept=bool(fit_intercept),
+            standardize=bool(standardize),
             start=start,
             reference=null_gap(fam, target, w, o, fit_intercept=fit_intercept),
             notes=tuple(notes),
+            summary=summary,
         )
+
+    @property
+    def saturated(self) -> float:
+        """Mean loss of a model that fits every row."""
+        return 0.0 if self.family is GAUSSIAN else float(np.sum(self.w * self.family.saturated(self.y)))
 
     @property
     def centre(self) -> Float:
@@ -156,6 +180,7 @@ class Problem:
                 settings.tol,
                 settings.max_iter,
                 settings.mode,
+                self.summary,
             )
 
     def unpenalised_part(self) -> Problem:
@@ -175,6 +200,7 @@ class Problem:
             factor=np.where(np.arange(r) < r - unpenalised, 1.0, 0.0),
             lower=np.full(r, -np.inf),
             upper=np.full(r, np.inf),
+            summary=None,
         )
 
     def _null_result(self, count: int) -> _core.PathResult:
@@ -208,7 +234,11 @@ class Problem:
             room = 1.0 + 1e-9  # what the fit of the unpenalised features may be off by
             noise = 10.0 * float(raw["kkt"][0])  # and what it leaves of slopes that it should have made 0
         gradient = self.family.gradient(self.y, eta)
-        slope = self.design.dots(-self.w * gradient) + (self.mean * (self.w @ gradient) if self.fit_intercept else 0.0)
+        if self.summary is not None and room == 1.0:
+            slope = self.summary.slope + (0.0 if self.fit_intercept else self.mean * self.summary.y_mean)
+        else:
+            slope = self.design.dots(-self.w * gradient)
+            slope += self.mean * (self.w @ gradient) if self.fit_intercept else 0.0
         length = np.hypot(self.mean, self.deviation) * np.sqrt(max(float(self.w @ gradient**2), self.reference))
         slope[np.abs(slope) <= 1e-13 * length + noise * self.scale] = 0.0  # what rounding leaves of an exact 0
         on = (self.factor > 0.0) & np.isfinite(self.factor)
@@ -217,6 +247,13 @@ class Problem:
             return top / max(self.l1_ratio, L1_FLOOR)
         unit = float(np.sqrt(2.0 * self.reference)) if self.family.name == "gaussian" else 1.0
         return top / (L1_FLOOR * unit)
+
+
+def _recentred(design: _core.Design, summary: _core.Summary, y: Float, w: Float) -> _core.Summary:
+    """Return the summary about the means that another one found, unless they aren't numbers."""
+    if not np.isfinite(summary.deviation).all():
+        return summary
+    return Moments.make(design, y, w, centre=summary.mean).summary()
 
 
 def as_design(X: Any) -> tuple[_core.Design, Any]:

@@ -1,6 +1,7 @@
 #include "design.hpp"
 
 #include <algorithm>
+#include <type_traits>
 #include <vector>
 
 namespace bridle {
@@ -13,8 +14,9 @@ template <class T>
 class DenseByColumns final : public Design {
  public:
   DenseByColumns(const T* data, index_t rows, index_t columns, index_t stride)
-      : Design(rows, columns), data_(data), stride_(stride) {}
+      : Design(rows, columns), data_(data), stride_(stride), view_{data, std::is_same_v<T, float>, 1, stride} {}
 
+  const DenseView* dense() const override { return &view_; }
   void dots(const index_t* list, index_t count, const double* v, double* out) const override {
     for (index_t k = 0; k < count; ++k) out[k] = simd::dot(column(at(list, k)), v, rows());
   }
@@ -42,6 +44,7 @@ class DenseByColumns final : public Design {
   const T* column(index_t j) const { return data_ + j * stride_; }
   const T* data_;
   index_t stride_;
+  DenseView view_;
 };
 
 // Row i is contiguous, `stride` entries after row i - 1 (C order): every pass runs over rows.
@@ -49,8 +52,9 @@ template <class T>
 class DenseByRows final : public Design {
  public:
   DenseByRows(const T* data, index_t rows, index_t columns, index_t stride)
-      : Design(rows, columns), data_(data), stride_(stride) {}
+      : Design(rows, columns), data_(data), stride_(stride), view_{data, std::is_same_v<T, float>, stride, 1} {}
 
+  const DenseView* dense() const override { return &view_; }
   void dots(const index_t* list, index_t count, const double* v, double* out) const override {
     if (list != nullptr && kDense * count > columns()) {  // whole rows stream faster than gathers
       std::vector<double> all(columns());
@@ -105,6 +109,7 @@ class DenseByRows final : public Design {
   const T* row(index_t i) const { return data_ + i * stride_; }
   const T* data_;
   index_t stride_;
+  DenseView view_;
 };
 
 // Compressed columns. Zeros that are not stored take part through the sums that the caller keeps.

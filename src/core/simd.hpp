@@ -20,6 +20,9 @@ void axpy(double a, const double* x, double* y, index_t n);            // y += a
 void axpy(double a, const float* x, double* y, index_t n);             //
 void axpy4(const double* a, const double* x, index_t stride, double* y, index_t n);    // y += sum_{k<4} a_k x_k,
 void axpy4(const double* a, const float* x, index_t stride, double* y, index_t n);     // x_k at x + k stride
+// y -= sum_k a_k x_{list[k]}, x_j at x + j stride; list and a (count,), y (n,)
+void subtract_columns(const double* x, index_t stride, const index_t* list, index_t count, const double* a, double* y,
+                      index_t n);
 void weighted_axpy(double a, const double* w, const double* x, double* y, index_t n);  // y_i += a w_i x_i
 void weighted_axpy(double a, const double* w, const float* x, double* y, index_t n);   //
 double sum(const double* x, index_t n);                                // sum_i x_i

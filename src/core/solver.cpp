@@ -21,7 +21,7 @@ constexpr double kSeparationTol = 1e-10; // at lam = 0 a separated fit has to ru
 double patience_with_old_weights(index_t k) { return std::min(0.8, 0.1 + static_cast<double>(k) / 500.0); }
 
 bool wants_gram(const Problem& in, const Settings& settings) {
-  if (in.family != Family::gaussian || settings.mode == Mode::columns) return false;
+  if (in.summary || in.family != Family::gaussian || settings.mode == Mode::columns) return false;
   const index_t n = in.design->rows(), p = in.design->columns();
   return settings.mode == Mode::gram || (!in.design->sparse() && p <= kFullGram && n >= 2 * p);
 }
@@ -310,6 +310,17 @@ void Solver::leave_gram_space() {
   for (index_t k = 0; k < work_.size(); ++k) coef[k] = work_.beta[k] / in_.scale[work_.list[k]];
   for (index_t i = 0; i < n_; ++i) eta_[i] = in_.offset[i] + b0_;
   in_.design->add(work_.list.data(), work_.size(), coef.data(), eta_.data());
+}
+
+void Solver::resume(double lam, const std::vector<index_t>& list, const std::vector<double>& beta, const Gram& gram,
+                    double b0) {
+  for (index_t j : list) work_.add(j);
+  work_.beta = beta;
+  gram_ = gram;
+  b0_ = b0;
+  lam_ = lam;
+  first_ = false;
+  leave_gram_space();
 }
 
 void Solver::record(Status status, PathResult& out) const {

@@ -20,6 +20,8 @@ class Solver {
   void new_budget() { budget_.used = 0; }
   // From the solution before, the problem at lam, to a gap of tol in units of the null model's.
   Status solve(double lam, double tol);
+  // Go on, on the rows, from a solution at lam: list (k,) of features, beta (k,), their Gram matrix, the intercept.
+  void resume(double lam, const std::vector<index_t>& list, const std::vector<double>& beta, const Gram& gram, double b0);
   // Append what solve found to result.
   void record(Status status, PathResult& result) const;
 
