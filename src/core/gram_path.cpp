@@ -100,8 +100,16 @@ Status GramPath::solve(double lam) {
   begin(lam);
   const double target = kSafety * set_.tol * in_.reference;
   if (!started_) start();
+  const std::vector<double> before = beta_;
   double last = kInfinity, enough = 1e-3 * set_.tol * in_.reference;
   int idle = 0;
+  const auto retreat = [&](double from) {  // near-dependent columns can send a direct solve anywhere
+    if (objective() <= from) return;
+    beta_ = before;
+    aligned_ = false;
+    look();
+  };
+  const double start = objective();
   for (int attempt = 0;; ++attempt) {
     if (attempt < kFollows && plain_ && follow()) {
       aligned_ = true;
@@ -119,6 +127,7 @@ Status GramPath::solve(double lam) {
     if (gap_ <= target) return loss_is_sure() ? Status::converged : Status::rounding;
     gap_ = gap(false);
     if (gap_ <= target) return Status::rounding;
+    retreat(start);
     if (idle >= kStall) return Status::rounding;
     if (budget_.used >= budget_.limit) return Status::max_iter;
     if (gap_ > 0.5 * last) enough = std::max(1e-3 * enough, 1e-26 * in_.reference);
@@ -381,6 +390,12 @@ double GramPath::loss() const {
   double loss = first_loss_;
   for (index_t k = 0; k < gram_.size(); ++k) loss -= 0.5 * beta_[k] * (first_[k] + slope_[k]);
   return std::max(0.0, loss);
+}
+
+double GramPath::objective() const {
+  double total = loss();
+  for (index_t k = 0; k < gram_.size(); ++k) total += terms_[k].value(beta_[k]);
+  return total;
 }
 
 bool GramPath::loss_is_sure() const {

@@ -51,6 +51,7 @@ class GramPath {
   bool may_enter(index_t k, double sign) const { return sign > 0.0 ? terms_[k].upper > 0.0 : terms_[k].lower < 0.0; }
   double gap(bool on_rows) const;  // of the covariance matrix, or widened by what its rounding may hide
   double loss() const;
+  double objective() const;
   bool loss_is_sure() const;       // whether the loss, a difference, has kept its digits
   double length_of_terms() const;  // of all that adds up to a residual, which rounding goes by
 

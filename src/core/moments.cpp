@@ -9,14 +9,15 @@
 namespace bridle {
 namespace {
 
-constexpr index_t kPanelBytes = 6 << 20;  // of a block of rows: in the last cache level, while its products are made
-constexpr index_t kFewestRows = 256, kMostRows = 2048;
+constexpr index_t kPanelBytes = 12 << 20;  // of a block of rows: in the last cache level, while its products are made
+constexpr index_t kFewestRows = 256, kMostRows = 4096;
 constexpr index_t kSampleRuns = 8, kSampleRows = 64;  // rows that make the provisional centre
 
 // Rows of a block, cell by cell. A panel has row i at i * row, column j at j * column.
 struct Panel {
-  std::vector<double> data, root;
-  std::vector<index_t> order, starts;  // (rows,) row numbers by cell; (cells + 1,)
+  std::vector<double> data, root;   // root (rows,) of the weights, in the panel's order
+  std::vector<std::int32_t> order;  // (rows,) by cell, from 0
+  std::vector<index_t> starts;      // (cells + 1,)
   index_t row = 0, column = 0;
 };
 
@@ -26,30 +27,30 @@ void sort_by_cell(const MomentRows& rows, index_t from, index_t to, Panel& panel
   for (index_t i = from; i < to; ++i) ++panel.starts[(rows.cell ? rows.cell[i] : 0) + 1];
   for (index_t c = 0; c < rows.cells; ++c) panel.starts[c + 1] += panel.starts[c];
   std::vector<index_t> next(panel.starts.begin(), panel.starts.end() - 1);
-  for (index_t i = from; i < to; ++i) panel.order[next[rows.cell ? rows.cell[i] : 0]++] = i;
+  for (index_t i = from; i < to; ++i) panel.order[next[rows.cell ? rows.cell[i] : 0]++] = static_cast<std::int32_t>(i - from);
 }
 
 template <class T>
-void fill(const MomentRows& rows, const DenseView& view, Panel& panel) {
+void fill(const MomentRows& rows, const DenseView& view, index_t from, Panel& panel) {
   const index_t size = static_cast<index_t>(panel.order.size()), p = rows.design->columns();
   const T* data = static_cast<const T*>(view.data);
   const double* root = panel.root.data();
   if (view.row_stride == 1) {  // by columns, as in X
     for (index_t j = 0; j < p; ++j) {
-      const T* x = data + j * view.column_stride;
+      const T* x = data + j * view.column_stride + from;
       const double m = rows.centre[j];
       double* to = panel.data.data() + j * panel.column;
       if (rows.cells == 1) {
-        const T* run = x + panel.order[0];
-        for (index_t i = 0; i < size; ++i) to[i] = root[i] * (static_cast<double>(run[i]) - m);
-      } else {
-        for (index_t i = 0; i < size; ++i) to[i] = root[i] * (static_cast<double>(x[panel.order[i]]) - m);
+        for (index_t i = 0; i < size; ++i) to[i] = root[i] * (static_cast<double>(x[i]) - m);
+        continue;
       }
+      const std::int32_t* order = panel.order.data();
+      for (index_t i = 0; i < size; ++i) to[i] = root[i] * (static_cast<double>(x[order[i]]) - m);
     }
     return;
   }
   for (index_t i = 0; i < size; ++i) {
-    const T* x = data + panel.order[i] * view.row_stride;
+    const T* x = data + (from + panel.order[i]) * view.row_stride;
     double* to = panel.data.data() + i * panel.row;
     for (index_t j = 0; j < p; ++j) to[j] = root[i] * (static_cast<double>(x[j]) - rows.centre[j]);
   }
@@ -76,13 +77,13 @@ void Moments::add(const MomentRows& rows, index_t from, index_t to) {
   for (index_t start = from; start < to; start += block) {
     sort_by_cell(rows, start, std::min(to, start + block), panel);
     const index_t size = static_cast<index_t>(panel.order.size());
-    for (index_t i = 0; i < size; ++i) panel.root[i] = std::sqrt(rows.w[panel.order[i]]);
+    for (index_t i = 0; i < size; ++i) panel.root[i] = std::sqrt(rows.w[start + panel.order[i]]);
     if (view.single)
-      fill<float>(rows, view, panel);
+      fill<float>(rows, view, start, panel);
     else
-      fill<double>(rows, view, panel);
+      fill<double>(rows, view, start, panel);
     for (index_t i = 0; i < size; ++i) {
-      panel.data[i * panel.row + p_ * panel.column] = panel.root[i] * rows.y[panel.order[i]];
+      panel.data[i * panel.row + p_ * panel.column] = panel.root[i] * rows.y[start + panel.order[i]];
       panel.data[i * panel.row + (p_ + 1) * panel.column] = panel.root[i];
     }
     char upper = 'U', trans = by_columns ? 'T' : 'N';

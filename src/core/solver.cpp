@@ -131,6 +131,7 @@ void Solver::look() {
       if (work_.beta[k] != 0.0) simd::axpy(-work_.beta[k], gram_.column(k), work_.slope.data(), work_.size());
     return;
   }
+  if (careful_) predict();
   loss_->derivatives(in_.y, in_.w, eta_.data(), n_, residual_.data(), weights_.data());
   if (in_.intercept) centre_intercept();
   x_.dots(work_.list.data(), work_.size(), residual_.data(), work_.slope.data());
@@ -268,7 +269,7 @@ bool Solver::line_search(const std::vector<double>& before, double constant) {
   direction_.assign(n_, constant);
   in_.design->add(moved.data(), static_cast<index_t>(moved.size()), coef.data(), direction_.data());
   double t = 1.0;
-  if (!loss_->quadratic()) {
+  if (!loss_->quadratic() || careful_) {
     const double start = loss_value(eta_.data()) + penalty_value(before);
     const double rounding = 1e-14 * (std::abs(start) + in_.reference);
     trial_.resize(n_);
@@ -306,6 +307,11 @@ void Solver::enter_gram_space() {
 
 void Solver::leave_gram_space() {
   gram_space_ = false;
+  careful_ = true;
+  predict();
+}
+
+void Solver::predict() {
   std::vector<double> coef(work_.size());
   for (index_t k = 0; k < work_.size(); ++k) coef[k] = work_.beta[k] / in_.scale[work_.list[k]];
   for (index_t i = 0; i < n_; ++i) eta_[i] = in_.offset[i] + b0_;

@@ -30,6 +30,7 @@ class Solver {
   // slopes are q - H beta and X is never read again.
   void enter_gram_space();
   void leave_gram_space();
+  void predict();  // eta from the coefficients, without what steps have added up of rounding
 
   void begin(double lam, double tol);  // terms, working set and budget for lam
   void look();                 // derivatives and slopes of the working set at the current point
@@ -66,6 +67,7 @@ class Solver {
   bool refresh_ = true;       // the model's weights are too old
   bool slow_ = false;         // descent by columns needs too many sweeps at this lambda
   bool first_ = true;
+  bool careful_ = false;      // X'X has lost digits: steps by its model have to prove themselves on the rows
 };
 
 }  // namespace bridle
