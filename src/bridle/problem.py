@@ -383,20 +383,24 @@ class _OneBlasThread:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._count = 0
-        self._limit: Any = None
+        self._before: list[tuple[Any, int]] = []
 
     def __enter__(self) -> None:
         with self._lock:
             self._count += 1
-            if self._count == 1:
-                self._limit = _blas().limit(limits=1)
-                self._limit.__enter__()
+            if self._count == 1:  # threadpoolctl's own context asks each library for its whole description
+                self._before = [(library, library.get_num_threads()) for library in _blas().lib_controllers]
+                for library, threads in self._before:
+                    if threads != 1:
+                        library.set_num_threads(1)
 
     def __exit__(self, *error: object) -> None:
         with self._lock:
             self._count -= 1
             if self._count == 0:
-                self._limit.__exit__(*error)
+                for library, threads in self._before:
+                    if threads != 1:
+                        library.set_num_threads(threads)
 
 
 one_blas_thread = _OneBlasThread()

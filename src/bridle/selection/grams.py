@@ -31,7 +31,7 @@ from bridle.selection.folds import Folds
 Float = NDArray[np.float64]
 
 _MOST_BYTES = 1 << 28  # of the sums of all cells, unless a tenth of X is more
-_WORST_ROUNDING = 1e-10  # share of a held-out error that may be rounding
+_WORST_ROUNDING = 1e-9  # share of a held-out error that may be rounding
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,8 @@ class GramFit:
     @property
     def status(self) -> tuple[str, ...]:
         """What became of each lambda."""
-        return tuple(STATUSES[s] for s in self.raw["status"].tolist())
+        status = self.raw["status"]
+        return tuple(STATUSES[s] for s in status.tolist()) if status.any() else (STATUSES[0],) * len(status)
 
     def path(self) -> Path:
         """Give the path as :func:`bridle.fit_path` would."""
@@ -86,6 +87,9 @@ class FoldMoments:
 
     moments: Moments
     cells: FoldCells
+    factor: Float  # (p,)
+    lower: Float
+    upper: Float
 
     @classmethod
     def make(
@@ -131,7 +135,11 @@ class FoldMoments:
         design, _ = as_design(matrix)
         w = np.full(n, 1.0 / n) if weight is None else weight / np.sum(weight)
         sums = Moments.make(design, target, w, cell=cells.cell, cells=cells.count, each=crew.quietly)
-        return cls(sums, cells)
+        penalty = Penalty(
+            1.0, optional_array(options["penalty_factor"]), bound(options["lower"]), bound(options["upper"])
+        )
+        factor, lower, upper = (np.ascontiguousarray(v) for v in (penalty.factors(p), *penalty.bounds(p)))
+        return cls(sums, cells, factor, lower, upper)
 
     def fit(self, fold: int, paths: Sequence[Path], options: Mapping[str, Any]) -> list[GramFit] | None:
         """Fit one fold on the lambdas of each of ``paths``; None where rounding calls for its rows.
@@ -157,20 +165,15 @@ class FoldMoments:
         intercept, standardize = options["fit_intercept"], options["standardize"]
         scale = penalty_scale(mean, deviation, fit_intercept=intercept, standardize=standardize)
         constant = deviation <= constant_below(mean)
-        given, low, high = optional_array(options["penalty_factor"]), bound(options["lower"]), bound(options["upper"])
+        factor = np.where(constant, np.inf, self.factor) if intercept and constant.any() else self.factor
         results = []
         for path in paths:
-            penalty = Penalty(path.l1_ratio, given, low, high)
-            factor = penalty.factors(len(mean))
-            if intercept and constant.any():
-                factor = np.where(constant, np.inf, factor)
-            lower, upper = (np.ascontiguousarray(b) for b in penalty.bounds(len(mean)))
             result = _core.fold_path(
                 summary,
                 self.moments.sums,
                 self.cells.test[fold],
                 scale,
-                (np.ascontiguousarray(factor), lower, upper),
+                (factor, self.lower, self.upper),
                 path.l1_ratio,
                 intercept,
                 path.lambdas,
