@@ -19,7 +19,7 @@ LAYERS = [
     ["losses", "penalties", "_core"],
     ["convert", "grid"],
     ["data", "datasets"],
-    ["certificates"],
+    ["certificates", "moments"],
     ["problem"],
     ["limits", "reduction"],
     ["path"],

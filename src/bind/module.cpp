@@ -6,6 +6,7 @@
 namespace bridle_bind {
 void bind_blas();
 void bind_design(nanobind::module_& m);
+void bind_moments(nanobind::module_& m);
 void bind_path(nanobind::module_& m);
 }  // namespace bridle_bind
 
@@ -14,5 +15,6 @@ NB_MODULE(_core, m) {
   m.def("instruction_set", &bridle::simd::instruction_set);
   bridle_bind::bind_blas();
   bridle_bind::bind_design(m);
+  bridle_bind::bind_moments(m);
   bridle_bind::bind_path(m);
 }

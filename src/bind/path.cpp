@@ -1,36 +1,21 @@
-#include <chrono>
-
 #include "arrays.hpp"
 #include "lockstep.hpp"
+#include "moments.hpp"
+#include "results.hpp"
 
 namespace bridle_bind {
 namespace {
 
 using bridle::index_t;
 
-// Lets Python handle its signals ten times a second while the core runs without the interpreter's lock.
-struct SignalCheck {
-  std::chrono::steady_clock::time_point next = std::chrono::steady_clock::now();
-  bool raised = false;
-
-  static bool ask(void* context) {
-    auto* self = static_cast<SignalCheck*>(context);
-    const auto now = std::chrono::steady_clock::now();
-    if (now < self->next) return self->raised;
-    self->next = now + std::chrono::milliseconds(100);
-    nb::gil_scoped_acquire hold;
-    self->raised = self->raised || PyErr_CheckSignals() != 0;
-    return self->raised;
-  }
-};
-
-// What one problem has of its own: (w, moments, penalty, start, reference), see _core.pyi.
+// What one problem has of its own: (w, moments, penalty, start, reference, summary), see _core.pyi.
 bridle::Problem problem_of(const nb::tuple& own, index_t n, index_t p) {
   const auto vector = [](nb::handle from, index_t size) {
     const Vector v = nb::cast<Vector>(from, false);  // the tuple keeps it alive, unconverted
     if (static_cast<index_t>(v.shape(0)) != size) throw nb::value_error("a vector has the wrong length");
     return v.data();
   };
+  if (own.size() != 6) throw nb::value_error("a problem is (w, moments, penalty, start, reference, summary)");
   const nb::tuple moments = nb::cast<nb::tuple>(own[1]), penalty = nb::cast<nb::tuple>(own[2]);
   bridle::Problem problem;
   problem.w = vector(own[0], n);
@@ -44,21 +29,8 @@ bridle::Problem problem_of(const nb::tuple& own, index_t n, index_t p) {
   problem.upper = vector(penalty[2], p);
   problem.start = nb::cast<double>(own[3]);
   problem.reference = nb::cast<double>(own[4]);
+  problem.summary = own[5].is_none() ? nullptr : nb::cast<const bridle::Summary*>(own[5]);
   return problem;
-}
-
-nb::dict to_dict(bridle::PathResult&& result) {
-  nb::dict out;
-  out["intercept"] = to_numpy(std::move(result.intercept));
-  out["starts"] = to_numpy(std::move(result.starts));
-  out["columns"] = to_numpy(std::move(result.columns));
-  out["values"] = to_numpy(std::move(result.values));
-  out["gap"] = to_numpy(std::move(result.gap));
-  out["kkt"] = to_numpy(std::move(result.kkt));
-  out["loss"] = to_numpy(std::move(result.loss));
-  out["status"] = to_numpy(std::move(result.status));
-  out["n_iter"] = to_numpy(std::move(result.n_iter));
-  return out;
 }
 
 nb::list solve(const BoundDesign& x, int family, Vector y, Vector offset, nb::list problems, double l1_ratio,

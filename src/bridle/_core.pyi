@@ -10,7 +10,7 @@ _Index = NDArray[np.int64]
 
 _Moments = tuple[_Float, _Float, _Float, _Float, _Float]  # centre, scale, mean, deviation, X'r of the null model
 _Penalties = tuple[_Float, _Float, _Float]  # factor, lower, upper
-_OwnProblem = tuple[_Float, _Moments, _Penalties, float, float]  # w (n,), then (p,), start, reference
+_OwnProblem = tuple[_Float, _Moments, _Penalties, float, float, "Summary | None"]  # w (n,), then (p,), start, reference
 
 class Design:
     @property
@@ -22,6 +22,19 @@ class Design:
         self, w: _Float, v: _Float
     ) -> tuple[_Float, _Float, _Float]: ...  # (m, n): X'w, squares about it, X'v (m, p)
 
+class Moments:
+    def add(self, other: Moments) -> None: ...
+    def summary(self, which: NDArray[np.int32]) -> Summary: ...  # of the rows of some cells together
+
+class Summary:  # of rows, under weights that sum to 1
+    weight: float
+    y_mean: float
+    y_variance: float
+    cancellation: float  # largest mean square about the provisional centre, over the variance
+    mean: _Float  # (p,)
+    deviation: _Float  # (p,)
+    slope: _Float  # (p,) covariance with y
+
 class PathResult(TypedDict):
     intercept: _Float  # (L,)
     starts: _Index  # (L + 1,)
@@ -32,6 +45,10 @@ class PathResult(TypedDict):
     loss: _Float  # (L,)
     status: NDArray[np.int32]  # (L,)
     n_iter: _Index  # (L,)
+
+class FoldResult(PathResult):
+    test_loss: _Float  # (L,) mean squared error of the rows held out
+    test_rounding: float  # largest share of it that may be rounding
 
 def instruction_set() -> str: ...  # that the loops run with, chosen when the module is loaded
 def dense(x: NDArray[np.float64] | NDArray[np.float32]) -> Design: ...
@@ -55,3 +72,26 @@ def solve_paths(
     mode: int,
     threads: int,
 ) -> list[PathResult]: ...
+def provisional_centre(design: Design) -> _Float: ...  # (p,) mean of some rows
+def moments(
+    design: Design,
+    y: _Float,  # counted from start
+    w: _Float,
+    centre: _Float,
+    start: float,
+    cell: NDArray[np.int32] | None,  # (n,)
+    cells: int,
+    rows: tuple[int, int],
+) -> Moments: ...
+def fold_path(
+    summary: Summary,
+    moments: Moments,
+    held: NDArray[np.int32],  # cells of the rows held out
+    scale: _Float,
+    penalty: tuple[_Float, _Float, _Float],  # factor, lower, upper
+    l1_ratio: float,
+    intercept: bool,
+    lambdas: _Float,
+    tol: float,
+    max_iter: int,
+) -> FoldResult | None: ...  # None where rounding calls for the rows

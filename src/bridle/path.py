@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
-from bridle.certificates import relative
+from bridle import _core
 from bridle.errors import BridleWarning, ConvergenceError, InputError
 from bridle.grid import check_lambdas, lambda_grid
 from bridle.limits import at_zero
@@ -19,9 +19,6 @@ from bridle.losses import get_family
 from bridle.penalties import Penalty
 from bridle.problem import Problem, Settings, bound, column_names, optional_array
 from bridle.reduction import applies, solve_reduced
-
-if TYPE_CHECKING:
-    from bridle._core import PathResult
 
 Float = NDArray[np.float64]
 
@@ -275,6 +272,7 @@ def fit_path(
     ----------
     Friedman, Hastie and Tibshirani (2010), Journal of Statistical Software 33(1).
     """
+    settings = Settings.make(tol, max_iter, mode, family)
     problem = Problem.make(
         X,
         y,
@@ -284,35 +282,57 @@ def fit_path(
         fit_intercept=bool(fit_intercept),
         standardize=standardize,
         penalty=Penalty(float(l1_ratio), optional_array(penalty_factor), bound(lower), bound(upper)),
+        mode=settings.mode,
     )
-    settings = Settings.make(tol, max_iter, mode, problem.family.name)
+    path = solve_problem(problem, settings, lambdas, n_lambdas, lambda_min_ratio)
+    names = column_names(feature_names, X, problem.shape[1])
+    return announce(replace(path, feature_names=names) if names else path, strict)
+
+
+def solve_problem(
+    problem: Problem,
+    settings: Settings,
+    lambdas: ArrayLike | None = None,
+    n_lambdas: int = 100,
+    lambda_min_ratio: float | None = None,
+) -> Path:
+    """Solve a checked problem at ``lambdas``, or at its own grid: the path, whatever became of each lambda.
+
+    Parameters
+    ----------
+    problem : Problem
+        What to solve.
+    settings : Settings
+        Tolerance and limits.
+    lambdas, n_lambdas, lambda_min_ratio
+        As for :func:`fit_path`.
+
+    Returns
+    -------
+    Path
+        Without names of the features.
+    """
     lambda_max, notes = problem.lambda_max(settings), list(problem.notes)
     if lambdas is None:
         if lambda_max == 0.0:
             notes.append("no feature is related to the target after the unpenalised part: every coefficient is 0")
             problem = problem.unpenalised_part()  # at lambda = 0 rounding alone would move them
-        grid = lambda_grid(lambda_max, *problem.shape, n_lambdas, lambda_min_ratio, float(l1_ratio))
+        grid = lambda_grid(lambda_max, *problem.shape, n_lambdas, lambda_min_ratio, problem.l1_ratio)
     else:
         grid = check_lambdas(lambdas)
     reduced = applies(problem, grid, settings)
     raw = solve_reduced(problem, grid, settings) if reduced else problem.solve(grid, settings)
-    names = column_names(feature_names, X, problem.shape[1])
-    path = as_path(
-        problem, grid, raw, settings, lambda_max=lambda_max, notes=notes, standardize=standardize, names=names
-    )
-    return announce(path, strict)
+    return as_path(problem, grid, raw, settings, lambda_max=lambda_max, notes=notes)
 
 
 def as_path(
     problem: Problem,
     grid: Float,
-    raw: PathResult,
+    raw: _core.PathResult,
     settings: Settings,
     *,
     lambda_max: float,
     notes: list[str],
-    standardize: bool,
-    names: tuple[str, ...] | None,
 ) -> Path:
     """Return what the core has found as a path.
 
@@ -324,46 +344,57 @@ def as_path(
         Of the problem.
     notes : list of str
         What there is to say so far.
-    standardize : bool
-        Whether the penalty was on standardised coefficients.
-    names : (p,) or None
-        Of the features.
 
     Returns
     -------
     Path
-        With the defined answers at lambda = 0, and advice where something didn't converge.
+        With the defined answers at lambda = 0, and advice where something didn't converge; without names of features.
     """
-    status = [STATUSES[s] for s in raw["status"]]
-    gap = raw["gap"]
-    saturated = float(np.sum(problem.w * problem.family.saturated(problem.y)))
+    status = [STATUSES[s] for s in raw["status"].tolist()]
     if grid[-1] == 0.0:
         notes = notes + at_zero(problem, raw, status, settings.tol)
     notes = notes + [f"lambda = {lam:.4g}: {_ADVICE[s]}" for lam, s in zip(grid, status, strict=True) if s in _ADVICE]
+    gap = raw["gap"]
     return Path(
         family=problem.family.name,
         lambdas=grid,
         l1_ratio=problem.l1_ratio,
         intercept=raw["intercept"],
-        coef_sparse=sparse.csr_array(
-            (raw["values"], raw["columns"], raw["starts"]), shape=(len(grid), problem.shape[1])
-        ),
+        coef_sparse=coefficients(raw, problem.shape[1]),
         mean=problem.mean,
         scale=problem.scale,
-        relative_gap=np.array([relative(g, problem.reference) for g in gap]),
+        relative_gap=gap / problem.reference if problem.reference > 0.0 else gap,
         gap=gap,
         kkt=raw["kkt"],
         n_iter=raw["n_iter"],
         status=tuple(status),
-        deviance=np.maximum(0.0, 2.0 * (raw["loss"] - saturated)),
+        deviance=np.maximum(0.0, 2.0 * (raw["loss"] - problem.saturated)),
         null_deviance=2.0 * problem.reference,
         lambda_max=lambda_max,
         tol=settings.tol,
         fit_intercept=problem.fit_intercept,
-        standardize=bool(standardize),
-        feature_names=names,
+        standardize=problem.standardize,
+        feature_names=None,
         notes=tuple(notes),
     )
+
+
+def coefficients(raw: _core.PathResult, p: int) -> sparse.csr_array:
+    """Return what the core found, a row per lambda.
+
+    Parameters
+    ----------
+    raw : PathResult
+        From the core.
+    p : int
+        Number of features.
+
+    Returns
+    -------
+    (L, p)
+        On the original scale.
+    """
+    return sparse.csr_array((raw["values"], raw["columns"], raw["starts"]), shape=(len(raw["intercept"]), p))
 
 
 _ADVICE = {
@@ -374,7 +405,20 @@ _ADVICE = {
 
 
 def announce(path: Path, strict: bool) -> Path:
-    """Return the path; warn, or raise if ``strict``, where it lacks a certificate."""
+    """Warn of lambdas without certificate, or raise if ``strict``.
+
+    Parameters
+    ----------
+    path : Path
+        What was fitted.
+    strict : bool
+        Whether a missed certificate is an error.
+
+    Returns
+    -------
+    Path
+        The same.
+    """
     failed = [i for i, s in enumerate(path.status) if s != "converged"]
     if not failed:
         return path

@@ -16,7 +16,8 @@ from bridle import _core
 from bridle.certificates import constant_below, null_gap, penalty_scale
 from bridle.errors import InputError
 from bridle.grid import L1_FLOOR
-from bridle.losses import Family, get_family
+from bridle.losses import GAUSSIAN, Family, get_family
+from bridle.moments import WORST_CANCELLATION, Moments, applies
 from bridle.penalties import Penalty
 
 Float = NDArray[np.float64]
@@ -66,9 +67,11 @@ class Problem:
     upper: Float
     l1_ratio: float
     fit_intercept: bool
+    standardize: bool
     start: float  # intercept of the null model
     reference: float
     notes: tuple[str, ...]
+    summary: _core.Summary | None = None  # of a gaussian problem that is solved in the space of X'X
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -87,11 +90,17 @@ class Problem:
         fit_intercept: bool,
         standardize: bool,
         penalty: Penalty,
+        mode: int = 2,
+        moments: Moments | None = None,
     ) -> Problem:
-        """Check what the user gave, and find the moments of the columns and the null model."""
+        """Check what the user gave, and find the moments of the columns and the null model.
+
+        ``mode`` is that of the settings; by columns (2) X'X isn't made. ``moments`` are those of these rows, if
+        somebody has them.
+        """
         return cls.make_all(
             X, y, family=family, sample_weights=[sample_weight], offset=offset, fit_intercept=fit_intercept,
-            standardize=standardize, penalty=penalty,
+            standardize=standardize, penalty=penalty, mode=mode, moments=moments,
         )[0]  # fmt: skip
 
     @classmethod
@@ -106,6 +115,8 @@ class Problem:
         fit_intercept: bool,
         standardize: bool,
         penalty: Penalty,
+        mode: int = 2,
+        moments: Moments | None = None,
     ) -> list[Problem]:
         """Make one problem for each of several weightings of the same rows, with one pass over X for all."""
         design, matrix = as_design(X)
@@ -116,9 +127,15 @@ class Problem:
         o = np.zeros(n) if offset is None else _rows(offset, n, "offset")
         weights = [_weights(w, n) for w in sample_weights]
         starts = [_start(fam, target, w, o) if fit_intercept else 0.0 for w in weights]
-        residuals = [-w * fam.gradient(target, o + start) for w, start in zip(weights, starts, strict=True)]
-        means, squares, products = design.survey(np.array(weights), np.array(residuals))
-        deviations = np.sqrt(squares)
+        summary: _core.Summary | None = None
+        if len(weights) == 1 and fam is GAUSSIAN and not sparse.issparse(matrix) and applies((n, p), mode):
+            summary = _summary(design, target - o, weights[0], moments)
+            crossed = summary.slope if fit_intercept else summary.slope + summary.mean * summary.y_mean
+            means, deviations, products = summary.mean[None], summary.deviation[None], crossed[None]
+        else:
+            residuals = [-w * fam.gradient(target, o + start) for w, start in zip(weights, starts, strict=True)]
+            means, squares, products = design.survey(np.array(weights), np.array(residuals))
+            deviations = np.sqrt(squares)
         lower, upper = (np.ascontiguousarray(bound) for bound in penalty.bounds(p))
         problems = []
         for k, (w, start) in enumerate(zip(weights, starts, strict=True)):
@@ -145,13 +162,20 @@ class Problem:
                 lower=lower,
                 upper=upper,
                 l1_ratio=penalty.l1_ratio,
-                fit_intercept=fit_intercept,
+                fit_intercept=bool(fit_intercept),
+                standardize=bool(standardize),
                 start=start,
                 reference=null_gap(fam, target, w, o, fit_intercept=fit_intercept),
                 notes=tuple(notes),
+                summary=summary,
             )
             problems.append(problem)
         return problems
+
+    @property
+    def saturated(self) -> float:
+        """Mean loss of a model that fits every row."""
+        return 0.0 if self.family is GAUSSIAN else float(np.sum(self.w * self.family.saturated(self.y)))
 
     @property
     def centre(self) -> Float:
@@ -180,6 +204,7 @@ class Problem:
             factor=np.where(np.arange(r) < r - unpenalised, 1.0, 0.0),
             lower=np.full(r, -np.inf),
             upper=np.full(r, np.inf),
+            summary=None,
         )
 
     def _null_result(self, count: int) -> _core.PathResult:
@@ -225,6 +250,14 @@ class Problem:
         return top / (L1_FLOOR * unit)
 
 
+def _summary(design: _core.Design, y: Float, w: Float, moments: Moments | None) -> _core.Summary:
+    """Return means and covariances; where the sample misled about the means, about those that it found."""
+    summary = (moments or Moments.make(design, y, w)).summary()
+    if summary.cancellation <= WORST_CANCELLATION or not np.isfinite(summary.deviation).all():
+        return summary
+    return Moments.make(design, y, w, centre=summary.mean).summary()
+
+
 def solve_together(
     problems: Sequence[Problem], lambdas: Float, settings: Settings, threads: int = 1
 ) -> list[_core.PathResult]:
@@ -263,6 +296,7 @@ def solve_together(
                         (problem.factor, problem.lower, problem.upper),
                         problem.start,
                         problem.reference,
+                        problem.summary,
                     )
                     for problem in open_ones
                 ],
@@ -415,20 +449,24 @@ class _OneBlasThread:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._count = 0
-        self._limit: Any = None
+        self._before: list[tuple[Any, int]] = []
 
     def __enter__(self) -> None:
         with self._lock:
             self._count += 1
-            if self._count == 1:
-                self._limit = _blas().limit(limits=1)
-                self._limit.__enter__()
+            if self._count == 1:  # threadpoolctl's own context asks each library for its whole description
+                self._before = [(library, library.get_num_threads()) for library in _blas().lib_controllers]
+                for library, threads in self._before:
+                    if threads != 1:
+                        library.set_num_threads(1)
 
     def __exit__(self, *error: object) -> None:
         with self._lock:
             self._count -= 1
             if self._count == 0:
-                self._limit.__exit__(*error)
+                for library, threads in self._before:
+                    if threads != 1:
+                        library.set_num_threads(threads)
 
 
 one_blas_thread = _OneBlasThread()

@@ -1,6 +1,7 @@
 #include "design.hpp"
 
 #include <algorithm>
+#include <type_traits>
 #include <vector>
 
 namespace bridle {
@@ -13,9 +14,10 @@ template <class T>
 class DenseByColumns final : public Design {
  public:
   DenseByColumns(const T* data, index_t rows, index_t columns, index_t stride)
-      : Design(rows, columns), data_(data), stride_(stride) {}
+      : Design(rows, columns), data_(data), stride_(stride), view_{data, std::is_same_v<T, float>, 1, stride} {}
 
   double bytes() const override { return sizeof(T); }
+  const DenseView* dense() const override { return &view_; }
   // Blocks of rows, so that v stays in the first-level cache; four columns at a time.
   void dots(const index_t* list, index_t count, const double* v, double* out) const override {
     std::fill(out, out + count, 0.0);
@@ -67,6 +69,7 @@ class DenseByColumns final : public Design {
   const T* column(index_t j) const { return data_ + j * stride_; }
   const T* data_;
   index_t stride_;
+  DenseView view_;
 };
 
 // Row i is contiguous, `stride` entries after row i - 1 (C order): every pass runs over rows.
@@ -74,9 +77,10 @@ template <class T>
 class DenseByRows final : public Design {
  public:
   DenseByRows(const T* data, index_t rows, index_t columns, index_t stride)
-      : Design(rows, columns), data_(data), stride_(stride) {}
+      : Design(rows, columns), data_(data), stride_(stride), view_{data, std::is_same_v<T, float>, stride, 1} {}
 
   double bytes() const override { return sizeof(T); }
+  const DenseView* dense() const override { return &view_; }
   void dots(const index_t* list, index_t count, const double* v, double* out) const override {
     if (list != nullptr && reads_all(count)) {  // whole rows stream faster than gathers
       std::vector<double> all(columns());
@@ -147,6 +151,7 @@ class DenseByRows final : public Design {
   const T* row(index_t i) const { return data_ + i * stride_; }
   const T* data_;
   index_t stride_;
+  DenseView view_;
 };
 
 // Compressed columns. Zeros that are not stored take part through the sums that the caller keeps.

@@ -11,6 +11,13 @@
 
 namespace bridle {
 
+// Entries of a dense matrix as they lie: x_ij at data + i * row_stride + j * column_stride, one of the strides 1.
+struct DenseView {
+  const void* data;
+  bool single;  // float32, else float64
+  index_t row_stride, column_stride;
+};
+
 class Design {
  public:
   Design(index_t rows, index_t columns) : rows_(rows), columns_(columns) {}
@@ -49,6 +56,7 @@ class Design {
   // Whether inner products cost as much as the entries that are stored, fewer than n a column.
   virtual bool sparse() const { return false; }
   virtual index_t stored(index_t) const { return rows_; }  // entries of column j
+  virtual const DenseView* dense() const { return nullptr; }  // null where there are only stored entries
 
  private:
   index_t rows_, columns_;

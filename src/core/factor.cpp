@@ -9,7 +9,7 @@ namespace bridle {
 namespace {
 
 constexpr double kDependent = 1e-13;  // a pivot below this share of its diagonal is rounding error
-constexpr index_t kBlocked = 160;     // from here LAPACK's blocked factorisation is the faster start
+constexpr index_t kBlocked = 8;     // from here LAPACK's blocked factorisation is the faster start
 
 }  // namespace
 
@@ -110,8 +110,17 @@ void ActiveFactor::remove(index_t place) {
 }
 
 void ActiveFactor::solve(double* x) const {
+  solve_lower(x);
+  solve_upper(x);
+}
+
+void ActiveFactor::solve_lower(double* x, index_t from) const {
   const index_t m = static_cast<index_t>(members_.size());
-  for (index_t i = 0; i < m; ++i) x[i] = (x[i] - simd::dot(row(i), x, i)) / row(i)[i];
+  for (index_t i = from; i < m; ++i) x[i] = (x[i] - simd::dot(row(i), x, i)) / row(i)[i];
+}
+
+void ActiveFactor::solve_upper(double* x) const {
+  const index_t m = static_cast<index_t>(members_.size());
   for (index_t i = m - 1; i >= 0; --i) {
     x[i] /= row(i)[i];
     simd::axpy(-x[i], row(i), x, i);

@@ -20,18 +20,20 @@ class GapSum {
   static bool unheld(const Term& term, double slope) {
     return term.l1 == 0.0 && term.ridge == 0.0 && std::isinf(slope > 0.0 ? term.upper : -term.lower);
   }
-  void limit(const Term& term, double slope) {
-    const double size = std::abs(slope) + reach_;
+  // noise: what this slope may be off by
+  void limit(const Term& term, double slope, double noise = 0.0) {
+    const double size = std::abs(slope) + reach_ + noise;
     if (term.l1 > 0.0 && size > term.l1 && std::isinf(slope > 0.0 ? term.upper : -term.lower))
       scale_ = std::min(scale_, term.l1 / size);
   }
   // curvature: H_jj, or 0 if it isn't known
-  void add(const Term& term, double b, double slope, double curvature) {
+  void add(const Term& term, double b, double slope, double curvature, double noise = 0.0) {
     if (unheld(term, slope)) {
-      add_unpenalised(b, slope, curvature);
+      add_unpenalised(b, std::abs(slope) + noise, curvature);
       return;
     }
-    const double value = term.value(b), most = slope + std::copysign(reach_, slope), moved = reach_ * std::abs(b);
+    const double reach = reach_ + noise;
+    const double value = term.value(b), most = slope + std::copysign(reach, slope), moved = reach * std::abs(b);
     whole_ += value + term.conjugate(most) - slope * b + moved;
     scaled_ += value + term.conjugate(scale_ < 1.0 ? kInside * scale_ * most : most) - scale_ * (slope * b - moved);
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "blas.hpp"
 
@@ -20,6 +21,19 @@ void Gram::reset(const double* weights, index_t n) {
   size_ = 0;
   shift_.clear();
   ++version_;
+}
+
+void Gram::assign(std::vector<double> data, std::vector<double> shift, const double* weights, index_t n) {
+  weights_.assign(weights, weights + n);
+  total_ = simd::sum(weights, n);
+  size_ = ld_ = static_cast<index_t>(shift.size());
+  data_ = std::move(data);
+  shift_ = std::move(shift);
+  ++version_;
+}
+
+void Gram::subtract(const std::vector<index_t>& list, const double* coef, double* out) const {
+  simd::subtract_columns(data_.data(), ld_, list.data(), static_cast<index_t>(list.size()), coef, out, size_);
 }
 
 void Gram::reserve(index_t count) {

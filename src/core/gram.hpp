@@ -18,6 +18,10 @@ class Gram {
   // Forget everything and take new weights (n,): the curvature of the loss at some point.
   void reset(const double* weights, index_t n);
   bool empty() const { return weights_.empty(); }
+  // Take a matrix that is made already: data (k, k), shift (k,); weights (n,), null if it won't be extended
+  void assign(std::vector<double> data, std::vector<double> shift, const double* weights, index_t n);
+  // out -= sum_i coef[i] column(list[i]); coef as long as list, out (k,)
+  void subtract(const std::vector<index_t>& list, const double* coef, double* out) const;
   // Append list[size()..count) under the weights that it was reset with; list (count,)
   void extend(const Columns& x, const index_t* list, index_t count);
   // Keep rows and columns keep[0] < keep[1] < ... only.

@@ -101,6 +101,13 @@ Walk::Walk(const Problem& problem, const double* lambdas, index_t count, const S
   result_.starts.push_back(0);
 }
 
+void Walk::take_over(const GramPath& path, PathResult so_far, index_t next) {
+  result_ = std::move(so_far);
+  at_ = next - 1;
+  from_ = lambdas_[next];
+  solver_.resume(from_, path.features(), path.beta(), path.gram(), path.intercept());
+}
+
 // A cold start meets signs that change again and again; a few lambdas in between keep most of them right.
 bool Walk::next() {
   if (++at_ == count_) return false;
@@ -127,47 +134,91 @@ bool Walk::advance() {
   return false;
 }
 
+namespace {
+
+// All walks at each lambda from number `first` on.
+Status march(std::vector<std::unique_ptr<Walk>>& walks, index_t first, index_t count, const Design& design,
+             const Settings& settings, int threads) {
+  Reader reader(design, threads);
+  for (index_t l = first; l < count; ++l) {
+    std::vector<Walk*> busy, everyone;
+    for (auto& walk : walks) {
+      walk->next();
+      busy.push_back(walk.get());
+      everyone.push_back(walk.get());
+    }
+    while (true) {
+      std::vector<char> waits(busy.size());
+      if (!side_by_side(threads, static_cast<index_t>(busy.size()), [&](index_t i) { waits[i] = busy[i]->advance(); }))
+        return Status::out_of_memory;
+      std::vector<Walk*> waiting;
+      bool all = false;
+      for (size_t i = 0; i < busy.size(); ++i) {
+        if (busy[i]->interrupted()) return Status::interrupted;
+        if (!waits[i]) continue;
+        waiting.push_back(busy[i]);
+        all = all || busy[i]->solver().request().all;
+      }
+      if (walks.size() > 1 && settings.interrupted && settings.interrupted(settings.context)) return Status::interrupted;
+      busy.swap(waiting);
+      if (busy.empty()) break;
+      if (!(all ? reader.read_all(everyone) : reader.read_some(busy))) return Status::out_of_memory;
+    }
+  }
+  return Status::converged;
+}
+
+// One problem in the space of covariances, and on its rows from the lambda on at which these have to be asked.
+Status solve_summarised(const Problem& problem, const double* lambdas, index_t count, const Settings& settings,
+                        PathResult& result) {
+  GramPath path(problem, settings);
+  result.starts.push_back(0);
+  index_t l = 0;
+  for (; l < count && lambdas[l] > 0.0; ++l) {  // at 0 no penalty forgives rounding: refine on the rows
+    const Status status = path.solve(lambdas[l]);
+    if (status == Status::interrupted) return status;
+    if (status == Status::rounding) break;
+    path.record(status, result);
+  }
+  if (l == count) return Status::converged;
+  if (!problem.design) return Status::rounding;
+  std::vector<std::unique_ptr<Walk>> walks;
+  walks.push_back(std::make_unique<Walk>(problem, lambdas, count, settings));
+  walks[0]->take_over(path, std::move(result), l);
+  const Status status = march(walks, l, count, *problem.design, settings, 1);
+  result = std::move(walks[0]->result());
+  return status;
+}
+
+}  // namespace
+
+Status solve_path(const Problem& problem, const double* lambdas, index_t count, const Settings& settings,
+                  PathResult& result) {
+  std::vector<PathResult> results;
+  const Status status = solve_paths({problem}, lambdas, count, settings, 1, results);
+  if (!results.empty()) result = std::move(results[0]);
+  return status;
+}
+
 Status solve_paths(const std::vector<Problem>& problems, const double* lambdas, index_t count, const Settings& settings,
                    int threads, std::vector<PathResult>& results) {
   Settings quiet = settings;  // only the calling thread may ask the caller
   if (problems.size() > 1) quiet.interrupted = nullptr;
   try {
+    if (problems.size() == 1 && problems[0].summary) {
+      results.emplace_back();
+      return solve_summarised(problems[0], lambdas, count, settings, results[0]);
+    }
     const index_t size = static_cast<index_t>(problems.size());
     std::vector<std::unique_ptr<Walk>> walks(size);
     if (!side_by_side(threads, size, [&](index_t i) {
           walks[i] = std::make_unique<Walk>(problems[i], lambdas, count, quiet);
         }))
       return Status::out_of_memory;
-    Reader reader(*problems[0].design, threads);
-    for (index_t l = 0; l < count; ++l) {
-      std::vector<Walk*> busy, everyone;
-      for (auto& walk : walks) {
-        walk->next();
-        busy.push_back(walk.get());
-        everyone.push_back(walk.get());
-      }
-      while (true) {
-        std::vector<char> waits(busy.size());
-        if (!side_by_side(threads, static_cast<index_t>(busy.size()),
-                          [&](index_t i) { waits[i] = busy[i]->advance(); }))
-          return Status::out_of_memory;
-        std::vector<Walk*> waiting;
-        bool all = false;
-        for (size_t i = 0; i < busy.size(); ++i) {
-          if (busy[i]->interrupted()) return Status::interrupted;
-          if (!waits[i]) continue;
-          waiting.push_back(busy[i]);
-          all = all || busy[i]->solver().request().all;
-        }
-        if (quiet.interrupted != settings.interrupted && settings.interrupted(settings.context))
-          return Status::interrupted;
-        busy.swap(waiting);
-        if (busy.empty()) break;
-        if (!(all ? reader.read_all(everyone) : reader.read_some(busy))) return Status::out_of_memory;
-      }
-    }
+    const Status status = march(walks, 0, count, *problems[0].design, settings, threads);
+    if (status != Status::converged) return status;
     for (auto& walk : walks) results.push_back(std::move(walk->result()));
-    return Status::converged;
+    return status;
   } catch (...) {
     return Status::out_of_memory;
   }

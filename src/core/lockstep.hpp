@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "gram_path.hpp"
 #include "solver.hpp"
 
 namespace bridle {
@@ -11,6 +12,8 @@ namespace bridle {
 class Walk {
  public:
   Walk(const Problem& problem, const double* lambdas, index_t count, const Settings& settings);
+  // Goes on from where a path in the space of covariances had to end: results so far, and the next lambda's number.
+  void take_over(const GramPath& path, PathResult so_far, index_t next);
   // Makes for the next lambda that was asked for; false at the end.
   bool next();
   // Goes on until slopes are needed (true), or that lambda is recorded, or the caller has interrupted (false).
@@ -38,5 +41,9 @@ class Walk {
 // lambdas (count,) descend. Returns converged, interrupted or out_of_memory; what became of each lambda is in the results.
 Status solve_paths(const std::vector<Problem>& problems, const double* lambdas, index_t count, const Settings& settings,
                    int threads, std::vector<PathResult>& results);
+
+// One problem alone.
+Status solve_path(const Problem& problem, const double* lambdas, index_t count, const Settings& settings,
+                  PathResult& result);
 
 }  // namespace bridle

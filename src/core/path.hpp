@@ -9,10 +9,13 @@
 
 namespace bridle {
 
+struct Summary;
+
 // minimise sum_i w_i loss(y_i, o_i + b0 + x_i'b) + lam sum_j v_j [a |s_j b_j| + (1 - a)/2 (s_j b_j)^2],
 // lower_j <= b_j <= upper_j. n rows, p columns; all pointers outlive the call.
 struct Problem {
-  const Design* design = nullptr;
+  const Design* design = nullptr;     // may be null where summary is given
+  const Summary* summary = nullptr;   // gaussian: moments of the rows, so that they need not be read
   Family family = Family::gaussian;
   const double* y = nullptr;       // (n,)
   const double* w = nullptr;       // (n,) sums to 1

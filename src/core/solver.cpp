@@ -13,6 +13,7 @@ namespace {
 constexpr index_t kGramColumns = 6000;   // largest working set that gets a Gram matrix (288 MB)
 constexpr index_t kFullGram = 4000;      // largest p for which the whole Gram matrix is made at the start
 constexpr double kSafety = 0.9;          // share of the tolerance that is used, so that a referee's rounding passes
+constexpr double kDoubt = 0.5;           // the same where rounding on the rows counts too
 constexpr index_t kManySweeps = 300;     // of descent by columns in one model, after which a direct solve is worth it
 constexpr double kAhead = 0.5;           // the same, of features that come along where growing is dear
 constexpr double kSuspect = 0.95;        // share of the threshold from which on a slope's estimate may well be above it
@@ -27,7 +28,7 @@ double steps_for_gram(index_t k, double bytes) {
 }
 
 bool wants_gram(const Problem& in, const Settings& settings) {
-  if (in.family != Family::gaussian || settings.mode == Mode::columns) return false;
+  if (in.summary || in.family != Family::gaussian || settings.mode == Mode::columns) return false;
   const index_t n = in.design->rows(), p = in.design->columns();
   return settings.mode == Mode::gram || (!in.design->sparse() && p <= kFullGram && n >= 2 * p);
 }
@@ -75,7 +76,7 @@ double Solver::first_lambda() const {
 void Solver::start(double lam, double tol) {
   begin(lam, tol);
   const bool bare = lam == 0.0 && in_.family == Family::binomial;
-  target_ = kSafety * (bare ? std::min(tol, kSeparationTol) : tol) * in_.reference;
+  target_ = (careful_ ? kDoubt : kSafety) * (bare ? std::min(tol, kSeparationTol) : tol) * in_.reference;
   last_ = std::numeric_limits<double>::infinity();
   idle_ = 0;
   stage_ = Stage::inside;
@@ -185,6 +186,7 @@ void Solver::look() {
       if (work_.beta[k] != 0.0) simd::axpy(-work_.beta[k], gram_.column(k), work_.slope.data(), work_.size());
     return;
   }
+  if (careful_) predict();
   loss_->derivatives(in_.y, in_.w, eta_.data(), n_, residual_.data(), weights_.data());
   if (in_.intercept) centre_intercept();
   x_.dots(work_.list.data(), work_.size(), residual_.data(), work_.slope.data());
@@ -371,7 +373,7 @@ bool Solver::line_search(const std::vector<double>& before, double constant) {
   direction_.assign(n_, constant);
   in_.design->add(moved.data(), static_cast<index_t>(moved.size()), coef.data(), direction_.data());
   double t = 1.0;
-  if (!loss_->quadratic()) {
+  if (!loss_->quadratic() || careful_) {
     const double start = loss_value(eta_.data()) + penalty_value(before);
     const double rounding = 1e-14 * (std::abs(start) + in_.reference);
     trial_.resize(n_);
@@ -410,11 +412,26 @@ void Solver::enter_gram_space() {
 
 void Solver::leave_gram_space() {
   gram_space_ = false;
+  careful_ = moved_ = true;
+  predict();
+}
+
+void Solver::predict() {
   std::vector<double> coef(work_.size());
   for (index_t k = 0; k < work_.size(); ++k) coef[k] = work_.beta[k] / in_.scale[work_.list[k]];
   for (index_t i = 0; i < n_; ++i) eta_[i] = in_.offset[i] + b0_;
   in_.design->add(work_.list.data(), work_.size(), coef.data(), eta_.data());
-  moved_ = true;
+}
+
+void Solver::resume(double lam, const std::vector<index_t>& list, const std::vector<double>& beta, const Gram& gram,
+                    double b0) {
+  for (index_t j : list) work_.add(j);
+  work_.beta = beta;
+  gram_ = gram;
+  b0_ = b0;
+  lam_ = lam;
+  first_ = false;
+  leave_gram_space();
 }
 
 void Solver::record(PathResult& out) const {

@@ -37,6 +37,8 @@ class Solver {
   void receive(const double* products);      // x_j'r of the columns asked for
   void receive_all(const double* products);  // (p,) X'r; welcome at any time between two calls of advance
 
+  // Go on, on the rows, from a solution at lam: list (k,) of features, beta (k,), their Gram matrix, the intercept.
+  void resume(double lam, const std::vector<index_t>& list, const std::vector<double>& beta, const Gram& gram, double b0);
   // Append what was found to result.
   void record(PathResult& result) const;
 
@@ -45,6 +47,7 @@ class Solver {
   // slopes are q - H beta and X is never read again.
   void enter_gram_space();
   void leave_gram_space();
+  void predict();  // eta from the coefficients, without what steps have added up of rounding
 
   void begin(double lam, double tol);  // terms, working set and budget for lam
   void look();                 // derivatives and slopes of the working set at the current point
@@ -98,6 +101,7 @@ class Solver {
   bool slow_ = false;         // descent by columns needs too many sweeps at this lambda
   bool first_ = true;
   bool opening_ = true;       // no step was made yet at this lambda
+  bool careful_ = false;      // X'X has lost digits: steps by its model have to prove themselves on the rows
 };
 
 }  // namespace bridle

@@ -10,6 +10,7 @@ enum class Status : int {
   stalled = 3,      // rounding stops further progress above the tolerance
   interrupted = 4,  // the caller asked to stop
   out_of_memory = 5,
+  rounding = 6,  // optimal for a covariance matrix whose rounding may hide more than the tolerance on the rows
 };
 
 }  // namespace bridle

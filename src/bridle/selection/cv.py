@@ -5,20 +5,22 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bridle.errors import BridleWarning, InputError
-from bridle.path import Path, fit_path
-from bridle.problem import one_blas_thread
+from bridle.path import Path, announce, solve_problem
+from bridle.penalties import Penalty
+from bridle.problem import Problem, Settings, bound, column_names, one_blas_thread, optional_array
 from bridle.selection.crew import Crew
 from bridle.selection.curve import Curve, Selection
-from bridle.selection.fits import FoldData, Scored, check_folds, fit_folds, score_fold
+from bridle.selection.fits import FoldData, FoldFit, check_folds, fit_folds
 from bridle.selection.folds import Folds, make_folds
 from bridle.selection.freedom import WORK_LIMIT, effective_df
+from bridle.selection.grams import FoldMoments
 from bridle.selection.rules import select
 
 Float = NDArray[np.float64]
@@ -121,37 +123,73 @@ def cross_validate(
         "family": family, "fit_intercept": fit_intercept, "standardize": standardize, "tol": tol,
         "max_iter": max_iter, "mode": mode, "strict": strict,
     }  # fmt: skip
-    whole: dict[str, Any] = options | {
-        "lambdas": lambdas, "n_lambdas": n_lambdas, "lambda_min_ratio": lambda_min_ratio,
-        "sample_weight": data.weight, "offset": data.offset,
-        "feature_names": _names(X) if feature_names is None else feature_names,
-    }  # fmt: skip
+    grid = (lambdas, n_lambdas, lambda_min_ratio)
+    names = _names(X) if feature_names is None else feature_names
     named = _scorers(scorers)
     steps = len(ratios) * (1 if effective_df is False else 2) + 2 * len(folds)
     crew = Crew(n_jobs, steps, progress)
-    with one_blas_thread, _quiet():
+    with one_blas_thread:
         design = data.matrix(None)
-        paths = crew.map(lambda a: fit_path(design, data.y, l1_ratio=a, **whole), ratios)
-        fold_paths = fit_folds(data, folds, paths, options, crew)
-        scored = crew.map(lambda j: score_fold(data, folds.pairs[j], fold_paths[j], named), range(len(folds)))
+        shared = _shared(data, folds, options, crew)
+        paths = crew.map(lambda a: _fit_whole(design, data, a, options, grid, names, shared), ratios)
+        with _quiet():
+            fits = fit_folds(data, folds, paths, options, named, crew, shared)
         freedom: list[Float] | list[None] = [None] * len(paths)
         if effective_df is not False:
             limit = np.inf if effective_df is True else WORK_LIMIT
             freedom = crew.map(lambda path: _freedom(data, design, path, penalty, limit), paths)
-    _announce([*paths, *(path for of_fold in fold_paths for path in of_fold)], tol)
+    _announce([path.status for path in paths], [fit.status for of_fold in fits for fit in of_fold], tol)
     curves = tuple(
         _curve(
             data,
             folds,
             path,
-            fold_paths=[of[r] for of in fold_paths],
-            scored=[of[r] for of in scored],
+            fits=[of[r] for of in fits],
             freedom=df,
             penalty_factor=penalty_factor,
         )
         for r, (path, df) in enumerate(zip(paths, freedom, strict=True))
     )
     return CVResult(curves, tuple(paths), folds)
+
+
+def _shared(data: FoldData, folds: Folds, options: Mapping[str, Any], crew: Crew) -> FoldMoments | None:
+    """Products of the rows, summed for all folds at once, where the problem has more rows than columns."""
+    matrix = data.shared(folds) if options["family"] == "gaussian" else None
+    if matrix is None:
+        return None
+    target = data.y if data.offset is None else data.y - data.offset
+    return FoldMoments.make(matrix, target, data.weight, folds, options, crew)
+
+
+def _fit_whole(
+    X: Any,
+    data: FoldData,
+    l1_ratio: float,
+    options: Mapping[str, Any],
+    grid: tuple[ArrayLike | None, int, float | None],
+    names: ArrayLike | None,
+    shared: FoldMoments | None,
+) -> Path:
+    """Fit all rows, with their products if they are known."""
+    settings = Settings.make(options["tol"], options["max_iter"], options["mode"], options["family"])
+    problem = Problem.make(
+        X,
+        data.y,
+        family=options["family"],
+        sample_weight=data.weight,
+        offset=data.offset,
+        fit_intercept=options["fit_intercept"],
+        standardize=options["standardize"],
+        penalty=Penalty(
+            l1_ratio, optional_array(options["penalty_factor"]), bound(options["lower"]), bound(options["upper"])
+        ),
+        mode=settings.mode,
+        moments=None if shared is None else shared.moments,
+    )
+    path = solve_problem(problem, settings, *grid)
+    path = replace(path, feature_names=column_names(names, X, problem.shape[1]))
+    return announce(path, strict=True) if options["strict"] else path
 
 
 def _names(X: Any) -> Any:
@@ -176,8 +214,7 @@ def _curve(
     folds: Folds,
     path: Path,
     *,
-    fold_paths: Sequence[Path],
-    scored: Sequence[Scored],
+    fits: Sequence[FoldFit],
     freedom: Float | None,
     penalty_factor: ArrayLike | None,
 ) -> Curve:
@@ -192,14 +229,14 @@ def _curve(
         family=path.family,
         parameter="lambda",
         values=path.lambdas,
-        test_loss=np.array([loss for loss, _ in scored]),
-        train_loss=np.array([fold.deviance for fold in fold_paths]),
+        test_loss=np.array([fit.test_loss for fit in fits]),
+        train_loss=np.array([fit.train_loss for fit in fits]),
         test_weight=weight,
         n_train=n_train,
         n_test=n_test,
         n_repeats=folds.n_repeats,
         l1_ratio=path.l1_ratio,
-        scores={name: np.array([scores[name] for _, scores in scored]) for name in scored[0][1]},
+        scores={name: np.array([fit.scores[name] for fit in fits]) for name in fits[0].scores},
         full_loss=path.deviance,
         null_loss=path.null_deviance,
         df=freedom,
@@ -218,10 +255,11 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def _announce(paths: Sequence[Path], tol: float) -> None:
-    failed = [i for path in paths for i, status in enumerate(path.status) if status != "converged"]
+def _announce(whole: Sequence[tuple[str, ...]], folds: Sequence[tuple[str, ...]], tol: float) -> None:
+    every = [path for path in [*whole, *folds] if path.count("converged") < len(path)]
+    failed = [i for path in every for i, status in enumerate(path) if status != "converged"]
     if failed:
-        total = sum(len(path.lambdas) for path in paths)
+        total = sum(len(path) for path in [*whole, *folds])
         warnings.warn(
             f"{len(failed)} of {total} fits in cross-validation missed the relative gap {tol:g}, the first at value "
             f"{min(failed)} of the lambdas. Raise max_iter or tol, or ask for fewer small lambdas.",

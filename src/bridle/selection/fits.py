@@ -16,10 +16,10 @@ from bridle.path import Path, fit_path
 from bridle.selection import lockstep
 from bridle.selection.crew import Crew
 from bridle.selection.folds import Folds, Pair
+from bridle.selection.grams import FoldMoments, GramFit
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
-Scored = tuple[Float, dict[str, Float]]  # (L,) mean held-out deviance, and (L,) of each scorer
 
 _LARGE = 1 << 26  # bytes of a matrix from which folds don't copy their rows
 _BLOCK = 1 << 20  # linear predictors held at a time (8 MB)
@@ -36,28 +36,54 @@ class FoldDesign(Protocol):
         """Give the (n, p) matrix of all rows, filled from ``train`` (None: from all rows)."""
 
 
+@dataclass(frozen=True)
+class FoldFit:
+    """What a curve needs of one fold's path."""
+
+    train_loss: Float  # (L,) mean unit deviance
+    test_loss: Float  # (L,)
+    scores: Mapping[str, Float]  # (L,) of each scorer
+    status: tuple[str, ...]
+
+
 def fit_folds(
-    data: FoldData, folds: Folds, paths: Sequence[Path], options: Mapping[str, Any], crew: Crew
-) -> list[tuple[Path, ...]]:
-    """Fit every fold's path for each of ``paths``, on its lambdas and l1_ratio: J tuples as long as ``paths``.
+    data: FoldData,
+    folds: Folds,
+    paths: Sequence[Path],
+    options: Mapping[str, Any],
+    scorers: Mapping[str, Any],
+    crew: Crew,
+    shared: FoldMoments | None = None,
+) -> list[list[FoldFit]]:
+    """Fit every fold's path for each of ``paths``, on its lambdas and l1_ratio, and score what the fold holds out.
 
-    This is the one place to exchange for kernels that serve all folds at once, such as training Grams by subtraction
-    or folds in lockstep: they get the data, the folds and the grids, and owe the same paths.
+    With ``shared`` moments a fold is fitted from its covariances, except where rounding calls for its rows. Returned
+    are J lists as long as ``paths``.
     """
-    if not hasattr(data.design, "for_rows") and lockstep.applies(data.design, paths, options):
-        return lockstep.fit_folds(data.design, data.y, data.weight, data.offset, folds, paths, options, crew)
 
-    def fit_fold(pair: Pair) -> tuple[Path, ...]:
-        part = data.part(pair[0])
-        return tuple(
+    def fit_fold(fold: int) -> list[Path] | list[GramFit]:
+        grams = None if shared is None else shared.fit(fold, paths, options)
+        if grams is not None:
+            return grams
+        part = data.part(folds.pairs[fold][0])
+        return [
             fit_path(
                 part.design, part.y, l1_ratio=path.l1_ratio, lambdas=path.lambdas, sample_weight=part.weight,
                 offset=part.offset, **options,
             )
             for path in paths
-        )  # fmt: skip
+        ]  # fmt: skip
 
-    return crew.map(fit_fold, folds.pairs)
+    fitted: Sequence[Sequence[Path | GramFit]]
+    if not hasattr(data.design, "for_rows") and lockstep.applies(data.design, paths, options):
+        fitted = lockstep.fit_folds(data.design, data.y, data.weight, data.offset, folds, paths, options, crew)
+    else:
+        fitted = crew.map(fit_fold, range(len(folds)))
+
+    def score(fold: int) -> list[FoldFit]:
+        return score_fold(data, folds.pairs[fold], fitted[fold], scorers)
+
+    return crew.map(score, range(len(folds)))
 
 
 def take_rows(X: Any, rows: Int) -> Any:
@@ -107,6 +133,14 @@ class FoldData:
         offset = None if self.offset is None else self.offset[train]
         return FoldData(take_rows(X, train), self.y[train], weights, offset)
 
+    def shared(self, folds: Folds) -> Any:
+        """The dense matrix that serves all folds alike, or None."""
+        X = self.matrix(None)
+        if sparse.issparse(X) or X.dtype.kind not in "fiub":
+            return None
+        same = not hasattr(self.design, "for_rows") or all(self.matrix(train) is X for train, _ in folds)
+        return X if same else None
+
     def matrix(self, train: Int | None) -> Any:
         """(n, p) matrix of all rows, filled from ``train`` if it is a FoldDesign."""
         return self.design.for_rows(train) if hasattr(self.design, "for_rows") else self.design
@@ -135,16 +169,20 @@ def check_folds(folds: Folds, data: FoldData) -> None:
                 raise InputError(f"the {part} rows of fold {j} have no weight; use fewer folds or leave those rows out")
 
 
-def score_fold(data: FoldData, pair: Pair, paths: Sequence[Path], scorers: Mapping[str, Any]) -> list[Scored]:
-    """Per path: (L,) mean held-out deviance and the (L,) value of each scorer."""
+def score_fold(data: FoldData, pair: Pair, fits: Sequence[Path | GramFit], scorers: Mapping[str, Any]) -> list[FoldFit]:
+    """Per path: mean held-out deviance, and the value of each scorer, from predictions unless they are known."""
+    known = [None if isinstance(fit, Path) else fit.test_loss for fit in fits]
+    if not scorers and all(loss is not None for loss in known):
+        return [FoldFit(fit.train_loss, fit.test_loss, {}, fit.status) for fit in fits if isinstance(fit, GramFit)]
     train, test = pair
     if data.weight is not None:
         test = test[data.weight[test] > 0.0]  # an infinite loss of weight 0 is none
     X, y = take_rows(data.matrix(train), test), data.y[test]
     weight = None if data.weight is None else data.weight[test]
     offset = None if data.offset is None else data.offset[test]
-    scored = list[Scored]()
-    for path in paths:
+    scored = list[FoldFit]()
+    for fit in fits:
+        path = fit if isinstance(fit, Path) else fit.path()
         family = get_family(path.family)
         loss, scores = np.empty(len(path.lambdas)), {name: np.empty(len(path.lambdas)) for name in scorers}
         for start, eta in _predictors(path, X, offset):
@@ -152,7 +190,7 @@ def score_fold(data: FoldData, pair: Pair, paths: Sequence[Path], scorers: Mappi
             loss[start : start + eta.shape[1]] = np.average(unit, axis=0, weights=weight)
             for name, scorer in scorers.items():
                 scores[name][start : start + eta.shape[1]] = scorer(path, X, y, eta, weight)
-        scored.append((loss, scores))
+        scored.append(FoldFit(path.deviance, loss, scores, path.status))
     return scored
 
 

@@ -324,7 +324,9 @@ def _checked(i: int, pair: Any, n: int) -> Pair:
     except (TypeError, ValueError):
         raise InputError(f"fold {i} isn't a pair (train, test) of row numbers or masks") from None
     train, test = _rows(f"training rows of fold {i}", train, n), _rows(f"held-out rows of fold {i}", test, n)
-    both = np.intersect1d(train, test)
+    inside = np.zeros(n, dtype=bool)
+    inside[train] = True
+    both = test[inside[test]]
     if both.size:
         raise InputError(
             f"fold {i} trains on {both.size} of the rows it holds out (first: row {both[0]}); "
@@ -345,7 +347,9 @@ def _rows(what: str, values: Any, n: int) -> Int:
         raise InputError(f"{what}: values of type {array.dtype}, expected row numbers (integers) or a boolean mask")
     if array.min() < 0 or array.max() >= n:
         raise InputError(f"{what}: row numbers from {array.min()} to {array.max()}, expected 0 to {n - 1}")
-    rows = np.unique(array).astype(np.int64)
+    there = np.zeros(n, dtype=bool)  # a mark per row sorts, and finds what is there twice
+    there[array] = True
+    rows = np.flatnonzero(there)
     if rows.size != array.size:
         raise InputError(f"{what}: {array.size - rows.size} rows are there twice; use sample_weight to repeat a row")
     return _frozen(rows)

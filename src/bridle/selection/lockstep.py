@@ -114,8 +114,6 @@ def _fit_group(
             settings,
             lambda_max=problem.lambda_max(settings),
             notes=list(problem.notes),
-            standardize=options["standardize"],
-            names=None,
         )
         fitted.append(announce(fold, options["strict"]))
     return fitted
