@@ -136,7 +136,7 @@ void Solver::begin(double lam, double tol) {
       work_.keep(places);
     }
   }
-  // Dense columns share much: with coefficients that fit this lambda, most of what the old slopes call for isn't needed.
+  // Dense columns share much: with coefficients that fit this lambda, most of what old slopes call for isn't needed.
   if (!gram_space_ && (in_.design->sparse() || work_.active() == 0)) add_features(work_.violators(growth()));
   enough_ = 1e-3 * tol * in_.reference;
   slow_ = false;
