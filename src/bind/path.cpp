@@ -61,7 +61,8 @@ nb::list solve(const BoundDesign& x, int family, Vector y, Vector offset, nb::li
   bridle::Status status;
   {
     nb::gil_scoped_release release;
-    status = bridle::solve_paths(all, lambdas.data(), static_cast<index_t>(lambdas.shape(0)), settings, threads, results);
+    const auto count = static_cast<index_t>(lambdas.shape(0));
+    status = bridle::solve_paths(all, lambdas.data(), count, settings, threads, results);
   }
   if (signals.raised) throw nb::python_error();
   if (status == bridle::Status::out_of_memory) throw std::bad_alloc();

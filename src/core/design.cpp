@@ -32,6 +32,18 @@ class DenseByColumns final : public Design {
       for (; k < count; ++k) out[k] += simd::dot(column(at(list, k)) + from, v + from, size);
     }
   }
+  void column_dots(index_t j, const double* const* vectors, index_t count, double* out) const override {
+    index_t m = 0;
+    for (; m + 4 <= count; m += 4) simd::dot4(column(j), vectors + m, out + m, rows());
+    if (count - m > 1) {  // the last ones with company: four cost little more than one
+      const double* few[4] = {vectors[m], vectors[m + 1], vectors[count - 1], vectors[count - 1]};
+      double sums[4];
+      simd::dot4(column(j), few, sums, rows());
+      std::copy_n(sums, count - m, out + m);
+      return;
+    }
+    if (m < count) out[m] = simd::dot(column(j), vectors[m], rows());
+  }
   void add(const index_t* list, index_t count, const double* coef, double* v) const override {
     std::vector<index_t> used;  // places in the list
     for (index_t k = 0; k < count; ++k)
@@ -228,8 +240,12 @@ void Design::survey(const std::vector<const double*>& w, const std::vector<const
 }
 
 void Design::block_dots(index_t from, index_t to, const std::vector<const double*>& vectors, double* out) const {
-  for (index_t j = from; j < to; ++j)
-    for (size_t m = 0; m < vectors.size(); ++m) dots(&j, 1, vectors[m], out + m * columns_ + j);
+  const index_t count = static_cast<index_t>(vectors.size());
+  std::vector<double> each(count);
+  for (index_t j = from; j < to; ++j) {
+    column_dots(j, vectors.data(), count, each.data());
+    for (index_t m = 0; m < count; ++m) out[m * columns_ + j] = each[m];
+  }
 }
 
 template <class T>

@@ -27,6 +27,10 @@ class Design {
 
   // out[k] = x_{list[k]}' v; list of `count` columns, null for the first `count`; v (n,), out (count,)
   virtual void dots(const index_t* list, index_t count, const double* v, double* out) const = 0;
+  // out[m] = x_j' v_m for m < count; v_m (n,)
+  virtual void column_dots(index_t j, const double* const* vectors, index_t count, double* out) const {
+    for (index_t m = 0; m < count; ++m) dots(&j, 1, vectors[m], out + m);
+  }
   // out[m * p + j] = x_j' v_m for columns from <= j < to and several vectors v_m (n,), each column read once
   virtual void block_dots(index_t from, index_t to, const std::vector<const double*>& vectors, double* out) const;
   // Whether a column is read on its own, so that others who need it had better read it then.

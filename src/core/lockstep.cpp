@@ -13,6 +13,7 @@ namespace {
 
 constexpr double kReach = 4.0;     // largest ratio of neighbouring lambdas that is crossed in one go
 constexpr double kPassing = 1e-3;  // tolerance at lambdas that are only passed on the way
+constexpr double kShare = 0.2;     // of the entries, from which on reading all of them for everyone costs less
 constexpr index_t kBlock = 256;    // columns that a thread reads at a time
 
 // Calls work(i) for i < count on some threads; false if memory ran out.
@@ -41,7 +42,22 @@ class Reader {
  public:
   Reader(const Design& design, int threads) : design_(design), threads_(threads) {}
 
-  // `all` read the whole matrix together, and so do those that haven't asked: a reference now spares them a pass later.
+  // Whether walks that wait want so many different columns that reading all, for references to everyone, costs less.
+  bool nearly_all(const std::vector<Walk*>& waiting) {
+    wanted_.assign(design_.columns(), 0);
+    for (Walk* walk : waiting) {
+      if (walk->solver().request().all) return true;
+      for (index_t j : walk->solver().request().columns) wanted_[j] = 1;
+    }
+    double entries = 0.0, all = 0.0;
+    for (index_t j = 0; j < design_.columns(); ++j) {
+      all += static_cast<double>(design_.stored(j));
+      if (wanted_[j]) entries += static_cast<double>(design_.stored(j));
+    }
+    return entries > kShare * all;
+  }
+
+  // All walks read the whole matrix, those too that haven't asked: a reference now spares them columns later.
   bool read_all(const std::vector<Walk*>& all) {
     const index_t p = design_.columns(), blocks = (p + kBlock - 1) / kBlock;
     std::vector<const double*> vectors;
@@ -72,11 +88,21 @@ class Reader {
     std::sort(wanted.begin(), wanted.end(), [](const Wanted& a, const Wanted& b) {
       return a.column != b.column ? a.column < b.column : a.walk < b.walk;
     });
-    const index_t count = static_cast<index_t>(wanted.size()), blocks = (count + kBlock - 1) / kBlock;
+    std::vector<index_t> starts;  // of each column's group
+    for (size_t k = 0; k < wanted.size(); ++k)
+      if (k == 0 || wanted[k].column != wanted[k - 1].column) starts.push_back(static_cast<index_t>(k));
+    const index_t count = static_cast<index_t>(starts.size()), blocks = (count + kBlock - 1) / kBlock;
+    starts.push_back(static_cast<index_t>(wanted.size()));
     const bool read = side_by_side(threads_, blocks, [&](index_t b) {
-      for (index_t k = b * kBlock; k < std::min(count, (b + 1) * kBlock); ++k)
-        design_.dots(&wanted[k].column, 1, waiting[wanted[k].walk]->solver().residual(),
-                     &products[wanted[k].walk][wanted[k].place]);
+      std::vector<const double*> vectors(waiting.size());
+      std::vector<double> out(waiting.size());
+      for (index_t g = b * kBlock; g < std::min(count, (b + 1) * kBlock); ++g) {
+        const Wanted* group = wanted.data() + starts[g];
+        const index_t size = starts[g + 1] - starts[g];
+        for (index_t k = 0; k < size; ++k) vectors[k] = waiting[group[k].walk]->solver().residual();
+        design_.column_dots(group->column, vectors.data(), size, out.data());
+        for (index_t k = 0; k < size; ++k) products[group[k].walk][group[k].place] = out[k];
+      }
     });
     return read && side_by_side(threads_, static_cast<index_t>(waiting.size()), [&](index_t i) {
              Solver& solver = waiting[i]->solver();
@@ -92,6 +118,7 @@ class Reader {
   const Design& design_;
   const int threads_;
   std::vector<double> products_;
+  std::vector<char> wanted_;
 };
 
 }  // namespace
@@ -152,17 +179,16 @@ Status march(std::vector<std::unique_ptr<Walk>>& walks, index_t first, index_t c
       if (!side_by_side(threads, static_cast<index_t>(busy.size()), [&](index_t i) { waits[i] = busy[i]->advance(); }))
         return Status::out_of_memory;
       std::vector<Walk*> waiting;
-      bool all = false;
       for (size_t i = 0; i < busy.size(); ++i) {
         if (busy[i]->interrupted()) return Status::interrupted;
         if (!waits[i]) continue;
         waiting.push_back(busy[i]);
-        all = all || busy[i]->solver().request().all;
       }
       if (walks.size() > 1 && settings.interrupted && settings.interrupted(settings.context)) return Status::interrupted;
       busy.swap(waiting);
       if (busy.empty()) break;
-      if (!(all ? reader.read_all(everyone) : reader.read_some(busy))) return Status::out_of_memory;
+      const bool read = reader.nearly_all(busy) ? reader.read_all(everyone) : reader.read_some(busy);
+      if (!read) return Status::out_of_memory;
     }
   }
   return Status::converged;

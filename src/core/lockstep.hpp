@@ -34,11 +34,11 @@ class Walk {
   int between_ = 0, step_ = 0;  // lambdas that are only passed on the way there, and which one is solved
 };
 
-// All problems (each with weights of its own) at each lambda before the next, so that a column that several of them need
-// is read once. Solvers work on `threads` threads; the answer doesn't depend on their number, and results are those of
-// problems solved one by one, to the tolerance.
+// All problems (each with weights of its own) at each lambda before the next, so that a column that several of them
+// need is read once. Solvers work on `threads` threads; the answer doesn't depend on their number, and results are
+// those of problems solved one by one, to the tolerance.
 //
-// lambdas (count,) descend. Returns converged, interrupted or out_of_memory; what became of each lambda is in the results.
+// lambdas (count,) descend. Returns converged, interrupted or out_of_memory; what became of each lambda is in results.
 Status solve_paths(const std::vector<Problem>& problems, const double* lambdas, index_t count, const Settings& settings,
                    int threads, std::vector<PathResult>& results);
 

@@ -104,20 +104,18 @@ std::vector<index_t> Screen::doubtful(WorkingSet& work, double lam, double reach
   const double rate[2] = {by_references.rest, rounding_ * by_references.size}, share = lam * in_.l1_ratio;
   const double* known[kReferences];
   for (int k = 0; k < kReferences; ++k) known[k] = slopes_[k].data();
-  double slopes[kBlock], excess[kBlock];
+  double excess[kBlock];
   for (index_t from = 0; from < p; from += kBlock) {
     const index_t size = std::min(kBlock, p - from);
     const double* block[kReferences];
     for (int k = 0; k < kReferences; ++k) block[k] = known[k] + from;
     simd::bound4(by_references.q.data(), block, rate, length_.data() + from, raw_length_.data() + from, share,
-                 in_.factor + from, reach, slopes, excess, size);
+                 in_.factor + from, reach, work.outside.data() + from, excess, size);
     for (index_t i = 0; i < size; ++i) {
       const index_t j = from + i;
-      if (work.contains(j)) continue;
-      work.outside[j] = slopes[i];
-      if (excess[i] <= 0.0 || !std::isfinite(in_.factor[j])) continue;
+      if (excess[i] <= 0.0 || work.contains(j)) continue;  // an excluded feature has an infinite threshold
       const double threshold = share * in_.factor[j] - reach;
-      double away = excess[i] + threshold - std::abs(slopes[i]);
+      double away = excess[i] + threshold - std::abs(work.outside[j]);
       if (read_at_[j] >= 0 && read_at_[j] > version_ - kVersions) {
         const Fit& own = by_version[read_at_[j] % kVersions];
         const double bound = length_[j] * own.rest + rounding_ * raw_length_[j] * own.size;

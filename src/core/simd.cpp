@@ -51,6 +51,47 @@ BRIDLE_INLINE double dot_any(const T* x, const double* y, index_t n) {
   return fold(acc) + rest;
 }
 
+#if defined(__GNUC__)
+// Four sums at once need eight registers and an order of loads that compilers don't find from plain loops.
+using Quad = double __attribute__((vector_size(32)));
+BRIDLE_INLINE void load(const double* x, Quad& out) { std::memcpy(&out, x, sizeof out); }
+BRIDLE_INLINE void load(const float* x, Quad& out) {
+  using Floats = float __attribute__((vector_size(16)));
+  Floats narrow;
+  std::memcpy(&narrow, x, sizeof narrow);
+  out = __builtin_convertvector(narrow, Quad);
+}
+
+template <class T>
+BRIDLE_INLINE void dot4_any(const T* x, const double* const* y, double* out, index_t n) {
+  constexpr index_t kStep = 8;
+  Quad acc[4][2] = {};
+  index_t i = 0;
+  for (; i + kStep <= n; i += kStep) {
+    Quad left, right, other;
+    load(x + i, left);
+    load(x + i + 4, right);
+    for (int k = 0; k < 4; ++k) {
+      load(y[k] + i, other);
+      acc[k][0] += left * other;
+      load(y[k] + i + 4, other);
+      acc[k][1] += right * other;
+    }
+  }
+  for (int k = 0; k < 4; ++k) {
+    double rest = 0.0;
+    for (index_t r = i; r < n; ++r) rest += static_cast<double>(x[r]) * y[k][r];
+    const Quad both = acc[k][0] + acc[k][1];
+    out[k] = ((both[0] + both[2]) + (both[1] + both[3])) + rest;
+  }
+}
+#else
+template <class T>
+inline void dot4_any(const T* x, const double* const* y, double* out, index_t n) {
+  for (int k = 0; k < 4; ++k) out[k] = dot_any(x, y[k], n);
+}
+#endif
+
 template <class T>
 BRIDLE_INLINE double square_any(const double* w, const T* x, double shift, index_t n) {
   double acc[kLanes] = {};
@@ -177,6 +218,9 @@ BRIDLE_CLONES void subtract_columns(const double* x, index_t stride, const index
 
 BRIDLE_CLONES double dot(const double* x, const double* y, index_t n) { return dot_any(x, y, n); }
 BRIDLE_CLONES double dot(const float* x, const double* y, index_t n) { return dot_any(x, y, n); }
+
+BRIDLE_CLONES void dot4(const double* x, const double* const* y, double* out, index_t n) { dot4_any(x, y, out, n); }
+BRIDLE_CLONES void dot4(const float* x, const double* const* y, double* out, index_t n) { dot4_any(x, y, out, n); }
 
 BRIDLE_CLONES void axpy(double a, const double* x, double* y, index_t n) {
   for (index_t i = 0; i < n; ++i) y[i] += a * x[i];

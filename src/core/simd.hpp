@@ -16,6 +16,8 @@ const char* instruction_set();  // what the loops below were compiled for, on th
 
 double dot(const double* x, const double* y, index_t n);               // sum_i x_i y_i
 double dot(const float* x, const double* y, index_t n);                // the same, summed in float64
+void dot4(const double* x, const double* const* y, double* out, index_t n);  // sum_i x_i y_ki for k < 4, x read once
+void dot4(const float* x, const double* const* y, double* out, index_t n);   //
 void axpy(double a, const double* x, double* y, index_t n);            // y += a x
 void axpy(double a, const float* x, double* y, index_t n);             //
 void axpy4(const double* a, const double* const* x, double* y, index_t n);  // y += sum_{k<4} a_k x_k

@@ -177,7 +177,8 @@ def score_fold(data: FoldData, pair: Pair, fits: Sequence[Path | GramFit], score
     train, test = pair
     if data.weight is not None:
         test = test[data.weight[test] > 0.0]  # an infinite loss of weight 0 is none
-    X, y = take_rows(data.matrix(train), test), data.y[test]
+    X, y = data.matrix(train), data.y[test]
+    whole = take_rows(X, test) if scorers else None  # of a wide table, few columns are used
     weight = None if data.weight is None else data.weight[test]
     offset = None if data.offset is None else data.offset[test]
     scored = list[FoldFit]()
@@ -185,20 +186,23 @@ def score_fold(data: FoldData, pair: Pair, fits: Sequence[Path | GramFit], score
         path = fit if isinstance(fit, Path) else fit.path()
         family = get_family(path.family)
         loss, scores = np.empty(len(path.lambdas)), {name: np.empty(len(path.lambdas)) for name in scorers}
-        for start, eta in _predictors(path, X, offset):
+        for start, eta in _predictors(path, X if whole is None else whole, offset, None if whole is not None else test):
             unit = 2.0 * (family.loss(y[:, None], eta) - family.saturated(y)[:, None])
             loss[start : start + eta.shape[1]] = np.average(unit, axis=0, weights=weight)
             for name, scorer in scorers.items():
-                scores[name][start : start + eta.shape[1]] = scorer(path, X, y, eta, weight)
+                scores[name][start : start + eta.shape[1]] = scorer(path, whole, y, eta, weight)
         scored.append(FoldFit(path.deviance, loss, scores, path.status))
     return scored
 
 
-def _predictors(path: Path, X: Any, offset: Float | None) -> Iterator[tuple[int, Float]]:
-    """Linear predictors in blocks of lambdas: the first one's index, and (n, block)."""
+def _predictors(path: Path, X: Any, offset: Float | None, rows: Int | None) -> Iterator[tuple[int, Float]]:
+    """Linear predictors of some rows in blocks of lambdas: the first one's index, and (n, block)."""
     used = np.unique(path.coef_sparse.indices)
-    Z = X if used.size == X.shape[1] else X[:, used]
-    coef, step = path.coef_sparse[:, used].toarray(), max(1, _BLOCK // max(X.shape[0], 1))
+    few = 2 * used.size < X.shape[1]
+    Z = X[:, used] if few else X
+    Z = Z if rows is None else take_rows(Z, rows)
+    Z = Z if few or used.size == X.shape[1] else Z[:, used]
+    coef, step = path.coef_sparse[:, used].toarray(), max(1, _BLOCK // max(Z.shape[0], 1))
     for start in range(0, len(path.lambdas), step):
         eta = np.asarray(Z @ coef[start : start + step].T) + path.intercept[start : start + step]
         yield start, eta if offset is None else eta + offset[:, None]
