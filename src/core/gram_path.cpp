@@ -83,7 +83,7 @@ void GramPath::begin(double lam) {
 void GramPath::start() {
   started_ = true;
   previous_ = lam_;
-  if (prepare() && !factor_.members().empty()) {
+  if (plain_ && prepare() && !factor_.members().empty()) {
     aim(0.0);
     move(1.0);
     look();

@@ -67,6 +67,8 @@ CASES = {
     "factors": {"penalty_factor": [1.0, 0.0, np.inf, 2.0, 0.5, 1.0, 0.0, 1.0]},
     "signs": {"lower": 0.0},
     "ridge with signs": {"lower": 0.0, "l1_ratio": 0.0},
+    "ridge in a box": {"lower": -0.2, "upper": 0.1, "l1_ratio": 0.0},
+    "unpenalised in a box": {"lower": -0.1, "upper": 0.1, "penalty_factor": [0.0, 1, 0, 1, 1, 1, 1, 1]},
     "box": {"lower": -0.2, "upper": [0.1, 0.3, np.inf, 1.0, 1.0, 0.05, 1.0, np.inf]},
     "repeats": {"folds": make_folds(np.zeros(120), n_splits=4, n_repeats=3, seed=2)},
     "time": {"folds": make_folds(np.zeros(120), splitter=TimeSeriesSplit(5))},
