@@ -41,7 +41,7 @@ class GapSum {
   // loss_cost: what scaling by scale() costs in the loss
   double total(double loss_cost) const {
     const double best = std::min(whole_, scale_ < 1.0 ? scaled_ + loss_cost : whole_);
-    return std::max(0.0, best);
+    return best >= 0.0 ? best : (best < 0.0 ? 0.0 : std::numeric_limits<double>::infinity());  // not a number: no proof
   }
 
  private:

@@ -356,7 +356,8 @@ void Solver::foresee(const std::vector<double>& before) {
   }
 }
 
-// Backtracking on the true objective (Armijo); for the gaussian loss the model is exact and the step whole.
+// Backtracking on the true objective (Armijo). For the gaussian loss the model is exact, but for rounding, which can make
+// any step of it where columns are nearly dependent.
 bool Solver::line_search(const std::vector<double>& before, double constant) {
   const index_t k = work_.size();
   const std::vector<double> goal = work_.beta;
@@ -373,26 +374,22 @@ bool Solver::line_search(const std::vector<double>& before, double constant) {
   direction_.assign(n_, constant);
   in_.design->add(moved.data(), static_cast<index_t>(moved.size()), coef.data(), direction_.data());
   double t = 1.0;
-  if (!loss_->quadratic() || careful_) {
-    const double start = loss_value(eta_.data()) + penalty_value(before);
-    const double rounding = 1e-14 * (std::abs(start) + in_.reference);
-    trial_.resize(n_);
-    for (;; t *= 0.5) {
-      if (t < 1e-10) {
-        work_.beta = before;
-        refresh_ = true;
-        return false;
-      }
-      for (index_t i = 0; i < n_; ++i) trial_[i] = eta_[i] + t * direction_[i];
-      for (index_t i = 0; i < k; ++i) work_.beta[i] = before[i] + t * (goal[i] - before[i]);
-      const double value = loss_value(trial_.data()) + penalty_value(work_.beta);
-      if (value <= start + 1e-4 * t * std::min(0.0, predicted) + rounding) break;  // false for NaN and infinity
+  const double start = loss_value(eta_.data()) + penalty_value(before);
+  const double rounding = 1e-14 * (std::abs(start) + in_.reference);
+  trial_.resize(n_);
+  for (;; t *= 0.5) {
+    if (t < 1e-10) {
+      work_.beta = before;
+      refresh_ = true;
+      return false;
     }
-    refresh_ = t < 1.0;
-    eta_.swap(trial_);
-  } else {
-    for (index_t i = 0; i < n_; ++i) eta_[i] += direction_[i];
+    for (index_t i = 0; i < n_; ++i) trial_[i] = eta_[i] + t * direction_[i];
+    for (index_t i = 0; i < k; ++i) work_.beta[i] = before[i] + t * (goal[i] - before[i]);
+    const double value = loss_value(trial_.data()) + penalty_value(work_.beta);
+    if (value <= start + 1e-4 * t * std::min(0.0, predicted) + rounding) break;  // false for NaN and infinity
   }
+  refresh_ = t < 1.0;
+  eta_.swap(trial_);
   b0_ += t * constant;
   moved_ = true;
   return true;
