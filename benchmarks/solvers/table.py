@@ -15,9 +15,42 @@ def markdown(results: dict[str, Any]) -> str:
     size = "small sizes: a check that it runs, no measurement" if results["small"] else "full sizes"
     lines += [f"# Solvers, {size}", "", ", ".join(f"{k}: {v}" for k, v in machine.items()), ""]
     lines += [", ".join(f"{name} {version}" for name, version in results["versions"].items()), ""]
+    lines += summary(results["entries"])
     for entry in results["entries"].values():
         lines += section(entry)
     return "\n".join(lines)
+
+
+def summary(entries: dict[str, Any]) -> list[str]:
+    """A line per case: bridle, and the fastest of the others, at a gap of 1e-6."""
+    lines = [
+        "| case | threads | path | / bound | fastest other path | times | 10-fold CV | / own path | fastest other CV"
+        " | times |",
+        "|---" * 10 + "|",
+    ]
+    for entry in entries.values():
+        ours, bound = entry["peers"].get("bridle", {}), entry["bound"]
+        path, cv = median(ours.get("path 1e-06")), median(ours.get("cv"))
+        floor = max(bound["read"], 0.0 if math.isnan(bound["gram"]) or entry["n"] < entry["p"] else bound["gram"])
+        cells = [entry["case"], str(entry["threads"]), seconds(path), f"{path / floor:.1f}"]
+        cells += fastest(entry["peers"], "path 1e-06", path)
+        cells += [seconds(cv), f"{cv / path:.2f}", *fastest(entry["peers"], "cv", cv)]
+        lines.append("| " + " | ".join(cells) + " |")
+    return [*lines, ""]
+
+
+def fastest(peers: dict[str, Any], key: str, ours: float) -> list[str]:
+    """Time and name of the fastest other, and how many times bridle's that is."""
+    times = {
+        name: median(row.get(key))
+        for name, row in peers.items()
+        if name != "bridle" and (key != "cv" or row.get("cv_target", "1e-06") == "1e-06")
+    }
+    times = {name: time for name, time in times.items() if not math.isnan(time)}
+    if not times:
+        return ["none got there", "-"]
+    name = min(times, key=lambda key: times[key])
+    return [f"{seconds(times[name])} {name}", f"{times[name] / ours:.1f}"]
 
 
 def section(entry: dict[str, Any]) -> list[str]:
