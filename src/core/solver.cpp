@@ -76,7 +76,10 @@ double Solver::first_lambda() const {
 void Solver::start(double lam, double tol) {
   begin(lam, tol);
   const bool bare = lam == 0.0 && in_.family == Family::binomial;
-  target_ = (careful_ ? kDoubt : kSafety) * (bare ? std::min(tol, kSeparationTol) : tol) * in_.reference;
+  // The referee refits unpenalised features exactly, which moves all other slopes a little.
+  const bool refits = std::any_of(work_.terms.begin(), work_.terms.end(), [](const Term& t) { return t.l1 == 0.0; });
+  const double share = careful_ || (refits && in_.l1_ratio * lam > 0.0) ? kDoubt : kSafety;
+  target_ = share * (bare ? std::min(tol, kSeparationTol) : tol) * in_.reference;
   last_ = std::numeric_limits<double>::infinity();
   idle_ = 0;
   stage_ = Stage::inside;
