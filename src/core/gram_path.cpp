@@ -116,7 +116,8 @@ Status GramPath::solve(double lam) {
     } else if (!budget_.stop && budget_.used < budget_.limit) {
       aligned_ = false;
       GramQuadratic model(gram_, slope_);
-      minimise(model, terms_, beta_, {enough, 1e-15 * std::sqrt(in_.reference)}, factor_, budget_);
+      const Precision precision{enough, std::sqrt(enough / in_.reference), 1e-15 * std::sqrt(in_.reference)};
+      minimise(model, terms_, beta_, precision, factor_, budget_);
       ++idle;
     }
     previous_ = lam_;
