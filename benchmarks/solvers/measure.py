@@ -193,6 +193,7 @@ def rounds(
             except FailedError as failure:
                 row[f"failure {key}"] = str(failure)
                 rival.process.kill()
+                rival.process.wait()  # or it would still count as running
                 continue
             if request == "cv" and turn == 0:
                 row["cv_target"] = target

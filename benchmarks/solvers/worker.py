@@ -51,8 +51,8 @@ def by_folds(peer, X, y, lambdas, folds, tol, job):
         train, test = folds != k, folds == k
         part = sparse.csc_matrix(rows_of[train]) if sparse.issparse(X) else np.asfortranarray(X[train])
         coef, intercept = peer.path(peer.prepare(part, y[train], within), lambdas, tol, within)
-        eta = np.asarray(rows_of[test] @ coef.T)  # (rows, L); sparse coefficients keep X dense or sparse
-        eta = (eta.toarray() if sparse.issparse(eta) else eta) + intercept
+        eta = rows_of[test] @ coef.T  # (rows, L); sparse if both are
+        eta = (eta.toarray() if sparse.issparse(eta) else np.asarray(eta)) + intercept
         curve += deviance(job["family"], y[test][:, None], eta).mean(axis=0)
     return curve / (folds.max() + 1)
 
