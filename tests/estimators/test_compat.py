@@ -25,7 +25,7 @@ DESCENT = {"tol": 1e-13, "max_iter": 200_000}
 NEWTON = {"solver": "newton-cholesky", "tol": 1e-12, "max_iter": 1000}
 SAGA = {"solver": "saga", "tol": 1e-11, "max_iter": 100_000, "random_state": 0}
 NOW = {"l1_ratios": (0.0,), "scoring": "accuracy", "use_legacy_attributes": False}
-GRAM = object()  # stands for a Gram matrix of the data
+GRAM = "the Gram matrix"  # stands for that of the data; a name, so that every process names the cases alike
 ROWS = np.arange(90)
 PAIRS = [(ROWS[k != ROWS % 3], ROWS[k == ROWS % 3]) for k in range(3)]
 GROUPED = list(GroupKFold(3).split(ROWS, groups=ROWS % 7))
