@@ -214,9 +214,11 @@ KINDS = ["near duplicates", "differences", "far means", "drift", "scales", "outl
 
 
 def referee(path, X, y, *, every):
+    """The worst gap on the rows, columns counted from near their means: its own products lose digits from 0."""
+    near = np.asarray(X.mean(axis=0), dtype=np.float32).astype(float)  # short numbers, so that X - near is exact
     return max(
         certify(
-            X, y, path.intercept[k], path.coef_row(k), path.lambdas[k],
+            X - near, y, path.intercept[k] + near @ path.coef_row(k), path.coef_row(k), path.lambdas[k],
             penalty=Penalty(path.l1_ratio), fit_intercept=path.fit_intercept, standardize=path.standardize,
         ).relative_gap
         for k in range(0, len(path.lambdas), every)
@@ -225,7 +227,7 @@ def referee(path, X, y, *, every):
 
 
 @pytest.mark.filterwarnings("ignore:.*relative gap")  # what can't be certified says so
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120, deadline=None, derandomize=True)
 @given(
     kind=st.sampled_from(KINDS), seed=st.integers(0, 10**6), size=st.floats(0.0, 1.0),
     l1_ratio=st.sampled_from([1.0, 0.5, 0.0]), standardize=st.booleans(), small=st.sampled_from([1e-4, 1e-7, 1e-10]),
@@ -235,7 +237,7 @@ def test_the_rows_themselves_certify_what_products_of_rows_gave(kind, seed, size
     X, y = adversarial(kind, 60, 6, seed, size)
     tol = 1e-6
     path = fit_path(X, y, l1_ratio=l1_ratio, standardize=standardize, n_lambdas=12, lambda_min_ratio=small, tol=tol)
-    assert referee(path, X, y, every=1) <= 3.0 * tol
+    assert referee(path, X, y, every=1) <= 2.0 * tol
     assert sum(s == "converged" for s in path.status) >= 5
     lambdas = path.lambdas
     folds = make_folds(y, n_splits=4, seed=seed % 100)
@@ -247,7 +249,7 @@ def test_the_rows_themselves_certify_what_products_of_rows_gave(kind, seed, size
     for (train, _), fits in zip(folds, seen, strict=True):
         for fit in fits or ():
             assert isinstance(fit, GramFit)
-            assert referee(fit.path(), X[train], y[train], every=3) <= 3.0 * tol
+            assert referee(fit.path(), X[train], y[train], every=3) <= 2.0 * tol
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "differences"])
