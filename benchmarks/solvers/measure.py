@@ -38,10 +38,9 @@ class Options:
 
 @dataclass(frozen=True)
 class Seen:
-    """What the referee saw: gaps, worst violation, best held-out deviance; objectives and the bounds below them."""
+    """What the referee saw: gaps, worst violation, best held-out deviance; the bounds below the objectives."""
 
     numbers: dict[str, float]
-    objective: NDArray[np.float64]  # (problems * L,)
     bound: NDArray[np.float64]  # (problems * L,)
 
     @property
@@ -157,7 +156,7 @@ def referee(rival: Competitor, setting: Setting, bound: NDArray[np.float64] | No
         "kkt": max(float(np.max(each.kkt)) for each in judged),
         "held_out": float(np.min(test)),
     }
-    return Seen(numbers, objective, own)
+    return Seen(numbers, own)
 
 
 def take_turns(running: dict[str, Competitor], entry: dict[str, Any], options: Options) -> None:

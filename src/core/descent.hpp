@@ -17,6 +17,9 @@
 
 namespace bridle {
 
+constexpr double kSafety = 0.9;  // share of the tolerance that is used, so that a referee's rounding passes
+constexpr int kStall = 12;       // steps without progress after which rounding is to blame
+
 // Counts sweeps and direct solves of one lambda, and asks the caller at intervals whether to stop.
 struct Budget {
   index_t used = 0, limit = 0;

@@ -33,7 +33,14 @@ void Gram::assign(std::vector<double> data, std::vector<double> shift, const dou
 }
 
 void Gram::subtract(const std::vector<index_t>& list, const double* coef, double* out) const {
-  simd::subtract_columns(data_.data(), ld_, list.data(), static_cast<index_t>(list.size()), coef, out, size_);
+  const index_t count = static_cast<index_t>(list.size());
+  index_t i = 0;
+  for (; i + 4 <= count; i += 4) {
+    const double* columns[4] = {column(list[i]), column(list[i + 1]), column(list[i + 2]), column(list[i + 3])};
+    const double steps[4] = {-coef[i], -coef[i + 1], -coef[i + 2], -coef[i + 3]};
+    simd::axpy4(steps, columns, out, size_);
+  }
+  for (; i < count; ++i) simd::axpy(-coef[i], column(list[i]), out, size_);
 }
 
 void Gram::reserve(index_t count) {

@@ -11,9 +11,7 @@ namespace bridle {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr double kSafety = 0.9;      // share of the tolerance that is used, so that a referee's rounding passes
 constexpr double kWorstLoss = 1e-7;  // share of the loss that rounding may have made
-constexpr int kStall = 12;           // steps of descent without progress after which rounding is to blame
 constexpr int kFollows = 3;          // attempts before descent takes over
 constexpr index_t kSmall = 64;       // active set whose factor is made anew for every ridge
 constexpr double kOldRidge = 4.0;    // ratio of ridges up to which a factor still serves as preconditioner
@@ -415,7 +413,7 @@ double GramPath::length_of_terms() const {
 double GramPath::gap(bool on_rows) const {
   const index_t n = gram_.size();
   const double noise = on_rows ? in_.summary->rounding * length_of_terms() : 0.0;
-  double refit = 0.0, longest = 0.0;  // unpenalised features, as in Solver::gap
+  double refit = 0.0, longest = 0.0;  // as Solver::refit_reach, and the noise
   for (index_t k = 0; k < n; ++k) {
     longest = std::max(longest, length_[k]);
     if (length_[k] > 0.0 && GapSum::unheld(terms_[k], slope_[k]))

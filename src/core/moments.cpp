@@ -41,7 +41,7 @@ void fill(const MomentRows& rows, const DenseView& view, index_t from, Panel& pa
       const double m = rows.centre[j];
       double* to = panel.data.data() + j * panel.column;
       if (rows.cells == 1) {
-        for (index_t i = 0; i < size; ++i) to[i] = root[i] * (static_cast<double>(x[i]) - m);
+        simd::shift_scale(root, x, m, 1.0, to, size);
         continue;
       }
       const std::int32_t* order = panel.order.data();

@@ -5,18 +5,14 @@
 namespace bridle {
 
 void GramQuadratic::move_all(const std::vector<double>& deltas) {
-  const double* columns[4];
-  double steps[4];
-  int waiting = 0;
+  std::vector<index_t> moved;
+  std::vector<double> steps;
   for (index_t k = 0; k < size(); ++k) {
     if (deltas[k] == 0.0) continue;
-    columns[waiting] = gram_.column(k);
-    steps[waiting] = -deltas[k];
-    if (++waiting < 4) continue;
-    simd::axpy4(steps, columns, slope_.data(), size());
-    waiting = 0;
+    moved.push_back(k);
+    steps.push_back(deltas[k]);
   }
-  for (int m = 0; m < waiting; ++m) simd::axpy(steps[m], columns[m], slope_.data(), size());
+  gram_.subtract(moved, steps.data(), slope_.data());
 }
 
 ColumnQuadratic::ColumnQuadratic(const Columns& x, const std::vector<index_t>& list, const double* residual,

@@ -201,21 +201,6 @@ BRIDLE_CLONES void dot4(const double* const* x, const double* y, index_t n, doub
 BRIDLE_CLONES void dot4(const float* const* x, const double* y, index_t n, double* out) { dot4_any(x, y, n, out); }
 
 
-BRIDLE_CLONES void subtract_columns(const double* x, index_t stride, const index_t* list, index_t count, const double* a,
-                                    double* y, index_t n) {
-  index_t k = 0;
-  for (; k + 4 <= count; k += 4) {  // y is read and written once for four columns
-    const double *x0 = x + list[k] * stride, *x1 = x + list[k + 1] * stride;
-    const double *x2 = x + list[k + 2] * stride, *x3 = x + list[k + 3] * stride;
-    const double a0 = a[k], a1 = a[k + 1], a2 = a[k + 2], a3 = a[k + 3];
-    for (index_t i = 0; i < n; ++i) y[i] -= (a0 * x0[i] + a1 * x1[i]) + (a2 * x2[i] + a3 * x3[i]);
-  }
-  for (; k < count; ++k) {
-    const double* from = x + list[k] * stride;
-    for (index_t i = 0; i < n; ++i) y[i] -= a[k] * from[i];
-  }
-}
-
 BRIDLE_CLONES double dot(const double* x, const double* y, index_t n) { return dot_any(x, y, n); }
 BRIDLE_CLONES double dot(const float* x, const double* y, index_t n) { return dot_any(x, y, n); }
 

@@ -24,9 +24,6 @@ void axpy4(const double* a, const double* const* x, double* y, index_t n);  // y
 void axpy4(const double* a, const float* const* x, double* y, index_t n);   //
 void dot4(const double* const* x, const double* y, index_t n, double* out);  // out_k += x_k'y, k < 4: four streams of
 void dot4(const float* const* x, const double* y, index_t n, double* out);   // memory are read faster than one
-// y -= sum_k a_k x_{list[k]}, x_j at x + j stride; list and a (count,), y (n,)
-void subtract_columns(const double* x, index_t stride, const index_t* list, index_t count, const double* a, double* y,
-                      index_t n);
 void weighted_axpy(double a, const double* w, const double* x, double* y, index_t n);  // y_i += a w_i x_i
 void weighted_axpy(double a, const double* w, const float* x, double* y, index_t n);   //
 double sum(const double* x, index_t n);                                // sum_i x_i

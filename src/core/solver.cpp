@@ -12,12 +12,10 @@ namespace {
 
 constexpr index_t kGramColumns = 6000;   // largest working set that gets a Gram matrix (288 MB)
 constexpr index_t kFullGram = 4000;      // largest p for which the whole Gram matrix is made at the start
-constexpr double kSafety = 0.9;          // share of the tolerance that is used, so that a referee's rounding passes
-constexpr double kDoubt = 0.5;           // the same where rounding on the rows counts too
+constexpr double kDoubt = 0.5;           // as kSafety, where rounding on the rows counts too
 constexpr index_t kManySweeps = 300;     // of descent by columns in one model, after which a direct solve is worth it
-constexpr double kAhead = 0.5;           // the same, of features that come along where growing is dear
 constexpr double kSuspect = 0.95;        // share of the threshold from which on a slope's estimate may well be above it
-constexpr int kStall = 12;               // steps without progress after which rounding is to blame
+constexpr double kAhead = 0.5;           // the same, of features that come along where growing is dear
 constexpr double kSeparationTol = 1e-10; // at lam = 0 a separated fit has to run far enough to be told apart
 
 // What a new Gram matrix of k columns costs, in steps of the outer loop. Measured, in nanoseconds a row: products 0.03

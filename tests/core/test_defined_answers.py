@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from bridle import enet_path, lasso_path
 from bridle.errors import BridleWarning, ConvergenceError, InputError
-from bridle.path import enet_path, fit_path, lambda_grid, lasso_path
+from bridle.path import fit_path, lambda_grid
 
 
 def test_constant_columns_get_zero_and_a_note(kit):

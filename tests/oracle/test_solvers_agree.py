@@ -8,7 +8,8 @@ from scipy import optimize, sparse
 from sklearn import linear_model
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits
 
-from bridle.path import enet_path, fit_path, lasso_path
+from bridle import enet_path, lasso_path
+from bridle.path import fit_path
 
 RELATIVE = 1e-6
 

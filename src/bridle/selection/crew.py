@@ -34,33 +34,25 @@ class Crew:
         self._progress = progress
         self._done = 0
 
-    def map(self, function: Callable[[T], S], items: Iterable[T]) -> list[S]:
+    def map(self, function: Callable[[T], S], items: Iterable[T], *, counted: bool = True) -> list[S]:
         """Apply ``function`` to each item; results in the items' order, the first error raised and the rest dropped."""
-        tasks = list(items)
+        tasks, step = list(items), int(counted)
         if self.threads == 1 or len(tasks) < 2:
             results = []
             for task in tasks:
                 results.append(function(task))
-                self.tick()
+                self.tick(step)
             return results
         with ThreadPoolExecutor(min(self.threads, len(tasks))) as pool:
             futures = [pool.submit(function, task) for task in tasks]
             try:
                 for future in as_completed(futures):
                     future.result()
-                    self.tick()
+                    self.tick(step)
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
         return [future.result() for future in futures]
-
-    def quietly(self, function: Callable[[T], S], items: Iterable[T]) -> list[S]:
-        """Apply ``function`` to each item as :meth:`map` does, but count no steps."""
-        tasks = list(items)
-        if self.threads == 1 or len(tasks) < 2:
-            return [function(task) for task in tasks]
-        with ThreadPoolExecutor(min(self.threads, len(tasks))) as pool:
-            return list(pool.map(function, tasks))
 
     def tick(self, steps: int = 1) -> None:
         """Count steps that are done, and tell.
@@ -71,5 +63,5 @@ class Crew:
             How many at once.
         """
         self._done += steps
-        if self._progress is not None:
+        if steps and self._progress is not None:
             self._progress(self._done, self._total)

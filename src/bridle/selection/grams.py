@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -134,7 +135,9 @@ class FoldMoments:
             return None
         design, _ = as_design(matrix)
         w = np.full(n, 1.0 / n) if weight is None else weight / np.sum(weight)
-        sums = Moments.make(design, target, w, cell=cells.cell, cells=cells.count, each=crew.quietly)
+        sums = Moments.make(
+            design, target, w, cell=cells.cell, cells=cells.count, each=partial(crew.map, counted=False)
+        )
         penalty = Penalty(
             1.0, optional_array(options["penalty_factor"]), bound(options["lower"]), bound(options["upper"])
         )
