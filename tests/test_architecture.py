@@ -16,7 +16,8 @@ SOURCE = Path(bridle.__file__).parent
 LAYERS = [
     ["errors"],
     ["files", "frozen"],
-    ["losses", "penalties", "_core"],
+    ["_core"],
+    ["losses", "penalties"],
     ["convert", "grid"],
     ["data", "datasets"],
     ["certificates", "moments"],

@@ -1,3 +1,7 @@
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/unique_ptr.h>
+#include <nanobind/stl/vector.h>
+
 #include "arrays.hpp"
 #include "lockstep.hpp"
 #include "moments.hpp"
@@ -33,7 +37,7 @@ bridle::Problem problem_of(const nb::tuple& own, index_t n, index_t p) {
   return problem;
 }
 
-nb::list solve(const BoundDesign& x, int family, Vector y, Vector offset, nb::list problems, double l1_ratio,
+nb::list solve(const BoundDesign& x, const bridle::Loss& loss, Vector y, Vector offset, nb::list problems, double l1_ratio,
                bool intercept, Vector lambdas, double tol, index_t max_iter, int mode, int threads) {
   const index_t n = x.view->rows(), p = x.view->columns();
   for (Vector* v : {&y, &offset})
@@ -42,7 +46,7 @@ nb::list solve(const BoundDesign& x, int family, Vector y, Vector offset, nb::li
   for (nb::handle own : problems) {
     bridle::Problem problem = problem_of(nb::cast<nb::tuple>(own), n, p);
     problem.design = x.view.get();
-    problem.family = static_cast<bridle::Family>(family);
+    problem.loss = &loss;
     problem.y = y.data();
     problem.offset = offset.data();
     problem.l1_ratio = l1_ratio;
@@ -71,10 +75,18 @@ nb::list solve(const BoundDesign& x, int family, Vector y, Vector offset, nb::li
   return out;
 }
 
+std::unique_ptr<bridle::Loss> loss_of(const std::string& family, const std::vector<double>& parameters) {
+  auto loss = bridle::make_loss(family, parameters);
+  if (!loss) throw nb::value_error("the core has no such family");
+  return loss;
+}
+
 }  // namespace
 
 void bind_path(nb::module_& m) {
-  m.def("solve_paths", &solve, nb::arg("design"), nb::arg("family"), nb::arg("y"), nb::arg("offset"),
+  nb::class_<bridle::Loss>(m, "Loss");
+  m.def("loss", &loss_of, nb::arg("family"), nb::arg("parameters"));
+  m.def("solve_paths", &solve, nb::arg("design"), nb::arg("loss"), nb::arg("y"), nb::arg("offset"),
         nb::arg("problems"), nb::arg("l1_ratio"), nb::arg("intercept"), nb::arg("lambdas"), nb::arg("tol"),
         nb::arg("max_iter"), nb::arg("mode"), nb::arg("threads"));
 }

@@ -22,6 +22,8 @@ class Design:
         self, w: _Float, v: _Float
     ) -> tuple[_Float, _Float, _Float]: ...  # (m, n): X'w, squares about it, X'v (m, p)
 
+class Loss: ...  # of a family; see src/core/losses.hpp
+
 class Moments:
     def add(self, other: Moments) -> None: ...
     def summary(self, which: NDArray[np.int32]) -> Summary: ...  # of the rows of some cells together
@@ -58,9 +60,10 @@ def sparse(
     starts: NDArray[np.int32] | NDArray[np.int64],
     rows: int,
 ) -> Design: ...
+def loss(family: str, parameters: list[float]) -> Loss: ...
 def solve_paths(
     design: Design,
-    family: int,
+    loss: Loss,
     y: _Float,
     offset: _Float,
     problems: list[_OwnProblem],  # all of the same rows and columns

@@ -82,7 +82,7 @@ def certify(
     Certificate
         The gap bounds how far the objective is from its minimum, whatever the solver did.
     """
-    fam = get_family(family) if isinstance(family, str) else family
+    fam = get_family(family)
     pen = penalty or Penalty()
     rows = _Rows(X)
     target = np.asarray(y, dtype=np.float64)

@@ -2,28 +2,91 @@
 
 All arrays are (n,) and all functions work element by element. ``eta`` is the linear predictor with the offset in
 it, ``mu`` the mean. The loss is the unit negative log-likelihood less the terms that don't depend on ``eta``.
+
+A family is a frozen dataclass whose fields are its parameters. It is named by its ``spec``, ``"poisson"`` or
+``"tweedie(power=1.5)"``, which is what options, paths and files hold.
 """
 
 from __future__ import annotations
 
+import ast
+import re
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import ClassVar
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import entr, expit, logit, xlogy
 
+from bridle import _core
 from bridle.errors import InputError
 
 Float = NDArray[np.float64]
 
 
 class Family(ABC):
-    """One exponential family with its canonical link."""
+    """One family of losses in a linear predictor."""
 
     name: ClassVar[str]
     loss_name: ClassVar[str]  # what the mean unit deviance is called in words
+    formula: ClassVar[str]  # the unit loss as it is printed
+    has_intercept: ClassVar[bool] = True  # whether an intercept changes the loss
+
+    @property
+    def spec(self) -> str:
+        """Name with the values of the parameters, as :func:`get_family` reads it."""
+        given = ", ".join(f"{f.name}={getattr(self, f.name)!r}" for f in fields(self))  # type: ignore[arg-type]
+        return f"{self.name}({given})" if given else self.name
+
+    def target(self, y: ArrayLike, n: int) -> Float:
+        """Return a target as the family's functions take it, checked.
+
+        Parameters
+        ----------
+        y : (n,)
+            As the user has given it.
+        n : int
+            Number of rows of X.
+
+        Returns
+        -------
+        array of float64 with n rows
+            (n,), unless a family needs more than one number a row.
+
+        Raises
+        ------
+        InputError
+            Other shapes, what aren't numbers, and values that the family can't have.
+        """
+        values = row_values(y, n, "y")
+        self.check_target(values)
+        return values
+
+    def core(self, target: Float) -> _core.Loss:
+        """Return the compiled loss for a target (of :meth:`target`)."""
+        return _core.loss(self.name, [float(getattr(self, f.name)) for f in fields(self)])  # type: ignore[arg-type]
+
+    def mean_deviance(self, y: Float, eta: Float, w: Float | None = None) -> Float:
+        """Return the weighted mean unit deviance at several predictors, finite where the loss is.
+
+        Parameters
+        ----------
+        y : (n,)
+            Target.
+        eta : (n, L)
+            Linear predictors.
+        w : (n,) or None
+            Weights of any positive sum.
+
+        Returns
+        -------
+        (L,)
+            2 * (mean loss - mean saturated loss).
+        """
+        unit = 2.0 * (self.loss(y[:, None], eta) - self.saturated(y)[:, None])
+        return np.asarray(np.average(unit, axis=0, weights=w))
 
     @abstractmethod
     def loss(self, y: Float, eta: Float) -> Float:
@@ -114,6 +177,7 @@ class Gaussian(Family):
 
     name: ClassVar[str] = "gaussian"
     loss_name: ClassVar[str] = "mean squared error"
+    formula: ClassVar[str] = "1/2 (y - eta)^2"
     _domain: ClassVar[str] = "finite numbers"
 
     def loss(self, y: Float, eta: Float) -> Float:  # noqa: D102
@@ -147,6 +211,7 @@ class Binomial(Family):
 
     name: ClassVar[str] = "binomial"
     loss_name: ClassVar[str] = "binomial deviance per row"
+    formula: ClassVar[str] = "log(1 + e^eta) - y eta"
     _domain: ClassVar[str] = "values from 0 to 1 (classes 0 and 1, or shares)"
 
     def loss(self, y: Float, eta: Float) -> Float:  # noqa: D102
@@ -182,6 +247,7 @@ class Poisson(Family):
 
     name: ClassVar[str] = "poisson"
     loss_name: ClassVar[str] = "Poisson deviance per row"
+    formula: ClassVar[str] = "e^eta - y eta"
     _domain: ClassVar[str] = "numbers of at least 0 (counts)"
 
     def loss(self, y: Float, eta: Float) -> Float:  # noqa: D102
@@ -215,18 +281,107 @@ class Poisson(Family):
 
 
 GAUSSIAN, BINOMIAL, POISSON = Gaussian(), Binomial(), Poisson()
-FAMILIES: dict[str, Family] = {f.name: f for f in (GAUSSIAN, BINOMIAL, POISSON)}
+FAMILIES: dict[str, Callable[..., Family]] = {"gaussian": Gaussian, "binomial": Binomial, "poisson": Poisson}
+"""What makes a family of this name from its parameters."""
+
+_known: dict[str, Family] = {f.spec: f for f in (GAUSSIAN, BINOMIAL, POISSON)}  # by spec
 
 
-def get_family(name: str) -> Family:
-    """Return the family called ``name``.
+def get_family(spec: str | Family) -> Family:
+    """Return the family of this name or ``spec``.
+
+    Parameters
+    ----------
+    spec : str or Family
+        ``"poisson"``, or with parameters ``"tweedie(power=1.5)"``. A family of your own is given as it is; from then
+        on its ``spec`` names it in this process.
+
+    Returns
+    -------
+    Family
+        The same object for the same spec.
 
     Raises
     ------
     InputError
-        There is no such family.
+        There is no such family, or not with these parameters.
+    """
+    if isinstance(spec, Family):
+        return _known.setdefault(spec.spec, spec)
+    found = _known.get(spec) if isinstance(spec, str) else None
+    if found is None:
+        name, parameters = parse_spec(spec, "family", FAMILIES)
+        try:
+            made = FAMILIES[name](**parameters)
+        except TypeError as error:
+            raise InputError(f"family {spec!r}: {error}") from None
+        found = _known.setdefault(made.spec, made)
+        _known[spec] = found
+    return found
+
+
+def parse_spec(spec: object, what: str, names: Iterable[str]) -> tuple[str, dict[str, Any]]:
+    """Read a name with parameters, ``"tweedie(power=1.5)"``.
+
+    Parameters
+    ----------
+    spec : object
+        What was given.
+    what : str
+        What it names, for the message.
+    names : iterable of str
+        Names that there are.
+
+    Returns
+    -------
+    tuple
+        Name, and the parameters by name: numbers and strings.
+
+    Raises
+    ------
+    InputError
+        It isn't a string, names nothing there is, or can't be read.
+    """
+    match = re.fullmatch(r"\s*(\w+)\s*(\(.*\))?\s*", spec) if isinstance(spec, str) else None
+    if match is None or match[1] not in names:
+        raise InputError(f"unknown {what} {spec!r}; expected one of {', '.join(names)}")
+    try:
+        call = ast.parse(f"f{match[2] or '()'}", mode="eval").body
+        assert isinstance(call, ast.Call) and not call.args
+        return match[1], {str(k.arg): ast.literal_eval(k.value) for k in call.keywords}
+    except (AssertionError, SyntaxError, ValueError):
+        raise InputError(f"{what} {spec!r} can't be read; expected {match[1]}(parameter=value, ...)") from None
+
+
+def row_values(values: ArrayLike, n: int, name: str) -> Float:
+    """Return one finite number per row, (n,) contiguous.
+
+    Parameters
+    ----------
+    values : (n,)
+        What was given.
+    n : int
+        Number of rows of X.
+    name : str
+        What it is called in messages.
+
+    Returns
+    -------
+    (n,)
+        float64.
+
+    Raises
+    ------
+    InputError
+        Another shape, not numbers, or not finite.
     """
     try:
-        return FAMILIES[name]
-    except KeyError:
-        raise InputError(f"unknown family {name!r}; expected one of {', '.join(FAMILIES)}") from None
+        array = np.ascontiguousarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name} can't be read as numbers: {error}") from None
+    if array.shape != (n,):
+        raise InputError(f"{name} has shape {array.shape}; expected one value per row of X, ({n},)")
+    if not np.isfinite(array).all():
+        row = int(np.argmin(np.isfinite(array)))
+        raise InputError(f"{name} must be finite; row {row} has {array[row]!r}")
+    return array

@@ -15,7 +15,7 @@ from bridle import _core
 from bridle.errors import BridleWarning, ConvergenceError, InputError
 from bridle.grid import check_lambdas, lambda_grid
 from bridle.limits import at_zero
-from bridle.losses import get_family
+from bridle.losses import Family, get_family
 from bridle.penalties import Penalty
 from bridle.problem import Problem, Settings, bound, column_names, optional_array
 from bridle.reduction import applies, solve_reduced
@@ -79,7 +79,6 @@ class Path:
     @property
     def objective(self) -> str:
         """The objective that was solved, in one line."""
-        unit = {"gaussian": "1/2 (y - eta)^2", "binomial": "log(1 + e^eta) - y eta", "poisson": "e^eta - y eta"}
         b = "s_j b_j" if self.standardize else "b_j"
         square = f"({b})^2" if self.standardize else f"{b}^2"
         a = self.l1_ratio
@@ -90,7 +89,7 @@ class Path:
         else:
             penalty = f"[{a:g} |{b}| + {(1.0 - a) / 2.0:g} {square}]"
         start = "b0 + " if self.fit_intercept else ""
-        return f"minimise mean[{unit[self.family]}] + lam * sum_j v_j {penalty},  eta = {start}x'b"
+        return f"minimise mean[{get_family(self.family).formula}] + lam * sum_j v_j {penalty},  eta = {start}x'b"
 
     def coef_at(self, lam: float) -> tuple[float, Float]:
         """Return (intercept, coefficients (p,)) at ``lam``, interpolated linearly between the lambdas of the grid.
@@ -198,7 +197,7 @@ def fit_path(
     X: Any,
     y: ArrayLike,
     *,
-    family: str = "gaussian",
+    family: str | Family = "gaussian",
     l1_ratio: float = 1.0,
     lambdas: ArrayLike | None = None,
     n_lambdas: int = 100,
@@ -227,8 +226,8 @@ def fit_path(
         float64 or float32, C or Fortran order, or CSC, are read in place; anything else is converted once.
     y : (n,)
         Target: numbers (gaussian), 0/1 or shares (binomial), counts (poisson).
-    family : str
-        "gaussian", "binomial" or "poisson".
+    family : str or Family
+        "gaussian", "binomial" or "poisson"; see :func:`bridle.losses.get_family`.
     l1_ratio : float
         a: 1 is the lasso, 0 is ridge.
     lambdas : (L,) or None
@@ -356,7 +355,7 @@ def as_path(
     notes = notes + [f"lambda = {lam:.4g}: {_ADVICE[s]}" for lam, s in zip(grid, status, strict=True) if s in _ADVICE]
     gap = raw["gap"]
     return Path(
-        family=problem.family.name,
+        family=problem.family.spec,
         lambdas=grid,
         l1_ratio=problem.l1_ratio,
         intercept=raw["intercept"],

@@ -16,13 +16,12 @@ from bridle import _core
 from bridle.certificates import constant_below, null_gap, penalty_scale
 from bridle.errors import InputError
 from bridle.grid import L1_FLOOR
-from bridle.losses import GAUSSIAN, Family, get_family
+from bridle.losses import GAUSSIAN, Family, get_family, row_values
 from bridle.moments import WORST_CANCELLATION, Moments, applies
 from bridle.penalties import Penalty
 
 Float = NDArray[np.float64]
 
-_FAMILY_CODES = {"gaussian": 0, "binomial": 1, "poisson": 2}
 _MODES = {"auto": 0, "gram": 1, "columns": 2}
 
 
@@ -35,7 +34,7 @@ class Settings:
     mode: int
 
     @classmethod
-    def make(cls, tol: float, max_iter: int, mode: str, family: str) -> Settings:
+    def make(cls, tol: float, max_iter: int, mode: str, family: str | Family) -> Settings:
         """Check and translate what the user gave."""
         if not 0.0 < tol < 1.0:
             raise InputError(f"tol must lie between 0 and 1; got {tol!r}")
@@ -43,7 +42,7 @@ class Settings:
             raise InputError(f"max_iter must be at least 1; got {max_iter!r}")
         if mode not in _MODES:
             raise InputError(f"unknown mode {mode!r}; expected one of {', '.join(_MODES)}")
-        if mode == "gram" and family != "gaussian":
+        if mode == "gram" and get_family(family) is not GAUSSIAN:
             raise InputError("mode='gram' needs the gaussian family: other losses have no fixed Gram matrix")
         return cls(float(tol), int(max_iter), _MODES[mode])
 
@@ -84,7 +83,7 @@ class Problem:
         X: Any,
         y: ArrayLike,
         *,
-        family: str,
+        family: str | Family,
         sample_weight: ArrayLike | None,
         offset: ArrayLike | None,
         fit_intercept: bool,
@@ -109,7 +108,7 @@ class Problem:
         X: Any,
         y: ArrayLike,
         *,
-        family: str,
+        family: str | Family,
         sample_weights: Sequence[ArrayLike | None],
         offset: ArrayLike | None,
         fit_intercept: bool,
@@ -122,9 +121,8 @@ class Problem:
         design, matrix = as_design(X)
         n, p = design.shape
         fam = get_family(family)
-        target = _rows(y, n, "y")
-        fam.check_target(target)
-        o = np.zeros(n) if offset is None else _rows(offset, n, "offset")
+        target = fam.target(y, n)
+        o = np.zeros(n) if offset is None else row_values(offset, n, "offset")
         weights = [_weights(w, n) for w in sample_weights]
         starts = [_start(fam, target, w, o) if fit_intercept else 0.0 for w in weights]
         summary: _core.Summary | None = None
@@ -286,7 +284,7 @@ def solve_together(
         with one_blas_thread:
             solved = _core.solve_paths(
                 first.design,
-                _FAMILY_CODES[first.family.name],
+                first.family.core(first.y),
                 first.y,
                 first.offset,
                 [
@@ -356,19 +354,6 @@ def as_design(X: Any) -> tuple[_core.Design, Any]:
     return _core.dense(dense), dense
 
 
-def _rows(values: ArrayLike, n: int, name: str) -> Float:
-    try:
-        array = np.ascontiguousarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{name} can't be read as numbers: {error}") from None
-    if array.shape != (n,):
-        raise InputError(f"{name} has shape {array.shape}; expected one value per row of X, ({n},)")
-    if not np.isfinite(array).all():
-        row = int(np.argmin(np.isfinite(array)))
-        raise InputError(f"{name} must be finite; row {row} has {array[row]!r}")
-    return array
-
-
 def _start(family: Family, y: Float, w: Float, offset: Float) -> float:
     """Return the intercept of the null model."""
     start = family.null_predictor(y, w, offset)
@@ -382,7 +367,7 @@ def _start(family: Family, y: Float, w: Float, offset: Float) -> float:
 def _weights(values: ArrayLike | None, n: int) -> Float:
     if values is None:
         return np.full(n, 1.0 / n)
-    w = _rows(values, n, "sample_weight")
+    w = row_values(values, n, "sample_weight")
     if (w < 0.0).any():
         row = int(np.argmax(w < 0.0))
         raise InputError(f"sample weights must be >= 0; row {row} has {w[row]!r}")

@@ -87,6 +87,7 @@ class Binomial final : public Loss {
     }
     return total;
   }
+  bool may_separate() const override { return true; }
 };
 
 // e^eta - y eta
@@ -131,16 +132,12 @@ class Poisson final : public Loss {
 
 }  // namespace
 
-std::unique_ptr<Loss> make_loss(Family family) {
-  switch (family) {
-    case Family::binomial:
-      return std::make_unique<Binomial>();
-    case Family::poisson:
-      return std::make_unique<Poisson>();
-    case Family::gaussian:
-      break;
-  }
-  return std::make_unique<Gaussian>();
+std::unique_ptr<Loss> make_loss(const std::string& family, const std::vector<double>& parameters) {
+  if (!parameters.empty()) return nullptr;
+  if (family == "gaussian") return std::make_unique<Gaussian>();
+  if (family == "binomial") return std::make_unique<Binomial>();
+  if (family == "poisson") return std::make_unique<Poisson>();
+  return nullptr;
 }
 
 }  // namespace bridle

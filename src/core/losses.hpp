@@ -1,9 +1,12 @@
 // Families: the unit loss of a row, its slope and its curvature in the linear predictor eta.
 //
-// A further family is one more struct with these members and one more line in make_loss.
+// A further family is one more class with these members and one more line in make_loss; one that holds data of its own
+// (order of times, a function of the user's) is made elsewhere. Several solvers may ask one loss at the same time.
 #pragma once
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "simd.hpp"
 
@@ -25,10 +28,11 @@ class Loss {
   virtual double scaling_gap(const double* y, const double* w, const double* eta, index_t n, double s) const = 0;
   // The loss is its own quadratic model, so that one step is exact.
   virtual bool quadratic() const { return false; }
+  // It may fall for ever along a direction, so that without a penalty there is no minimum.
+  virtual bool may_separate() const { return false; }
 };
 
-enum class Family : int { gaussian = 0, binomial = 1, poisson = 2 };
-
-std::unique_ptr<Loss> make_loss(Family family);
+// The loss of a family by its name and the values of its parameters; null if there is no such family.
+std::unique_ptr<Loss> make_loss(const std::string& family, const std::vector<double>& parameters);
 
 }  // namespace bridle

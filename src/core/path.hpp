@@ -16,7 +16,7 @@ struct Summary;
 struct Problem {
   const Design* design = nullptr;     // may be null where summary is given
   const Summary* summary = nullptr;   // gaussian: moments of the rows, so that they need not be read
-  Family family = Family::gaussian;
+  const Loss* loss = nullptr;
   const double* y = nullptr;       // (n,)
   const double* w = nullptr;       // (n,) sums to 1
   const double* offset = nullptr;  // (n,)

@@ -26,7 +26,7 @@ double steps_for_gram(index_t k, double bytes) {
 }
 
 bool wants_gram(const Problem& in, const Settings& settings) {
-  if (in.summary || in.family != Family::gaussian || settings.mode == Mode::columns) return false;
+  if (in.summary || !in.loss->quadratic() || settings.mode == Mode::columns) return false;
   const index_t n = in.design->rows(), p = in.design->columns();
   return settings.mode == Mode::gram || (!in.design->sparse() && p <= kFullGram && n >= 2 * p);
 }
@@ -36,7 +36,7 @@ bool wants_gram(const Problem& in, const Settings& settings) {
 Solver::Solver(const Problem& problem, const Settings& settings)
     : in_(problem),
       set_(settings),
-      loss_(make_loss(problem.family)),
+      loss_(problem.loss),
       x_{*problem.design, problem.centre, problem.scale, problem.intercept},
       n_(problem.design->rows()),
       work_(problem),
@@ -73,7 +73,7 @@ double Solver::first_lambda() const {
 
 void Solver::start(double lam, double tol) {
   begin(lam, tol);
-  const bool bare = lam == 0.0 && in_.family == Family::binomial;
+  const bool bare = lam == 0.0 && loss_->may_separate();
   // The referee refits unpenalised features exactly, which moves all other slopes a little.
   const bool refits = std::any_of(work_.terms.begin(), work_.terms.end(), [](const Term& t) { return t.l1 == 0.0; });
   const double share = careful_ || (refits && in_.l1_ratio * lam > 0.0) ? kDoubt : kSafety;

@@ -71,7 +71,7 @@ class Solver {
 
   const Problem& in_;
   const Settings& set_;
-  std::unique_ptr<Loss> loss_;
+  const Loss* loss_;
   Columns x_;
   const index_t n_;
   WorkingSet work_;

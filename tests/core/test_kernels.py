@@ -71,7 +71,7 @@ def test_vectorised_exponentials_and_logarithms_keep_their_digits(family):
         moments = (np.zeros(1), np.ones(1), np.ones(1), np.zeros(1), np.zeros(1))
         penalty = (np.array([np.inf]), np.array([-np.inf]), np.array([np.inf]))
         (raw,) = _core.solve_paths(
-            _core.dense(np.ones((1, 1))), {"binomial": 1, "poisson": 2}[family], np.zeros(1), np.array([eta]),
+            _core.dense(np.ones((1, 1))), _core.loss(family, []), np.zeros(1), np.array([eta]),
             [(np.ones(1), moments, penalty, 0.0, 1.0, None)], 1.0, False, np.ones(1), 1e-6, 10, 0, 1,
         )  # fmt: skip
         np.testing.assert_allclose(raw["loss"][0], exact(eta), rtol=1e-15)

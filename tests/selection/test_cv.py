@@ -314,7 +314,7 @@ def test_missed_certificates_are_one_warning_or_an_error():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"y": np.zeros(59)}, r"y has shape \(59,\), expected one value per row"),
+        ({"y": np.zeros(59)}, r"y has shape \(59,\); expected one value per row"),
         ({"y": ["a"] * 60}, "y can't be read as numbers"),
         ({"X": np.zeros(60)}, "expected two dimensions"),
         ({"sample_weight": np.ones(3)}, "sample_weight has shape"),

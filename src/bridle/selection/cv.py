@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bridle.errors import BridleWarning, InputError
+from bridle.losses import Family, get_family
 from bridle.path import Path, announce, solve_problem
 from bridle.penalties import Penalty
 from bridle.problem import Problem, Settings, bound, column_names, one_blas_thread, optional_array
@@ -44,7 +45,7 @@ def cross_validate(
     y: ArrayLike,
     *,
     folds: Folds | Any,
-    family: str = "gaussian",
+    family: str | Family = "gaussian",
     l1_ratio: float | Sequence[float] = 1.0,
     lambdas: ArrayLike | None = None,
     n_lambdas: int = 100,
@@ -112,15 +113,16 @@ def cross_validate(
     ConvergenceError
         Only if ``strict``.
     """
-    data = FoldData.make(X, y, sample_weight, offset)
-    folds = folds if isinstance(folds, Folds) else make_folds(data.y, family=family, splitter=folds)
+    chosen = get_family(family)
+    data = FoldData.make(X, y, sample_weight, offset, chosen)
+    folds = folds if isinstance(folds, Folds) else make_folds(data.y, family=chosen.spec, splitter=folds)
     check_folds(folds, data)
     ratios = [float(a) for a in np.atleast_1d(np.asarray(l1_ratio, dtype=np.float64))]
     if not ratios:
         raise InputError("l1_ratio is empty; give at least one number from 0 to 1")
     penalty: dict[str, Any] = {"penalty_factor": penalty_factor, "lower": lower, "upper": upper}
     options = penalty | {
-        "family": family, "fit_intercept": fit_intercept, "standardize": standardize, "tol": tol,
+        "family": chosen.spec, "fit_intercept": fit_intercept, "standardize": standardize, "tol": tol,
         "max_iter": max_iter, "mode": mode, "strict": strict,
     }  # fmt: skip
     grid = (lambdas, n_lambdas, lambda_min_ratio)

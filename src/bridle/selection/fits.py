@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from bridle.errors import InputError
-from bridle.losses import get_family
+from bridle.losses import Family, get_family, row_values
 from bridle.path import Path, fit_path
 from bridle.selection import lockstep
 from bridle.selection.crew import Crew
@@ -102,13 +102,20 @@ class FoldData:
     """What all folds take their rows from."""
 
     design: Any  # (n, p) matrix or FoldDesign
-    y: Float  # (n,)
+    y: Float  # (n,), or n rows as the family takes them
     weight: Float | None  # (n,) as given
     offset: Float | None  # (n,)
 
     @classmethod
-    def make(cls, X: Any, y: ArrayLike, weight: ArrayLike | None, offset: ArrayLike | None) -> FoldData:
-        """Check shapes once, and read the numbers."""
+    def make(
+        cls,
+        X: Any,
+        y: ArrayLike,
+        weight: ArrayLike | None,
+        offset: ArrayLike | None,
+        family: Family | None = None,
+    ) -> FoldData:
+        """Check shapes once, and read the numbers; the target is checked if its family is known."""
         if callable(getattr(X, "for_rows", None)):
             design = X
         elif sparse.issparse(X):
@@ -118,9 +125,9 @@ class FoldData:
         if len(design.shape) != 2:
             raise InputError(f"X has shape {design.shape}, expected two dimensions")
         n = int(design.shape[0])
-        target = _numbers("y", y, n)
-        weights = None if weight is None else _numbers("sample_weight", weight, n)
-        return cls(design, target, weights, None if offset is None else _numbers("offset", offset, n))
+        target = row_values(y, n, "y") if family is None else family.target(y, n)
+        weights = None if weight is None else row_values(weight, n, "sample_weight")
+        return cls(design, target, weights, None if offset is None else row_values(offset, n, "offset"))
 
     def part(self, train: Int) -> FoldData:
         """The training rows; of a large matrix all rows, with weight 0 for the others, which spares a copy."""
@@ -144,16 +151,6 @@ class FoldData:
     def matrix(self, train: Int | None) -> Any:
         """(n, p) matrix of all rows, filled from ``train`` if it is a FoldDesign."""
         return self.design.for_rows(train) if hasattr(self.design, "for_rows") else self.design
-
-
-def _numbers(name: str, values: ArrayLike, n: int) -> Float:
-    try:
-        array = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{name} can't be read as numbers: {error}") from None
-    if array.shape != (n,):
-        raise InputError(f"{name} has shape {array.shape}, expected one value per row of X, ({n},)")
-    return array
 
 
 def check_folds(folds: Folds, data: FoldData) -> None:
@@ -187,8 +184,7 @@ def score_fold(data: FoldData, pair: Pair, fits: Sequence[Path | GramFit], score
         family = get_family(path.family)
         loss, scores = np.empty(len(path.lambdas)), {name: np.empty(len(path.lambdas)) for name in scorers}
         for start, eta in _predictors(path, X if whole is None else whole, offset, None if whole is not None else test):
-            unit = 2.0 * (family.loss(y[:, None], eta) - family.saturated(y)[:, None])
-            loss[start : start + eta.shape[1]] = np.average(unit, axis=0, weights=weight)
+            loss[start : start + eta.shape[1]] = family.mean_deviance(y, eta, weight)
             for name, scorer in scorers.items():
                 scores[name][start : start + eta.shape[1]] = scorer(path, whole, y, eta, weight)
         scored.append(FoldFit(path.deviance, loss, scores, path.status))
