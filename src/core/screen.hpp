@@ -48,7 +48,8 @@ class Screen {
   };
   using Whitened = std::vector<double>;  // (n,) a residual times W^-1/2
   Whitened whiten(const double* residual) const;
-  Fit fit(const std::vector<const Whitened*>& basis) const;
+  const Whitened& now();
+  Fit fit(const std::vector<const Whitened*>& basis);
   int next_place();
   void refer(const double* residual, const double* slopes);  // (n,), (p,)
   double threshold_share(index_t j) const { return in_.l1_ratio * in_.factor[j]; }
@@ -56,7 +57,7 @@ class Screen {
   const Problem& in_;
   const Columns& x_;
   const double* residual_ = nullptr;
-  Whitened now_;                                     // the residual
+  Whitened now_;                                     // the residual, once it was needed
   double now_size_ = 0.0;                            // |r| in the norm of W^-1
   double rounding_;                                  // relative error of an inner product
   std::vector<double> root_;                         // (n,) w^-1/2, 0 where the weight is

@@ -181,6 +181,7 @@ void Solver::admit(const std::vector<index_t>& violators) {
 
 void Solver::look() {
   moved_ = false;
+  cost_ = {};
   if (gram_space_) {
     work_.slope = gram_start_;
     for (index_t k = 0; k < work_.size(); ++k)
@@ -193,14 +194,21 @@ void Solver::look() {
   x_.dots(work_.list.data(), work_.size(), residual_.data(), work_.slope.data());
 }
 
+// The gap allows for what is left of the residual's sum; where that isn't little, it is made smaller still.
 void Solver::centre_intercept() {
+  const double enough = (idle_ > 0 ? 1e-7 : 1e-5) * set_.tol;
   for (int step = 0; step < 50; ++step) {
     const double total = simd::sum(residual_.data(), n_), curvature = simd::sum(weights_.data(), n_);
-    if (!(curvature > 0.0) || std::abs(total) <= 1e-7 * set_.tol * std::sqrt(in_.reference * curvature)) return;
+    off_ = curvature > 0.0 ? std::abs(total) / std::sqrt(curvature) : 0.0;
+    if (!(curvature > 0.0) || off_ <= enough * std::sqrt(in_.reference)) return;
     const double move = std::max(-2.0, std::min(2.0, total / curvature));
-    if (b0_ + move == b0_) return;
+    if (b0_ + move == b0_) {
+      off_ = 0.0;  // but for rounding
+      return;
+    }
     b0_ += move;
     for (index_t i = 0; i < n_; ++i) eta_[i] += move;
+    loss_now_ = kUnknown;
     loss_->derivatives(in_.y, in_.w, eta_.data(), n_, residual_.data(), weights_.data());
   }
 }
@@ -255,15 +263,18 @@ void Solver::grow() {
 
 double Solver::scaling_cost(double s) const {
   if (s >= 1.0) return 0.0;
-  if (!gram_space_) return loss_->scaling_gap(in_.y, in_.w, eta_.data(), n_, s);
+  if (!gram_space_) {
+    if (s != cost_.scale) cost_ = {s, loss_->scaling_gap(in_.y, in_.w, eta_.data(), n_, s)};
+    return cost_.value;
+  }
   double loss = gram_loss_;
   for (index_t k = 0; k < work_.size(); ++k) loss -= 0.5 * work_.beta[k] * (gram_start_[k] + work_.slope[k]);
   return (1.0 - s) * (1.0 - s) * std::max(0.0, loss);
 }
 
-// The refit of unpenalised features, in the loss's norm, times the longest column there.
+// The refit of unpenalised features and of the intercept, in the loss's norm, times the longest column there.
 double Solver::refit_reach() const {
-  double refit = 0.0, longest = 0.0;
+  double refit = off_, longest = 0.0;
   for (index_t k = 0; k < work_.size(); ++k) {
     const double length = std::sqrt(work_.curvature[k]);
     longest = std::max(longest, length);
@@ -283,7 +294,7 @@ double Solver::gap(bool all) const {
   outsiders([&](const Term& term, double slope) { sum.limit(term, slope); });
   for (index_t k = 0; k < work_.size(); ++k) sum.add(work_.terms[k], work_.beta[k], work_.slope[k], work_.curvature[k]);
   outsiders([&](const Term& term, double slope) { sum.add(term, 0.0, slope, 0.0); });
-  return sum.total(scaling_cost(sum.scale()));
+  return sum.total(scaling_cost(sum.scale())) + off_ * std::sqrt(in_.reference);
 }
 
 double Solver::penalty_value(const std::vector<double>& beta) const {
@@ -375,7 +386,8 @@ bool Solver::line_search(const std::vector<double>& before, double constant) {
   direction_.assign(n_, constant);
   in_.design->add(moved.data(), static_cast<index_t>(moved.size()), coef.data(), direction_.data());
   double t = 1.0;
-  const double start = loss_value(eta_.data()) + penalty_value(before);
+  if (!(loss_now_ < kUnknown)) loss_now_ = loss_value(eta_.data());
+  const double start = loss_now_ + penalty_value(before);
   const double rounding = 1e-14 * (std::abs(start) + in_.reference);
   trial_.resize(n_);
   for (;; t *= 0.5) {
@@ -386,8 +398,11 @@ bool Solver::line_search(const std::vector<double>& before, double constant) {
     }
     for (index_t i = 0; i < n_; ++i) trial_[i] = eta_[i] + t * direction_[i];
     for (index_t i = 0; i < k; ++i) work_.beta[i] = before[i] + t * (goal[i] - before[i]);
-    const double value = loss_value(trial_.data()) + penalty_value(work_.beta);
-    if (value <= start + 1e-4 * t * std::min(0.0, predicted) + rounding) break;  // false for NaN and infinity
+    const double loss = loss_value(trial_.data()), value = loss + penalty_value(work_.beta);
+    if (value <= start + 1e-4 * t * std::min(0.0, predicted) + rounding) {  // false for NaN and infinity
+      loss_now_ = loss;
+      break;
+    }
   }
   refresh_ = t < 1.0;
   eta_.swap(trial_);
@@ -415,6 +430,7 @@ void Solver::leave_gram_space() {
 }
 
 void Solver::predict() {
+  loss_now_ = kUnknown;
   std::vector<double> coef(work_.size());
   for (index_t k = 0; k < work_.size(); ++k) coef[k] = work_.beta[k] / in_.scale[work_.list[k]];
   for (index_t i = 0; i < n_; ++i) eta_[i] = in_.offset[i] + b0_;

@@ -88,6 +88,12 @@ class Solver {
   bool gram_space_ = false;
   double b0_ = 0.0;           // intercept on the original scale
   double lam_ = 0.0, previous_ = std::numeric_limits<double>::infinity();
+  static constexpr double kUnknown = std::numeric_limits<double>::infinity();
+  double loss_now_ = kUnknown;  // loss at eta_, once it was asked for
+  double off_ = 0.0;            // what is left of the residual's sum, over the root of the weights': the intercept's miss
+  mutable struct {
+    double scale = -1.0, value = 0.0;
+  } cost_;  // the last scaling of the dual point at eta_, and its cost
   double gap_ = 0.0, coarseness_ = 0.0;  // of the model's solution, as a relative gap
   double target_ = 0.0, last_ = 0.0;  // gap that is asked for; the smallest since the working set grew
   int idle_ = 0;                      // steps that gained little
