@@ -25,6 +25,8 @@ class Screen {
  public:
   Screen(const Problem& problem, const Columns& x);
 
+  // Whether nothing is known of slopes but by reading.
+  bool blind() const { return count_ == 0; }
   // From now on slopes are asked for at this residual (n,), which has to stay where it is until the next call.
   void at(const double* residual);
   // Features outside whose slope, give or take `reach`, may exceed the threshold of the L1 part. Estimates of all
