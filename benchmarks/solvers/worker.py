@@ -38,9 +38,7 @@ def load(folder):
 
 
 def deviance(family, y, eta):
-    """Mean deviance at each lambda, (L,); eta (rows, L) or (rows, L, K). Cox's is that of these rows by themselves."""
-    if family == "cox":
-        return np.asarray([partial_deviance(y, eta[:, k]) for k in range(eta.shape[1])])
+    """Mean deviance at each lambda, (L,); eta (rows, L) or (rows, L, K)."""
     if family == "multigaussian":
         return ((y[:, None, :] - eta) ** 2).sum(axis=2).mean(axis=0)
     if family == "multinomial":
@@ -61,11 +59,13 @@ def deviance(family, y, eta):
 
 
 def partial_deviance(y, eta):
-    """Breslow's, over the number of rows; what ties take off it is left, being the same for every lambda."""
+    """Breslow's for Cox, summed over rows, at each lambda, (L,); eta (rows, L)."""
     order = np.argsort(-y[:, 0], kind="stable")
     time, event, eta = -y[order, 0], y[order, 1], eta[order]
-    total = np.logaddexp.accumulate(eta)[np.searchsorted(time, time, side="right") - 1]
-    return 2.0 * float(np.sum(event * (total - eta))) / len(y)
+    last = np.searchsorted(time, time, side="right") - 1
+    tied = np.bincount(last, weights=event)[last]
+    total = np.logaddexp.accumulate(eta)[last] - np.log(np.maximum(tied, 1.0))[:, None]
+    return 2.0 * (event[:, None] * (total - eta)).sum(axis=0)
 
 
 def by_folds(peer, X, y, lambdas, folds, tol, job):
@@ -76,7 +76,11 @@ def by_folds(peer, X, y, lambdas, folds, tol, job):
         train, test = folds != k, folds == k
         part = sparse.csc_matrix(rows_of[train]) if sparse.issparse(X) else np.asfortranarray(X[train])
         coef, intercept = peer.path(peer.prepare(part, y[train], within), lambdas, tol, within)
-        curve += deviance(job["family"], y[test], predict(rows_of[test], coef, intercept, job))
+        if job["family"] == "cox":  # held-out rows by themselves have hardly a risk set: what they add to the others'
+            eta = predict(rows_of, coef, intercept, job)
+            curve += (partial_deviance(y, eta) - partial_deviance(y[train], eta[train])) / test.sum()
+        else:
+            curve += deviance(job["family"], y[test], predict(rows_of[test], coef, intercept, job))
     return curve / (folds.max() + 1)
 
 

@@ -26,8 +26,8 @@ def options(job):
         chosen["penalty"] = job["penalty"]
     if job["groups"] > 1:
         chosen["groups"] = np.arange(job["p"]) // job["groups"]
-    if job["joint"]:
-        chosen["joint"] = True
+    elif job["joint"]:
+        chosen["penalty"] = "group_lasso"  # a feature's coefficients for all predictors
     return chosen
 
 

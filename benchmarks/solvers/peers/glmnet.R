@@ -4,7 +4,7 @@
 # division by it changes nothing there; in folds it moves the elastic net's and ridge's lambda by a per cent or so.
 # type.gaussian is its default (covariance updates below 500 features). Early stops are off: every lambda is asked for.
 # Joint predictors are type.multinomial = "grouped" and mgaussian. Gamma and Tweedie are family objects, as its vignette has them:
-# their outer loop is R's, and they end their paths as glmnet.control says.
+# their outer loop is R's, with a tolerance of its own, epsnr.
 suppressPackageStartupMessages({library(glmnet); library(Matrix)})
 
 arguments <- commandArgs(trailingOnly = TRUE)
@@ -57,6 +57,7 @@ invisible(glmnet.control(fdev = 0, devmax = 1))
 options_for <- function(k, tol) c(type, list(x = tables[[k]], y = targets[[k]], family = family, alpha = alpha, lambda = lambdas[k, ], standardize = FALSE, thresh = tol, maxit = 1e8))
 
 solve <- function(request, tol) {
+  glmnet.control(epsnr = tol, mxitnr = 1000)
   start <- proc.time()
   kept <- lapply(seq_len(problems), function(k) {
     if (request == "path") do.call(glmnet, options_for(k, tol))
