@@ -8,7 +8,7 @@ import select
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,12 +41,14 @@ def make_setting(case: Case, folder: Path, length: int = 100) -> Setting:
     work = case.make()
     n = work.X.shape[0] // work.problems
     parts = [slice(k * n, (k + 1) * n) for k in range(work.problems)] if work.problems > 1 else [slice(None)]
-    tasks = tuple(Task(case.family, work.X[rows], work.y[rows], case.l1_ratio) for rows in parts)
+    terms = (case.l1_ratio, case.penalty, case.groups, case.joint)
+    tasks = tuple(Task(case.family, work.X[rows], work.y[rows], *terms) for rows in parts)
     lambdas = np.asarray([lambda_grid(task, length) for task in tasks])
     is_sparse = sparse.issparse(work.X)
     job = {
         "family": case.family, "l1_ratio": case.l1_ratio, "n": work.X.shape[0], "p": work.X.shape[1],
-        "problems": work.problems, "sparse": is_sparse,
+        "problems": work.problems, "sparse": is_sparse, "penalty": case.penalty, "groups": case.groups,
+        "joint": case.joint, "predictors": tasks[0].loss.predictors(work.y),
     }  # fmt: skip
     (folder / "job.json").write_text(json.dumps(job))
     if is_sparse:
@@ -56,6 +58,13 @@ def make_setting(case: Case, folder: Path, length: int = 100) -> Setting:
     for name, array in (arrays | {"y": work.y, "lambdas": lambdas, "folds": work.folds}).items():
         np.save(folder / f"{name}.npy", array)
     return Setting(case, work, tasks, lambdas, folder)
+
+
+class Took(NamedTuple):
+    """Seconds on the clock and of the processor: the second is steadier on a machine that others use too."""
+
+    wall: float
+    cpu: float
 
 
 class Competitor:
@@ -90,18 +99,20 @@ class Competitor:
         Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
         return self.memory("VmRSS")
 
-    def ask(self, request: str, tol: float) -> float:
-        """Seconds of one path or cross-validation."""
+    def ask(self, request: str, tol: float) -> Took:
+        """Ask for one path or cross-validation, and wait for it."""
         assert self.process.stdin is not None
         self.process.stdin.write(f"{request} {tol:g}\n".encode())
-        return float(self._answer("done"))
+        wall, cpu = self._answer("done").split()
+        return Took(float(wall), float(cpu))
 
     def solution(self) -> tuple[Any, NDArray[np.float64]]:
-        """Coefficients (problems * L, p), intercepts."""
+        """Coefficients (problems * L, p K), a feature's K one after the other; intercepts, (.,) or (., K)."""
         parts = tuple(np.load(self.out / f"coef_{part}.npy") for part in ("data", "indices", "indptr"))
-        features = json.loads((self.out.parent / "job.json").read_text())["p"]
-        coef = sparse.csr_matrix(parts, shape=(len(parts[2]) - 1, features))
-        return coef, np.load(self.out / "intercept.npy")
+        job = json.loads((self.out.parent / "job.json").read_text())
+        coef = sparse.csr_matrix(parts, shape=(len(parts[2]) - 1, job["p"] * job["predictors"]))
+        intercept = np.load(self.out / "intercept.npy")
+        return coef, intercept if job["predictors"] == 1 else intercept.reshape(-1, job["predictors"])
 
     def curve(self) -> NDArray[np.float64]:
         return np.asarray(np.load(self.out / "curve.npy"), dtype=np.float64).ravel()

@@ -1,4 +1,4 @@
-"""The work: cases (A) to (H) and real tables, at full size or ``small`` for trying.
+"""The work: cases (A) to (N) and real tables, at full size or ``small`` for trying.
 
 Dense columns are centred and scaled (1/n), a gaussian target too, so that every competitor solves the same objective
 with its own standardisation off, and none has its penalty in other units (glmnet divides a gaussian target by its
@@ -27,9 +27,9 @@ class Work:
     """Rows to fit and rows held out; ``problems`` > 1 says that X and y are as many equal tables, stacked."""
 
     X: Any  # (n, p)
-    y: Float  # (n,)
+    y: Float  # (n,), (n, K) for several responses, (n, 2) for time and event
     X_test: Any  # (m, p)
-    y_test: Float  # (m,)
+    y_test: Float  # like y
     problems: int = 1
 
     @property
@@ -47,10 +47,13 @@ class Case:
     family: str
     make: Callable[[], Work]
     l1_ratio: float = 1.0
+    penalty: str = "elastic_net"
+    groups: int = 1  # features a group, one group after the other
+    joint: bool = False  # whether a feature's coefficients for all predictors make one block
 
 
 def cases(small: bool = False) -> list[Case]:
-    """All of the work, (A) to (H), then the real tables."""
+    """All of the work, (A) to (N), then the real tables."""
     size = partial(_size, small)
     a = Case("A gaussian 200k x 300", "gaussian", partial(dense, "gaussian", *size(200_000, 300), rho=0.3))
     b = [
@@ -74,7 +77,42 @@ def cases(small: bool = False) -> list[Case]:
     ]
     for name, ratio in (("elastic net", 0.5), ("ridge", 0.0)):
         listed += [replace(case, name=f"H {name} {case.name}", l1_ratio=ratio) for case in (a, b[1], d)]
+    listed += families(size, 3 if small else 10) + penalties(size)
     return listed + [Case(f"real {name}", family, make) for name, family, make in real()]
+
+
+def families(size: Callable[[int, int], tuple[int, int]], K: int) -> list[Case]:
+    """(I) multinomial, (J) several responses, (K) Cox, (L) amounts: one seed and one correlation for all."""
+    make = partial(dense, rho=0.3)
+    several = partial(make, "multinomial", *size(20_000, 500), predictors=K)
+    responses = partial(make, "multigaussian", *size(20_000, 500), predictors=K)
+    amounts = size(100_000, 100)
+    return [
+        Case("I multinomial 20k x 500 x 10", "multinomial", several),
+        Case("I multinomial joint 20k x 500 x 10", "multinomial", several, joint=True),
+        Case("J multigaussian joint 20k x 500 x 10", "multigaussian", responses, joint=True),
+        Case("K cox 20k x 500", "cox", partial(make, "cox", *size(20_000, 500))),
+        Case("K cox 500 x 10k", "cox", partial(make, "cox", *size(500, 10_000))),
+        Case("L gamma 100k x 100", "gamma", partial(make, "gamma", *amounts)),
+        Case("L tweedie 100k x 100", "tweedie(power=1.5)", partial(make, "tweedie(power=1.5)", *amounts)),
+    ]
+
+
+def penalties(size: Callable[[int, int], tuple[int, int]]) -> list[Case]:
+    """(M) group lasso, (N) MCP."""
+    listed = []
+    for family, shape, group in (
+        ("gaussian", (500, 10_000), 10),
+        ("gaussian", (100_000, 300), 5),
+        ("binomial", (20_000, 500), 5),
+    ):
+        n, p = (f"{k // 1000}k" if k >= 1000 else str(k) for k in shape)
+        make = partial(dense, family, *size(*shape), rho=0.3, group=group)
+        listed.append(
+            Case(f"M groups of {group} {family} {n} x {p}", family, make, penalty="group_lasso", groups=group)
+        )
+    make = partial(dense, "gaussian", *size(500, 10_000), rho=0.3)
+    return [*listed, Case("N mcp gaussian 500 x 10k", "gaussian", make, penalty="mcp(gamma=3)")]
 
 
 def _size(small: bool, n: int, p: int) -> tuple[int, int]:
@@ -84,8 +122,8 @@ def _size(small: bool, n: int, p: int) -> tuple[int, int]:
     return (max(n // 200, 400), min(p, 30)) if n > p else (min(n, 100), max(p // 1000, 200))
 
 
-def dense(family: str, n: int, p: int, rho: float, seed: int = 1) -> Work:
-    """Columns with correlation ``rho`` between any two, the signal in a few of them."""
+def dense(family: str, n: int, p: int, rho: float, seed: int = 1, group: int = 1, predictors: int = 1) -> Work:
+    """Columns with correlation ``rho`` between any two, the signal in a few of them, or in a few groups."""
     rng = np.random.default_rng(seed)
     m = min(max(n // 5, 100), 5000)
     X = np.empty((n + m, p), order="F")
@@ -93,7 +131,8 @@ def dense(family: str, n: int, p: int, rho: float, seed: int = 1) -> Work:
     for j in range(p):  # by columns: no second copy of a large matrix
         X[:, j] = common + np.sqrt(1.0 - rho) * rng.standard_normal(n + m)
         X[:, j] = (X[:, j] - X[:n, j].mean()) / X[:n, j].std()
-    return _with_target(family, X, n, _signal(p, rng), rng)
+    coef = _signal(p, rng) if group == predictors == 1 else _block_signal(p, group, predictors, rng)
+    return _with_target(family, X, n, coef, rng)
 
 
 def text(family: str, n: int, p: int, density: float = 0.001, seed: int = 2) -> Work:
@@ -141,19 +180,46 @@ def _signal(p: int, rng: np.random.Generator) -> Float:
     return coef
 
 
+def _block_signal(p: int, group: int, predictors: int, rng: np.random.Generator) -> Float:
+    """All features of a few groups, (p,), or (p, K) with every other cell of a few features empty."""
+    count = max(min(50, p // 5) // group, 2)
+    chosen = rng.choice(p // group, count, replace=False)
+    coef = np.zeros((p // group, group, predictors))
+    coef[chosen] = rng.standard_normal((count, group, predictors))
+    if predictors > 1:
+        coef[chosen] *= rng.random((count, group, predictors)) < 0.5
+    return coef.reshape(p) if predictors == 1 else coef.reshape(p, predictors)
+
+
 def _with_target(family: str, X: Any, n: int, coef: Float, rng: np.random.Generator) -> Work:
     """Targets of a linear signal of known strength: 3 to 1 of noise; log odds of deviation 2; log means of 0.7."""
-    used = np.flatnonzero(coef)
+    used = np.flatnonzero(coef if coef.ndim == 1 else np.any(coef != 0.0, axis=1))
     eta = np.asarray(X[:, used] @ coef[used], dtype=np.float64)
-    eta = (eta - eta[:n].mean()) / eta[:n].std()
-    if family == "gaussian":
-        y = eta + rng.standard_normal(eta.size) / np.sqrt(3.0)
-        y = (y - y[:n].mean()) / y[:n].std()
-    elif family == "binomial":
-        y = (rng.random(eta.size) < 1.0 / (1.0 + np.exp(-2.0 * eta))).astype(np.float64)
-    else:
-        y = rng.poisson(np.exp(0.7 * eta)).astype(np.float64)
+    eta = (eta - eta[:n].mean(axis=0)) / eta[:n].std(axis=0)
+    y = _draw(family, eta, rng)
+    if family.endswith("gaussian"):
+        y = (y - y[:n].mean(axis=0)) / y[:n].std(axis=0)
     return Work(X[:n], y[:n], X[n:], y[n:])
+
+
+def _draw(family: str, eta: Float, rng: np.random.Generator) -> Float:
+    """Targets for linear predictors of deviation 1."""
+    if family.endswith("gaussian"):
+        return eta + rng.standard_normal(eta.shape) / np.sqrt(3.0)
+    if family == "binomial":
+        return (rng.random(eta.size) < 1.0 / (1.0 + np.exp(-2.0 * eta))).astype(np.float64)
+    if family == "multinomial":
+        return np.argmax(2.0 * eta + rng.gumbel(size=eta.shape), axis=1).astype(np.float64)
+    if family == "cox":  # a third is censored; times are in whole units, so that there are ties
+        time, censoring = rng.exponential(np.exp(-eta)), rng.exponential(2.0, eta.size)
+        return np.column_stack([np.ceil(1000.0 * np.minimum(time, censoring)), time <= censoring]).astype(np.float64)
+    mu = np.exp(0.7 * eta)
+    if family == "gamma":
+        return rng.gamma(2.0, mu / 2.0)
+    if family.startswith("tweedie"):  # power 1.5, dispersion 1: a Poisson number of exponential amounts
+        amounts = rng.poisson(2.0 * np.sqrt(mu))
+        return np.where(amounts == 0, 0.0, rng.gamma(np.maximum(amounts, 1), 0.5 * np.sqrt(mu)))
+    return rng.poisson(mu).astype(np.float64)
 
 
 def real() -> Iterator[tuple[str, str, Callable[[], Work]]]:

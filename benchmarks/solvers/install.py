@@ -2,7 +2,8 @@
 
 Each peer gets a virtual environment of its own in ``.peers`` with its newest release from PyPI; what can't be installed
 is said, with the reason, and left out of the runs. R's glmnet comes from the system: ``apt-get install r-base-core
-r-cran-glmnet``. bridle itself is measured in the environment that runs the benchmark.
+r-cran-glmnet r-cran-statmod``, the last for Tweedie. bridle itself is measured in the environment that runs the
+benchmark.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ PACKAGES = {
     "adelie": ["adelie"],
     "glum": ["glum"],
     "snapml": ["snapml"],
+    "scikit-survival": ["scikit-survival"],
 }
+MODULES = {"scikit-learn": "sklearn", "scikit-survival": "sksurv"}
 LEFT_OUT = {
     "abess": "solves best-subset selection (an L0 constraint), which has no solution in common with this objective"
 }
@@ -37,7 +40,7 @@ def install(peer: str) -> dict[str, str]:
     done = _run(python, "-m", "pip", "install", "-q", *PACKAGES[peer])
     if done.returncode:
         return {"error": done.stderr.strip().splitlines()[-1][:300]}
-    tried = _run(python, "-c", f"import {'sklearn' if peer == 'scikit-learn' else peer}")
+    tried = _run(python, "-c", f"import {MODULES.get(peer, peer)}")
     if tried.returncode:
         return {"error": "doesn't import: " + tried.stderr.strip().splitlines()[-1][:300]}
     ask = f"from importlib.metadata import version; print(version('{PACKAGES[peer][0]}'))"

@@ -42,6 +42,7 @@ class Seen:
 
     numbers: dict[str, float]
     bound: NDArray[np.float64]  # (problems * L,)
+    objective: NDArray[np.float64]  # (problems * L,)
 
     @property
     def gap(self) -> float:
@@ -61,9 +62,10 @@ def measure(
         setting = make_setting(case, Path(place))
         n, p = setting.work.X.shape
         entry: dict[str, Any] = {
-            "case": case.name, "family": case.family, "l1_ratio": case.l1_ratio, "n": n, "p": p,
-            "problems": setting.work.problems, "threads": options.threads,
-            "bound": lower_bound(setting.work.X, speed), "peers": {}, "complete": False,
+            "case": case.name, "family": case.family, "l1_ratio": case.l1_ratio, "penalty": case.penalty,
+            "n": n, "p": p, "problems": setting.work.problems, "threads": options.threads,
+            "judged_by": judged_by(setting), "bound": lower_bound(setting.work.X, speed),
+            "peers": {}, "complete": False,
         }  # fmt: skip
         running: dict[str, Competitor] = {}
         bound: NDArray[np.float64] | None = None
@@ -73,10 +75,10 @@ def measure(
             rival = stack.enter_context(Competitor(name, found["python"], setting, options.threads, options.timeout))
             try:
                 row["loaded_mib"] = rival.wait_until_ready()
-                row["first_seconds"] = rival.ask("path", TOLERANCES[0])  # compiles what is compiled at first use
-                if bound is None:
+                row["first_seconds"] = rival.ask("path", TOLERANCES[0]).wall  # compiles what is compiled at first use
+                if bound is None and judged_by(setting) == "gap":
                     bound = prove(rival, setting)
-                calibrate(rival, setting, bound, options, row)
+                row["objective"] = calibrate(rival, setting, bound, options, row)
             except FailedError as failure:
                 row["failure"] = str(failure)
             if row.get("tol"):
@@ -86,6 +88,7 @@ def measure(
             say(f"{case.name}, {options.threads} threads, {name}: {outcome(row)}")
             keep(entry)
         take_turns(running, entry, options)
+    compare_objectives(entry, null_scale(case.family, setting.tasks[0].y))
     entry["complete"] = True
     keep(entry)
     return entry
@@ -102,22 +105,26 @@ def prove(rival: Competitor, setting: Setting) -> NDArray[np.float64]:
 
 
 def calibrate(
-    rival: Competitor, setting: Setting, bound: NDArray[np.float64], options: Options, row: dict[str, Any]
-) -> None:
-    """Sweep the tolerance; ``row["tol"]`` has the loosest that reaches each target, and the sweep what each reached."""
-    row["sweep"], row["tol"], stuck, spent = [], {}, 0, 0.0
+    rival: Competitor, setting: Setting, bound: NDArray[np.float64] | None, options: Options, row: dict[str, Any]
+) -> list[float]:
+    """Sweep the tolerance; ``row["tol"]`` has the loosest that reaches each target, and the sweep what each reached.
+
+    Returns the first problem's objectives, as the last tolerance made them.
+    """
+    row["sweep"], row["tol"], stuck, spent, objective = [], {}, 0, 0.0, []
     targets = options.targets
     for tol in TOLERANCES:
         try:
-            seconds = rival.ask("path", tol)
+            seconds, cpu = rival.ask("path", tol)
         except FailedError as failure:
             row["failure"] = f"at tolerance {tol:g}: {failure}"
             break
         spent += seconds
         row.setdefault("compile_seconds", max(row["first_seconds"] - seconds, 0.0))
         seen = referee(rival, setting, bound)
+        objective = seen.objective[: setting.lambdas.shape[1]].tolist()
         better = not row["sweep"] or seen.gap < 0.9 * row["sweep"][-1]["gap"]
-        row["sweep"].append({"tol": tol, "seconds": seconds, **seen.numbers})
+        row["sweep"].append({"tol": tol, "seconds": seconds, "cpu": cpu, **seen.numbers})
         for target in targets:
             if seen.gap <= target:
                 row["tol"].setdefault(f"{target:g}", tol)
@@ -129,12 +136,14 @@ def calibrate(
         stuck = 0 if better else stuck + 1
         if stuck >= 4 and tol < 1e-10:  # loose ones may all mean a single pass; here decades changed nothing
             break
+    return objective
 
 
 def referee(rival: Competitor, setting: Setting, bound: NDArray[np.float64] | None = None) -> Seen:
     """Judge what the competitor made of each lambda (of the first problems, if there are many).
 
-    ``gap`` is over the best dual value known, ``own_gap`` over that of the dual point made from the coefficients.
+    ``gap`` is over the best dual value known, ``own_gap`` over that of the dual point made from the coefficients. For
+    a concave penalty there is neither, and ``gap`` is the worst violation of stationarity.
     """
     coef, intercept = rival.solution()
     length = setting.lambdas.shape[1]
@@ -149,14 +158,39 @@ def referee(rival: Competitor, setting: Setting, bound: NDArray[np.float64] | No
     own = objective - np.concatenate([each.gap for each in judged])
     best = own if bound is None else np.fmax(own, bound)  # fmax: where coefficients aren't finite there is no own
     scale = np.repeat([null_scale(task.family, task.y) for task in setting.tasks[:JUDGED_PROBLEMS]], length)
-    worst = float(np.max((objective - best) / scale))
+    kkt = max(float(np.max(each.kkt)) for each in judged)
+    worst = float(np.max((objective - best) / scale)) if judged_by(setting) == "gap" else kkt
     numbers = {
         "gap": worst if np.isfinite(worst) else float("inf"),
         "own_gap": max(each.worst_gap for each in judged),
-        "kkt": max(float(np.max(each.kkt)) for each in judged),
+        "kkt": kkt,
         "held_out": float(np.min(test)),
     }
-    return Seen(numbers, own)
+    return Seen(numbers, own, objective)
+
+
+def judged_by(setting: Setting) -> str:
+    """What the targets are of: the duality gap, or without one the violation of stationarity."""
+    return "gap" if setting.tasks[0].regulariser.convex else "stationarity"
+
+
+def compare_objectives(entry: dict[str, Any], scale: float) -> None:
+    """Each one's objectives over the best that anyone reached at the same lambda, in units of the gap.
+
+    For convex penalties it says what the gap says. For concave ones, where each may be stationary elsewhere, it says
+    who found the better optimum: the worst lambda, the mean, and the share of lambdas within 1e-6 of the best.
+    """
+    rows = [row for row in entry["peers"].values() if row.get("objective")]
+    if not rows:
+        return
+    objectives = np.asarray([row.pop("objective") for row in rows])
+    over = (objectives - np.min(objectives, axis=0)) / scale
+    for row, each in zip(rows, over, strict=True):
+        row["over_best"] = {
+            "worst": float(np.max(each)),
+            "mean": float(np.mean(each)),
+            "best_at": float(np.mean(each <= 1e-6)),
+        }
 
 
 def take_turns(running: dict[str, Competitor], entry: dict[str, Any], options: Options) -> None:
@@ -188,7 +222,9 @@ def rounds(
             if target is None or rival.process.poll() is not None or f"failure {key}" in row:
                 continue
             try:
-                row.setdefault(key, []).append(rival.ask(request, row["tol"][target]))
+                took = rival.ask(request, row["tol"][target])
+                row.setdefault(key, []).append(took.wall)
+                row.setdefault(f"cpu {key}", []).append(took.cpu)
             except FailedError as failure:
                 row[f"failure {key}"] = str(failure)
                 rival.process.kill()
@@ -204,7 +240,7 @@ def outcome(row: dict[str, Any]) -> str:
     if not row.get("sweep"):
         return str(row.get("failure"))
     last = row["sweep"][-1]
-    words = f"gap {last['gap']:.1e} at tolerance {last['tol']:g} in {last['seconds']:.3g} s"
+    words = f"gap {last['gap']:.1e} at tolerance {last['tol']:g} in {last['seconds']:.3g} s, cpu {last['cpu']:.3g} s"
     return f"{words}; {row['failure']}" if "failure" in row else words
 
 

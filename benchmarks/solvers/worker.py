@@ -1,9 +1,10 @@
 """One competitor in an environment of its own: reads a folder, then answers requests on standard input with times.
 
 ``worker.py PEER FOLDER``; requests ``path TOL`` and ``cv TOL``; answers start with ``@``: ``@ready``, ``@done
-SECONDS``, ``@error WHY``. Coefficients go to ``coef_data.npy``, ``coef_indices.npy``, ``coef_indptr.npy`` (rows are
-lambdas) and ``intercept.npy``, the curve of held-out deviance to ``curve.npy``. The clock runs while the competitor
-works on data that lie in its layout in memory.
+SECONDS CPU_SECONDS``, ``@error WHY``. Coefficients go to ``coef_data.npy``, ``coef_indices.npy``, ``coef_indptr.npy``
+(rows are lambdas, columns features; for K predictors p K, a feature's K one after the other) and ``intercept.npy``
+((L,), or (L, K)), the curve of held-out deviance to ``curve.npy``. The clock runs while the competitor works on data
+that lie in its layout in memory.
 """
 
 import importlib.util
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 from scipy import sparse
+from scipy.special import logsumexp
 
 warnings.simplefilter("ignore")  # the referee says what wasn't reached
 
@@ -36,11 +38,34 @@ def load(folder):
 
 
 def deviance(family, y, eta):
+    """Mean deviance at each lambda, (L,); eta (rows, L) or (rows, L, K)."""
+    if family == "multigaussian":
+        return ((y[:, None, :] - eta) ** 2).sum(axis=2).mean(axis=0)
+    if family == "multinomial":
+        own = np.take_along_axis(eta, y.astype(int)[:, None, None], axis=2)[:, :, 0]
+        return 2.0 * (logsumexp(eta, axis=2) - own).mean(axis=0)
+    y = y[:, None]
     if family == "gaussian":
-        return (y - eta) ** 2
-    if family == "binomial":
-        return 2.0 * (np.logaddexp(0.0, eta) - y * eta)
-    return 2.0 * (np.exp(eta) - y * eta - y + y * np.log(np.maximum(y, 1.0)))
+        unit = (y - eta) ** 2
+    elif family == "binomial":
+        unit = 2.0 * (np.logaddexp(0.0, eta) - y * eta)
+    elif family == "gamma":
+        unit = 2.0 * (y * np.exp(-eta) + eta - 1.0 - np.log(y))
+    elif family.startswith("tweedie"):
+        unit = 4.0 * (y * np.exp(-0.5 * eta) + np.exp(0.5 * eta) - 2.0 * np.sqrt(y))
+    else:
+        unit = 2.0 * (np.exp(eta) - y * eta - y + y * np.log(np.maximum(y, 1.0)))
+    return unit.mean(axis=0)
+
+
+def partial_deviance(y, eta):
+    """Breslow's for Cox, summed over rows, at each lambda, (L,); eta (rows, L)."""
+    order = np.argsort(-y[:, 0], kind="stable")
+    time, event, eta = -y[order, 0], y[order, 1], eta[order]
+    last = np.searchsorted(time, time, side="right") - 1
+    tied = np.bincount(last, weights=event)[last]
+    total = np.logaddexp.accumulate(eta)[last] - np.log(np.maximum(tied, 1.0))[:, None]
+    return 2.0 * (event[:, None] * (total - eta)).sum(axis=0)
 
 
 def by_folds(peer, X, y, lambdas, folds, tol, job):
@@ -51,15 +76,27 @@ def by_folds(peer, X, y, lambdas, folds, tol, job):
         train, test = folds != k, folds == k
         part = sparse.csc_matrix(rows_of[train]) if sparse.issparse(X) else np.asfortranarray(X[train])
         coef, intercept = peer.path(peer.prepare(part, y[train], within), lambdas, tol, within)
-        eta = rows_of[test] @ coef.T  # (rows, L); sparse if both are
-        eta = (eta.toarray() if sparse.issparse(eta) else np.asarray(eta)) + intercept
-        curve += deviance(job["family"], y[test][:, None], eta).mean(axis=0)
+        if job["family"] == "cox":  # held-out rows by themselves have hardly a risk set: what they add to the others'
+            eta = predict(rows_of, coef, intercept, job)
+            curve += (partial_deviance(y, eta) - partial_deviance(y[train], eta[train])) / test.sum()
+        else:
+            curve += deviance(job["family"], y[test], predict(rows_of[test], coef, intercept, job))
     return curve / (folds.max() + 1)
 
 
+def predict(X, coef, intercept, job):
+    """(rows, L), or (rows, L, K)."""
+    if job["predictors"] > 1:
+        coef = coef.toarray() if sparse.issparse(coef) else np.asarray(coef)
+        columns = coef.reshape(len(coef), job["p"], -1).transpose(1, 0, 2).reshape(job["p"], -1)
+        return (X @ columns).reshape(X.shape[0], len(coef), -1) + intercept
+    eta = X @ coef.T  # sparse if both are
+    return (eta.toarray() if sparse.issparse(eta) else np.asarray(eta)) + intercept
+
+
 def answer(peer, request, tol, job, prepared, problems, lambdas, folds):
-    """Seconds; results are kept for ``store``."""
-    start = time.perf_counter()
+    """Seconds of the clock and of the processor; results are kept for ``store``."""
+    start, used = time.perf_counter(), time.process_time()
     if request == "path":
         kept = [peer.path(prepared[k], lambdas[k], tol, job) for k in range(len(prepared))]
     else:
@@ -70,7 +107,7 @@ def answer(peer, request, tol, job, prepared, problems, lambdas, folds):
                 peer.path(prepared[k], lambdas[k], tol, job)
                 curve = by_folds(peer, X, y, lambdas[k], folds, tol, job)
             kept.append(curve)
-    return time.perf_counter() - start, kept
+    return time.perf_counter() - start, time.process_time() - used, kept
 
 
 def store(folder, request, kept):
@@ -101,9 +138,9 @@ def main():
     for line in sys.stdin:
         request, tol = line.split()
         try:
-            seconds, kept = answer(peer, request, float(tol), job, prepared, problems, lambdas, folds)
+            seconds, cpu, kept = answer(peer, request, float(tol), job, prepared, problems, lambdas, folds)
             store(out, request, kept)
-            print(f"@done {seconds}", flush=True)
+            print(f"@done {seconds} {cpu}", flush=True)
         except Exception as error:  # a competitor's failure is a result, not the end of the benchmark
             print(f"@error {type(error).__name__}: {str(error)[:200]}".replace("\n", " "), flush=True)
 

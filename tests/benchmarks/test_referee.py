@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -12,18 +9,6 @@ import numpy as np
 import pytest
 from scipy import sparse
 from scipy.optimize import minimize
-
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "solvers" / "objective.py"
-
-
-@pytest.fixture(scope="module")
-def referee() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("benchmark_objective", SCRIPT)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
 
 
 def table(family: str, n: int = 80, p: int = 6) -> tuple[Any, Any]:

@@ -1,7 +1,7 @@
 """bridle: ``fit_path`` and ``cross_validate``.
 
-Scale: the objective is the referee's; ``tol`` is a relative duality gap. Folds share one call, as its documentation
-has it.
+Scale: the objective is the referee's; ``tol`` is a relative duality gap, or without one a violation of stationarity.
+Folds share one call, as its documentation has it.
 """
 
 import numpy as np
@@ -18,18 +18,22 @@ def prepare(X, y, job):
     return X, y
 
 
+def options(job):
+    chosen = {"family": job["family"], "l1_ratio": job["l1_ratio"], "standardize": False, "max_iter": 10**7}
+    if job["family"] == "cox":
+        chosen["family"] = "cox(ties='breslow')"
+    if job["penalty"] != "elastic_net":
+        chosen["penalty"] = job["penalty"]
+    if job["groups"] > 1:
+        chosen["groups"] = np.arange(job["p"]) // job["groups"]
+    elif job["joint"]:
+        chosen["penalty"] = "group_lasso"  # a feature's coefficients for all predictors
+    return chosen
+
+
 def path(data, lambdas, tol, job):
     X, y = data
-    fit = fit_path(
-        X,
-        y,
-        family=job["family"],
-        l1_ratio=job["l1_ratio"],
-        lambdas=lambdas,
-        standardize=False,
-        tol=tol,
-        max_iter=10**7,
-    )
+    fit = fit_path(X, y, lambdas=lambdas, tol=tol, **options(job))
     return fit.coef_sparse, fit.intercept
 
 
@@ -37,7 +41,6 @@ def cv(data, lambdas, folds, tol, job):
     X, y = data
     pairs = [(np.flatnonzero(folds != k), np.flatnonzero(folds == k)) for k in range(folds.max() + 1)]
     done = cross_validate(
-        X, y, folds=pairs, family=job["family"], l1_ratio=job["l1_ratio"], lambdas=lambdas, standardize=False,
-        tol=tol, max_iter=10**7, effective_df=False, n_jobs=job["threads"],
-    )  # fmt: skip
+        X, y, folds=pairs, lambdas=lambdas, tol=tol, effective_df=False, n_jobs=job["threads"], **options(job)
+    )
     return done.curves[0].test_loss.mean(axis=0)

@@ -3,6 +3,8 @@
 # Scale: losses are means and lambda the referee's. A gaussian target has standard deviation 1 (1/n) on all rows, so glmnet's own
 # division by it changes nothing there; in folds it moves the elastic net's and ridge's lambda by a per cent or so.
 # type.gaussian is its default (covariance updates below 500 features). Early stops are off: every lambda is asked for.
+# Joint predictors are type.multinomial = "grouped" and mgaussian. Gamma and Tweedie are family objects, as its vignette has them:
+# their outer loop is R's, with a tolerance of its own, epsnr.
 suppressPackageStartupMessages({library(glmnet); library(Matrix)})
 
 arguments <- commandArgs(trailingOnly = TRUE)
@@ -34,32 +36,49 @@ write_npy <- function(name, values, type) {
 
 job <- readLines(file.path(folder, "job.json"), warn = FALSE)
 field <- function(name) sub(sprintf('.*"%s": *"?([^",}]*)"?.*', name), "\\1", paste(job, collapse = " "))
-family <- field("family"); alpha <- as.numeric(field("l1_ratio")); problems <- as.integer(field("problems"))
+family_name <- family <- field("family"); alpha <- as.numeric(field("l1_ratio")); problems <- as.integer(field("problems"))
 n <- as.integer(field("n")); p <- as.integer(field("p"))
 X <- if (field("sparse") == "true") new("dgCMatrix", i = as.integer(read_npy("X_indices")), p = as.integer(read_npy("X_indptr")), x = as.double(read_npy("X_data")), Dim = c(n, p)) else read_npy("X")
 y <- read_npy("y"); lambdas <- read_npy("lambdas"); folds <- read_npy("folds") + 1L
 rows <- n %/% problems
 tables <- if (problems == 1) list(X) else lapply(seq_len(problems), function(k) X[((k - 1) * rows + 1):(k * rows), ])
+penalty <- field("penalty"); joint <- field("joint") == "true"; K <- as.integer(field("predictors"))
+refuse <- function(why) { cat("@refused ", why, "\n", sep = ""); quit(status = 0) }
+if (penalty != "elastic_net") refuse(paste("no", penalty))
+if (family == "multigaussian" && !joint) refuse("joint responses only")
+if (family == "tweedie(power=1.5)" && !requireNamespace("statmod", quietly = TRUE)) refuse("needs R's statmod; apt-get install r-cran-statmod")
+type <- list()
+if (family == "multinomial") { y <- factor(y); type <- list(type.multinomial = if (joint) "grouped" else "ungrouped") }
+if (family == "cox") colnames(y) <- c("time", "status")
+family <- switch(family, multigaussian = "mgaussian", gamma = Gamma(link = "log"), "tweedie(power=1.5)" = statmod::tweedie(1.5, link.power = 0), family)
 targets <- if (problems == 1) list(y) else lapply(seq_len(problems), function(k) y[((k - 1) * rows + 1):(k * rows)])
 invisible(glmnet.control(fdev = 0, devmax = 1))
 
-options_for <- function(k, tol) list(x = tables[[k]], y = targets[[k]], family = family, alpha = alpha, lambda = lambdas[k, ], standardize = FALSE, thresh = tol, maxit = 1e8)
+options_for <- function(k, tol) c(type, list(x = tables[[k]], y = targets[[k]], family = family, alpha = alpha, lambda = lambdas[k, ], standardize = FALSE, thresh = tol, maxit = 1e8))
 
 solve <- function(request, tol) {
-  start <- proc.time()[["elapsed"]]
+  glmnet.control(epsnr = tol, mxitnr = 1000)
+  start <- proc.time()
   kept <- lapply(seq_len(problems), function(k) {
     if (request == "path") do.call(glmnet, options_for(k, tol))
     else do.call(cv.glmnet, c(options_for(k, tol), list(foldid = folds, type.measure = "deviance")))
   })
-  list(seconds = proc.time()[["elapsed"]] - start, kept = kept)
+  took <- proc.time() - start
+  list(seconds = took[["elapsed"]], cpu = took[["user.self"]] + took[["sys.self"]], kept = kept)
+}
+
+interleaved <- function(betas) {  # K matrices (p, L) as one (p K, L), a feature's K rows one after the other
+  rows <- nrow(betas[[1]])
+  do.call(rbind, betas)[as.vector(t(matrix(seq_len(rows * K), rows, K))), , drop = FALSE]
 }
 
 store <- function(request, kept) {
   if (request == "cv") return(write_npy("curve", unlist(lapply(kept, function(fit) fit$cvm)), "<f8"))
-  beta <- do.call(cbind, lapply(kept, function(fit) fit$beta))
+  beta <- do.call(cbind, lapply(kept, function(fit) if (K == 1) fit$beta else interleaved(fit$beta)))
   if (ncol(beta) != length(lambdas)) stop(sprintf("glmnet ended its path after %d of %d lambdas", ncol(beta), length(lambdas)))
   write_npy("coef_data", beta@x, "<f8"); write_npy("coef_indices", beta@i, "<i4"); write_npy("coef_indptr", beta@p, "<i4")
-  write_npy("intercept", unlist(lapply(kept, function(fit) unname(fit$a0))), "<f8")
+  if (family_name == "cox") return(write_npy("intercept", numeric(ncol(beta)), "<f8"))
+  write_npy("intercept", unlist(lapply(kept, function(fit) unname(fit$a0))), "<f8")  # of K predictors by lambda, K at a time
 }
 
 cat("@ready\n"); flush(stdout())
@@ -69,7 +88,7 @@ while (length(line <- readLines(input, 1)) > 0) {
   answer <- tryCatch({
     done <- suppressWarnings(solve(asked[1], as.numeric(asked[2])))
     store(asked[1], done$kept)
-    sprintf("@done %.6f", done$seconds)
+    sprintf("@done %.6f %.6f", done$seconds, done$cpu)
   }, error = function(e) paste("@error", gsub("\n", " ", conditionMessage(e))))
   cat(answer, "\n", sep = ""); flush(stdout())
 }

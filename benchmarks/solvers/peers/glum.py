@@ -1,17 +1,25 @@
 """glum: ``GeneralizedLinearRegressor(alpha_search=True)``, its own path with warm starts.
 
 Scale: half the mean unit deviance and its elastic-net penalty are the referee's objective, so ``alpha`` is lambda.
-Predictors are not scaled. It has no float32 path of its own and takes any float.
+Predictors are not scaled. It has no float32 path of its own and takes any float. Amounts have the link log.
 """
 
 import numpy as np
 from glum import GeneralizedLinearRegressor
 
-FAMILIES = {"gaussian": "normal", "binomial": "binomial", "poisson": "poisson"}
+FAMILIES = {
+    "gaussian": "normal",
+    "binomial": "binomial",
+    "poisson": "poisson",
+    "gamma": "gamma",
+    "tweedie(power=1.5)": "tweedie (1.5)",
+}
 
 
 def refuses(job):
     p = job["p"]
+    if job["family"] not in FAMILIES or job["penalty"] != "elastic_net":
+        return f"no {job['family']} loss with {job['penalty']}"
     return f"forms the {p} x {p} Hessian: too large" if p > 20_000 else None
 
 
@@ -24,10 +32,14 @@ def path(data, lambdas, tol, job):
     if job["l1_ratio"] == 0:  # alpha_search is for penalties with an L1 part
         return ridge(X, y, lambdas, tol, job)
     model = GeneralizedLinearRegressor(
-        family=FAMILIES[job["family"]], l1_ratio=job["l1_ratio"], alpha_search=True, alpha=list(lambdas),
-        gradient_tol=tol, max_iter=1000, scale_predictors=False, copy_X=False,
+        family=FAMILIES[job["family"]], link=link(job), l1_ratio=job["l1_ratio"], alpha_search=True,
+        alpha=list(lambdas), gradient_tol=tol, max_iter=1000, scale_predictors=False, copy_X=False,
     ).fit(X, y)  # fmt: skip
     return np.asarray(model.coef_path_), np.asarray(model.intercept_path_)
+
+
+def link(job):
+    return "log" if job["family"] == "gamma" or job["family"].startswith("tweedie") else "auto"
 
 
 def ridge(X, y, lambdas, tol, job):

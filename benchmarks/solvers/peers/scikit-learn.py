@@ -1,9 +1,10 @@
 """scikit-learn: ``enet_path``, ``LassoCV`` / ``ElasticNetCV``, ``Ridge``, ``LogisticRegression``, ``PoissonRegressor``.
 
 Scale: ``alpha`` is lambda for the lasso, the elastic net and ``PoissonRegressor``; ``Ridge``'s is n lambda; C = 1 /
-(n lambda). ``enet_path`` has no intercept: dense columns are centred by the benchmark, the target here; sparse ones
-go through ``ElasticNet``. Solvers as its user guide advises: saga with an L1 part; newton-cholesky where n > p, else
-lbfgs, without one.
+(n lambda), multinomial too, where its penalty is symmetric. ``enet_path`` of several responses is that of
+``MultiTaskLasso``, joint. It has no intercept: dense columns are centred by the benchmark, the target here; sparse
+ones go through ``ElasticNet``. Solvers as its user guide advises: saga with an L1 part; newton-cholesky where n > p,
+else lbfgs, without one.
 """
 
 import numpy as np
@@ -13,6 +14,7 @@ from sklearn.linear_model import (
     ElasticNetCV,
     LassoCV,
     LogisticRegression,
+    MultiTaskLassoCV,
     PoissonRegressor,
     Ridge,
     enet_path,
@@ -22,7 +24,14 @@ STEPS = 10**6
 
 
 def refuses(job):
-    return "PoissonRegressor has no L1 penalty" if job["family"] == "poisson" and job["l1_ratio"] > 0 else None
+    family, amounts = job["family"], ("poisson", "gamma", "tweedie(power=1.5)")
+    if family == "cox" or job["penalty"] != "elastic_net":
+        return f"no {family} loss with {job['penalty']}"
+    if family in amounts and job["l1_ratio"] > 0:
+        return f"its regressor for {family} has no L1 penalty"
+    if family in amounts[1:] or (job["predictors"] > 1 and job["joint"] != (family == "multigaussian")):
+        return "not adapted"
+    return "not adapted" if family == "multigaussian" and job["l1_ratio"] < 1 else None
 
 
 def prepare(X, y, job):
@@ -31,11 +40,16 @@ def prepare(X, y, job):
 
 def path(data, lambdas, tol, job):
     X, y = data
-    if job["family"] == "gaussian" and job["l1_ratio"] > 0 and not sparse.issparse(X):
-        average = y.mean()  # columns have mean zero on the rows of the whole table; on a fold's they are centred here
+    if job["family"].endswith("gaussian") and job["l1_ratio"] > 0 and not sparse.issparse(X):
+        average = y.mean(
+            axis=0
+        )  # columns have mean zero on the rows of the whole table; on a fold's they are centred here
         centre = X.mean(axis=0) if job["fold"] else np.zeros(X.shape[1])
         centred = X - centre if job["fold"] else X
         _, coef, _ = enet_path(centred, y - average, l1_ratio=job["l1_ratio"], alphas=lambdas, tol=tol, max_iter=STEPS)
+        if job["predictors"] > 1:
+            coef = coef.transpose(2, 1, 0)  # (L, p, K)
+            return coef.reshape(len(lambdas), -1), average - np.einsum("ljk,j->lk", coef, centre)
         return coef.T, average - coef.T @ centre
     return one_by_one(X, y, lambdas, tol, job)
 
@@ -43,7 +57,8 @@ def path(data, lambdas, tol, job):
 def one_by_one(X, y, lambdas, tol, job):
     """Warm starts where the estimator has them."""
     n, p = X.shape
-    a, coef, intercept = job["l1_ratio"], np.zeros((len(lambdas), p)), np.zeros(len(lambdas))
+    a, K = job["l1_ratio"], job["predictors"]
+    coef, intercept = np.zeros((len(lambdas), p * K)), np.zeros((len(lambdas), K))
     if job["family"] == "poisson":
         model = PoissonRegressor(
             tol=tol, max_iter=STEPS, warm_start=True, solver="newton-cholesky" if n > p else "lbfgs"
@@ -56,21 +71,23 @@ def one_by_one(X, y, lambdas, tol, job):
             solver=solver, l1_ratio=a, tol=tol, max_iter=STEPS // 100, warm_start=True, random_state=0
         )
     for k, lam in enumerate(lambdas):
-        if job["family"] == "binomial":
+        if job["family"] in ("binomial", "multinomial"):
             model.set_params(C=1.0 / (n * lam))
         else:
             model.set_params(alpha=n * lam if isinstance(model, Ridge) else lam)
         model.fit(X, y)
-        coef[k], intercept[k] = np.ravel(model.coef_), np.ravel(model.intercept_)[0]
-    return coef, intercept
+        coef[k], intercept[k] = np.ravel(np.atleast_2d(model.coef_).T), model.intercept_
+    return coef, intercept if K > 1 else intercept[:, 0]
 
 
 def cv(data, lambdas, folds, tol, job):
-    if job["family"] != "gaussian" or job["l1_ratio"] == 0:
+    if not job["family"].endswith("gaussian") or job["l1_ratio"] == 0:
         return None  # one path per fold, by the worker
     X, y = data
     pairs = [(np.flatnonzero(folds != k), np.flatnonzero(folds == k)) for k in range(folds.max() + 1)]
     options = {"alphas": lambdas, "tol": tol, "cv": pairs, "max_iter": STEPS, "n_jobs": job["threads"]}
     lasso = job["l1_ratio"] == 1
+    if job["predictors"] > 1:  # its errors are means over responses, deviance is their sum
+        return job["predictors"] * MultiTaskLassoCV(**options).fit(X, y).mse_path_.mean(axis=-1)
     model = LassoCV(**options) if lasso else ElasticNetCV(l1_ratio=job["l1_ratio"], **options)
     return model.fit(X, y).mse_path_.mean(axis=-1)

@@ -12,8 +12,8 @@ from snapml import LinearRegression, LogisticRegression
 
 
 def refuses(job):
-    if job["family"] == "poisson":
-        return "no Poisson loss"
+    if job["family"] not in ("gaussian", "binomial") or job["penalty"] != "elastic_net":
+        return f"no {job['family']} loss with {job['penalty']}"
     if 0 < job["l1_ratio"] < 1:
         return "no elastic net"
     return "penalises the intercept" if job["family"] == "gaussian" and job["sparse"] else None
