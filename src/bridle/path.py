@@ -272,6 +272,7 @@ def fit_path(
     Friedman, Hastie and Tibshirani (2010), Journal of Statistical Software 33(1).
     """
     settings = Settings.make(tol, max_iter, mode, family)
+    y, sample_weight = get_family(family).observations(y, sample_weight)
     problem = Problem.make(
         X,
         y,

@@ -244,8 +244,7 @@ class Problem:
         top = room * float(np.max(np.abs(slope[on]) / (self.scale[on] * self.factor[on]), initial=0.0))
         if self.l1_ratio >= L1_FLOOR or top == 0.0:
             return top / max(self.l1_ratio, L1_FLOOR)
-        unit = float(np.sqrt(2.0 * self.reference)) if self.family.name == "gaussian" else 1.0
-        return top / (L1_FLOOR * unit)
+        return top / (L1_FLOOR * self.family.unit(self.reference))
 
 
 def _summary(design: _core.Design, y: Float, w: Float, moments: Moments | None) -> _core.Summary:

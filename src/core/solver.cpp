@@ -16,6 +16,8 @@ constexpr double kDoubt = 0.5;           // as kSafety, where rounding on the ro
 constexpr index_t kManySweeps = 300;     // of descent by columns in one model, after which a direct solve is worth it
 constexpr double kSuspect = 0.95;        // share of the threshold from which on a slope's estimate may well be above it
 constexpr double kAhead = 0.5;           // the same, of features that come along where growing is dear
+constexpr double kCaution = 1e-6;        // least share of the raised curvature
+constexpr double kGain = 1e-3;            // of the gap asked for: a step that wins more isn't rounding
 constexpr double kSeparationTol = 1e-10; // at lam = 0 a separated fit has to run far enough to be told apart
 
 // What a new Gram matrix of k columns costs, in steps of the outer loop. Measured, in nanoseconds a row: products 0.03
@@ -120,7 +122,8 @@ bool Solver::advance() {
       refresh_ = refresh_ || ++spare_steps_ > price || far;
     }
     if (gap_ > 0.5 * last_) coarseness_ = std::max(1e-3 * coarseness_, 1e-23);
-    idle_ = gap_ < 0.9 * last_ ? 0 : idle_ + 1;
+    idle_ = gap_ < 0.9 * last_ || gained_ > kGain * target_ ? 0 : idle_ + 1;
+    gained_ = 0.0;
     last_ = std::min(gap_, last_);
     // 3. Model, its minimum, line search.
     if (!improve()) ++idle_;
@@ -188,20 +191,32 @@ void Solver::look() {
     return;
   }
   if (careful_) predict();
-  loss_->derivatives(in_.y, in_.w, eta_.data(), n_, residual_.data(), weights_.data());
+  differentiate();
   if (in_.intercept) centre_intercept();
   x_.dots(work_.list.data(), work_.size(), residual_.data(), work_.slope.data());
 }
 
+void Solver::differentiate() {
+  loss_->derivatives(in_.y, in_.w, eta_.data(), n_, residual_.data(), weights_.data());
+  loss_->raise(in_.y, in_.w, eta_.data(), n_, caution_, weights_.data());
+}
+
+// Newton, held between points where the residual's sums have different signs; before there are two, a step goes no
+// further than the curvature can be trusted.
 void Solver::centre_intercept() {
-  for (int step = 0; step < 50; ++step) {
+  double low = -kNoLimit, high = kNoLimit, reach = loss_->reach();
+  for (int step = 0; step < 100; ++step) {
     const double total = simd::sum(residual_.data(), n_), curvature = simd::sum(weights_.data(), n_);
-    if (!(curvature > 0.0) || std::abs(total) <= 1e-7 * set_.tol * std::sqrt(in_.reference * curvature)) return;
-    const double move = std::max(-2.0, std::min(2.0, total / curvature));
-    if (b0_ + move == b0_) return;
-    b0_ += move;
-    for (index_t i = 0; i < n_; ++i) eta_[i] += move;
-    loss_->derivatives(in_.y, in_.w, eta_.data(), n_, residual_.data(), weights_.data());
+    if (!(curvature > 0.0) || !(std::abs(total) > 1e-7 * set_.tol * std::sqrt(in_.reference * curvature))) return;
+    (total > 0.0 ? low : high) = b0_;
+    double next = b0_ + std::max(-reach, std::min(reach, total / curvature));
+    if (next == b0_) return;
+    if (!(next > low && next < high)) next = low + 0.5 * (high - low);
+    if (!std::isfinite(next) || next == low || next == high) return;
+    reach *= 1.5;
+    for (index_t i = 0; i < n_; ++i) eta_[i] += next - b0_;
+    b0_ = next;
+    differentiate();
   }
 }
 
@@ -382,18 +397,34 @@ bool Solver::line_search(const std::vector<double>& before, double constant) {
     if (t < 1e-10) {
       work_.beta = before;
       refresh_ = true;
+      caution_ = 1.0;
       return false;
     }
     for (index_t i = 0; i < n_; ++i) trial_[i] = eta_[i] + t * direction_[i];
     for (index_t i = 0; i < k; ++i) work_.beta[i] = before[i] + t * (goal[i] - before[i]);
     const double value = loss_value(trial_.data()) + penalty_value(work_.beta);
-    if (value <= start + 1e-4 * t * std::min(0.0, predicted) + rounding) break;  // false for NaN and infinity
+    if (value <= start + 1e-4 * t * std::min(0.0, predicted) + rounding) {  // false for NaN and infinity
+      gained_ = start - value;
+      break;
+    }
   }
   refresh_ = t < 1.0;
+  if (loss_->sharp()) be_cautious(t, predicted);
   eta_.swap(trial_);
   b0_ += t * constant;
   moved_ = true;
   return true;
+}
+
+// A good quadratic model wins half of what its slope promises. One that wins more lies too high and makes steps short;
+// one that wins less, or less than a whole step, lies too low.
+void Solver::be_cautious(double t, double predicted) {
+  const double share = predicted < 0.0 ? gained_ / -predicted : 0.5;
+  refresh_ = t < 1.0 || share < 0.4 || share > 0.6;
+  if (t < 1.0 || share < 0.3)
+    caution_ = std::min(1.0, 4.0 * caution_);
+  else if (share > 0.6)
+    caution_ = std::max(kCaution, 0.1 * caution_);
 }
 
 void Solver::enter_gram_space() {
