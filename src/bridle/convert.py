@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bridle.errors import InputError
+from bridle.losses import get_family
 
 Float = NDArray[np.float64]
 Lam = TypeVar("Lam", float, NDArray[np.float64])
@@ -287,10 +288,11 @@ def unitless_ratios(
     sample_weight: ArrayLike | None = None,
     offset: ArrayLike | None = None,
 ) -> tuple[float, ...]:
-    """Give the l1_ratios that mean ``shares`` when a gaussian y is measured in its own standard deviations.
+    """Give the l1_ratios that mean ``shares`` when a y that has a unit is measured in its own standard deviations.
 
     The L1 part of the penalty grows with the unit of y and the L2 part doesn't: a fixed l1_ratio is another model in
-    another unit. These are not. The shares 0 and 1 stay, and so do all shares of other families.
+    another unit. These are not. The shares 0 and 1 stay, and so do all shares of families whose y has no unit: those
+    with a log or logit link, and classes.
 
     Parameters
     ----------
@@ -305,7 +307,8 @@ def unitless_ratios(
         One l1_ratio for each share.
     """
     try:
-        scale = glmnet_scale(y, family=family, sample_weight=sample_weight, offset=offset)
+        like = "gaussian" if get_family(family).has_unit else "none"
+        scale = glmnet_scale(y, family=like, sample_weight=sample_weight, offset=offset)
     except InputError:
         return shares
     return tuple(float(from_glmnet(1.0, share, scale=scale).l1_ratio) for share in shares)

@@ -184,6 +184,14 @@ class Problem:
         """Solve at each of ``lambdas`` (L,), descending; a null model that is already perfect is the answer."""
         return solve_together([self], lambdas, settings)[0]
 
+    def with_family(self, family: Family) -> Problem:
+        """Return the same rows and penalty with another family for the same target."""
+        start = _start(family, self.y, self.w, self.offset) if self.fit_intercept else 0.0
+        residual = -self.w * family.gradient(self.y, self.offset + start)
+        reference = null_gap(family, self.y, self.w, self.offset, fit_intercept=self.fit_intercept)
+        products = self.design.dots(residual)
+        return replace(self, family=family, start=start, products=products, reference=reference)
+
     def unpenalised_part(self) -> Problem:
         """Return the same problem without the penalised features."""
         return replace(self, factor=np.where(self.factor > 0.0, np.inf, 0.0))

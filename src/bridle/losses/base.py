@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import fields, is_dataclass
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,6 +22,17 @@ from bridle.errors import InputError
 from bridle.losses.roots import monotone_root, stationary
 
 Float = NDArray[np.float64]
+
+_SIGNS = (
+    ("theta", "θ"),
+    ("delta", "δ"),
+    ("tau", "τ"),
+    ("eta", "η"),
+    ("y η", "yη"),
+    ("1/2 ", "½"),
+    ("^2", "²"),
+    (" - ", " − "),
+)
 
 
 class Family(ABC):
@@ -38,12 +49,16 @@ class Family(ABC):
     link_name: ClassVar[Literal["identity", "log", "logit"]] = "identity"
     is_classifier: ClassVar[bool] = False  # whether the target is one of two classes
     has_probabilities: ClassVar[bool] = False  # whether the mean is a probability
+    predicts_mean: ClassVar[bool] = False  # whether what is predicted is the target's mean
+    main_score: ClassVar[str] = "deviance explained"  # what people ask for first
+    short_loss: ClassVar[str] = "deviance"  # loss_name, short enough for a column
     least: ClassVar[float] = -np.inf  # below which no target can be
     positive_only: ClassVar[bool] = False  # whether a target of ``least`` itself isn't possible either
     effect_name: ClassVar[str] = "mean"  # what a coefficient of a log or logit link multiplies
     information: ClassVar[Literal["deviance", "profiled", "laplace", "none"]] = "none"
     """How -2 log-likelihood comes from the mean deviance d of N rows, up to a constant: N d; N log d, the dispersion
     being unknown; 2 N log d, of the Laplace distribution; or not at all."""
+    settles_to: ClassVar[float] = 0.0  # relative precision of what settle estimates
     _domain: ClassVar[str] = "finite numbers"
     _mean_is_null: ClassVar[bool] = False  # whether the mean of y is the null model's, without an offset
 
@@ -57,6 +72,36 @@ class Family(ABC):
         """Name with the values of the parameters, as :func:`get_family` reads it."""
         given = ", ".join(f"{name}={value!r}" for name, value in self.parameters.items() if value is not None)
         return f"{self.name}({given})" if given else self.name
+
+    @property
+    def label(self) -> str:
+        """Name and parameters for reading: "negative binomial (theta 1.67)"."""
+        given = ", ".join(f"{name} {value:.4g}" for name, value in self.parameters.items() if value is not None)
+        plain = self.name.replace("_", " ")
+        return f"{plain} ({given})" if given else plain
+
+    @property
+    def share_below(self) -> float | None:
+        """Share of the rows that should lie below a prediction, where that is what is predicted."""
+        return None
+
+    @property
+    def pretty_formula(self) -> str:
+        """The unit loss in mathematical signs."""
+        said = self.formula
+        for plain, sign in _SIGNS:
+            said = said.replace(plain, sign)
+        return said
+
+    @property
+    def counts(self) -> bool:
+        """Whether the target counts events."""
+        return self.effect_name == "count"
+
+    @property
+    def has_unit(self) -> bool:
+        """Whether the target is a number whose unit changes the loss, as money does."""
+        return self.link_name == "identity" and not self.is_classifier
 
     @property
     def is_settled(self) -> bool:
@@ -138,9 +183,7 @@ class Family(ABC):
         """Return the compiled loss for a target (of :meth:`target`); one defined in Python is called back."""
         if not self.compiled:
             return _core.PythonLoss(self._answer)
-        if not self.is_settled:
-            raise InputError(f"{self.name} needs a value for {', '.join(self.parameters)}; see bridle.settle_family")
-        return _core.loss(self.name, [float(value) for value in self.parameters.values() if value is not None])
+        return _core.loss(self.name, [self._value(name) for name in self.parameters])
 
     def _answer(self, what: str, *arrays: Float) -> Float:
         """Return what the core asks for, as it can read it."""
@@ -300,9 +343,14 @@ class Family(ABC):
         for name, value in values.items():
             object.__setattr__(self, name, None if value is None else float(value))
 
-    def _with(self, **values: float) -> Self:
-        """Return the same family with these parameters."""
-        return type(self)(**(self.parameters | values))
+    def _value(self, name: str) -> float:
+        """Return a parameter that has to have a value by now."""
+        value = self.parameters[name]
+        if value is None:
+            raise InputError(
+                f"{self.name} needs a value for {name}, such as {self.name}({name}=1.5), or bridle.settle_family"
+            )
+        return value
 
 
 def not_quite_negative(t: Float, size: Float | float) -> Float:

@@ -16,6 +16,8 @@ Float = NDArray[np.float64]
 
 
 class _Canonical(Family):
+    predicts_mean: ClassVar[bool] = True
+
     def gradient(self, y: Float, eta: Float) -> Float:
         """First derivative of the loss in ``eta``: mean(eta) - y, since the link is canonical."""
         return self.mean(eta) - y
@@ -27,6 +29,8 @@ class Gaussian(_Canonical):
 
     name: ClassVar[str] = "gaussian"
     loss_name: ClassVar[str] = "mean squared error"
+    short_loss: ClassVar[str] = "MSE"
+    main_score: ClassVar[str] = "R2"
     formula: ClassVar[str] = "1/2 (y - eta)^2"
     compiled: ClassVar[bool] = True
     information: ClassVar[Any] = "profiled"
@@ -63,6 +67,7 @@ class Binomial(_Canonical):
 
     name: ClassVar[str] = "binomial"
     loss_name: ClassVar[str] = "binomial deviance per row"
+    main_score: ClassVar[str] = "ROC AUC"
     formula: ClassVar[str] = "log(1 + e^eta) - y eta"
     compiled: ClassVar[bool] = True
     link_name: ClassVar[Any] = "logit"

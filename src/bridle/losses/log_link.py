@@ -12,6 +12,7 @@ from scipy.special import entr, expit, xlogy
 from bridle.errors import InputError
 from bridle.losses.base import Family, not_quite_negative
 from bridle.losses.canonical import POISSON
+from bridle.losses.dispersion import negative_binomial_theta, tweedie_power
 from bridle.losses.roots import stationary
 
 Float = NDArray[np.float64]
@@ -20,6 +21,7 @@ Float = NDArray[np.float64]
 class _LogLink(Family):
     compiled: ClassVar[bool] = True
     link_name: ClassVar[Any] = "log"
+    predicts_mean: ClassVar[bool] = True
     least: ClassVar[float] = 0.0
     _mean_is_null: ClassVar[bool] = True
 
@@ -77,6 +79,7 @@ class Tweedie(_LogLink):
     loss_name: ClassVar[str] = "Tweedie deviance per row"
     formula: ClassVar[str] = "y e^(-(p-1) eta)/(p-1) + e^((2-p) eta)/(2-p)"
     information: ClassVar[Any] = "profiled"
+    settles_to: ClassVar[float] = 2e-3
     _domain: ClassVar[str] = "numbers of at least 0"
 
     power: float | None = None
@@ -88,8 +91,25 @@ class Tweedie(_LogLink):
 
     @property
     def _ab(self) -> tuple[float, float]:
-        power = 1.5 if self.power is None else self.power
+        power = self._value("power")
         return power - 1.0, 2.0 - power
+
+    def opening(self, y: Float, w: Float) -> Family:  # noqa: D102
+        return self if self.is_settled else tweedie(1.5)
+
+    def settle(self, y: Float, mu: Float, w: Float) -> Family:
+        """Estimate the power by maximum likelihood, the dispersion with it.
+
+        Parameters
+        ----------
+        y, mu, w : (n,)
+            Target, means and weights.
+
+        Returns
+        -------
+        Family
+        """
+        return self if self.is_settled else Tweedie(tweedie_power(y, mu, w))
 
     def loss(self, y: Float, eta: Float) -> Float:  # noqa: D102
         a, b = self._ab
@@ -156,7 +176,41 @@ class NegativeBinomial(_LogLink):
 
     @property
     def _theta(self) -> float:
-        return 1.0 if self.theta is None else self.theta
+        return self._value("theta")
+
+    def opening(self, y: Float, w: Float) -> Family:
+        """Return theta by moments, as if all rows had one mean.
+
+        Parameters
+        ----------
+        y, w : (n,)
+            Target and weights.
+
+        Returns
+        -------
+        Family
+        """
+        mean = float(w @ y)
+        excess = float(w @ (y - mean) ** 2) - mean
+        theta = mean**2 / max(excess, 1e-4 * mean, 1e-300)
+        return self if self.is_settled else NegativeBinomial(float(np.clip(theta, 1e-3, 1e4)))
+
+    def settle(self, y: Float, mu: Float, w: Float) -> Family:
+        """Estimate theta by maximum likelihood; counts that vary no more than Poisson's make a Poisson family.
+
+        Parameters
+        ----------
+        y, mu, w : (n,)
+            Target, means and weights.
+
+        Returns
+        -------
+        Family
+        """
+        if self.is_settled:
+            return self
+        theta = negative_binomial_theta(y, mu, w)
+        return POISSON if np.isinf(theta) else NegativeBinomial(theta)
 
     def loss(self, y: Float, eta: Float) -> Float:  # noqa: D102
         return np.asarray((y + self._theta) * np.logaddexp(0.0, eta - np.log(self._theta)) - y * eta)

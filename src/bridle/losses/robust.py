@@ -11,8 +11,12 @@ from scipy.special import entr, expit
 
 from bridle.errors import InputError
 from bridle.losses.base import Family, not_quite_negative
+from bridle.losses.dispersion import robust_deviation, weighted_median
 
 Float = NDArray[np.float64]
+
+EFFICIENT = 1.345  # robust standard deviations at which Huber's loss keeps 95 % of least squares' efficiency
+LEAST_BANDWIDTH = 0.05  # robust standard deviations
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,7 @@ class Huber(Family):
 
     name: ClassVar[str] = "huber"
     loss_name: ClassVar[str] = "mean Huber loss, doubled"
+    short_loss: ClassVar[str] = "loss"
     formula: ClassVar[str] = "1/2 r^2 if |r| <= delta else delta |r| - 1/2 delta^2, r = y - eta"
     compiled: ClassVar[bool] = True
     information: ClassVar[Any] = "profiled"
@@ -44,7 +49,24 @@ class Huber(Family):
 
     @property
     def _delta(self) -> float:
-        return 1.345 if self.delta is None else self.delta
+        return self._value("delta")
+
+    def opening(self, y: Float, w: Float) -> Family:  # noqa: D102
+        return self.settle(y, np.full_like(y, weighted_median(y, w)), w)
+
+    def settle(self, y: Float, mu: Float, w: Float) -> Family:
+        """Set delta to 1.345 robust standard deviations of the residuals: 1.4826 times their median size.
+
+        Parameters
+        ----------
+        y, mu, w : (n,)
+            Target, predictions and weights.
+
+        Returns
+        -------
+        Family
+        """
+        return self if self.is_settled else Huber(EFFICIENT * robust_deviation(y - mu, w))
 
     def loss(self, y: Float, eta: Float) -> Float:  # noqa: D102
         r = np.abs(y - eta)
@@ -81,6 +103,7 @@ class Quantile(Family):
 
     name: ClassVar[str] = "quantile"
     loss_name: ClassVar[str] = "mean pinball loss, doubled"
+    short_loss: ClassVar[str] = "loss"
     formula: ClassVar[str] = "tau (y - eta) + h log(1 + e^((eta - y)/h))"
     compiled: ClassVar[bool] = True
     information: ClassVar[Any] = "laplace"
@@ -96,8 +119,35 @@ class Quantile(Family):
             raise InputError(f"the bandwidth must be a finite number above 0, in units of y; got {self.bandwidth!r}")
 
     @property
+    def share_below(self) -> float:  # noqa: D102
+        return self.tau
+
+    @property
     def _h(self) -> float:
-        return 0.1 if self.bandwidth is None else self.bandwidth
+        return self._value("bandwidth")
+
+    def opening(self, y: Float, w: Float) -> Family:  # noqa: D102
+        return self.settle(y, np.full_like(y, weighted_median(y, w)), w)
+
+    def settle(self, y: Float, mu: Float, w: Float) -> Family:
+        """Set the kernel's standard deviation to max(0.05, (log n / n)^0.4) robust ones of the residuals.
+
+        Parameters
+        ----------
+        y, mu, w : (n,)
+            Target, predictions and weights.
+
+        Returns
+        -------
+        Family
+        """
+        if self.is_settled:
+            return self
+        n = 1.0 / float(w @ w)  # as many rows as the weights are worth
+        residual = y - mu
+        spread = robust_deviation(residual - weighted_median(residual, w), w)
+        share = max(LEAST_BANDWIDTH, (np.log(max(n, 2.0)) / max(n, 2.0)) ** 0.4)
+        return Quantile(self.tau, spread * share * np.sqrt(3.0) / np.pi)
 
     def loss(self, y: Float, eta: Float) -> Float:  # noqa: D102
         return np.asarray(self.tau * (y - eta) + self._h * np.logaddexp(0.0, (eta - y) / self._h))
@@ -127,6 +177,7 @@ class SquaredHinge(Family):
 
     name: ClassVar[str] = "squared_hinge"
     loss_name: ClassVar[str] = "mean squared hinge loss"
+    short_loss: ClassVar[str] = "loss"
     formula: ClassVar[str] = "1/2 max(0, 1 - m)^2, m = (2y - 1) eta"
     compiled: ClassVar[bool] = True
     is_classifier: ClassVar[bool] = True

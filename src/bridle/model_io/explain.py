@@ -151,9 +151,9 @@ def _offset_part(model: TableModel, offset: float, offset_r: float, against: str
 
 def _effect(model: TableModel, part: float) -> str:
     verb, size = "raises" if part > 0 else "lowers", number(abs(part))
-    if model.family == "gaussian":
+    if model.loss.link_name == "identity":
         return f"{verb} the predicted {model.target} by {size}"
-    if model.family == "binomial":
+    if model.loss.link_name == "logit":
         of = f" of {model.classes[1]}" if model.classes else ""
         return f"{verb} the log-odds{of} by {size} (odds x {number(_exp(part))})"
     mean = f"the expected {model.target}"
