@@ -121,9 +121,9 @@ class TweedieRegressor(_LikeScikitLearns):
 
     Parameters
     ----------
-    power : float or None, default=0.0
+    power : float, default=0.0
         0 is squared error, 1 Poisson, 2 gamma, between 1 and 2 sums of gamma amounts that may be 0. Others have no
-        convex loss with a log link, and are refused. None estimates it, between 1 and 2.
+        convex loss with a log link, and are refused. ``GeneralizedLinearRegressor("tweedie")`` estimates it.
     alpha : float, default=1.0
         Strength of the penalty, at least 0.
     fit_intercept : bool, default=True
@@ -174,7 +174,7 @@ class TweedieRegressor(_LikeScikitLearns):
     def __init__(
         self,
         *,
-        power: float | None = 0.0,
+        power: float = 0.0,
         alpha: float = 1.0,
         fit_intercept: bool = True,
         link: str = "auto",
@@ -206,21 +206,18 @@ class TweedieRegressor(_LikeScikitLearns):
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
-        check_number(self, "power", none=True)
+        check_number(self, "power")
         check_choice(self, "link", ("auto", "identity", "log"))
 
     def _asked(self) -> Family:
-        family = get_family("tweedie") if self.power is None else _of_power(float(self.power))
+        power = float(self.power)
+        family = get_family("gaussian" if power == 0.0 else f"tweedie(power={power!r})")
         if self.link not in ("auto", family.link_name):
             raise InputError(
                 f"TweedieRegressor(power={self.power!r}) has a convex loss with the {family.link_name} link only; got "
                 f"link={self.link!r}"
             )
         return family
-
-
-def _of_power(power: float) -> Family:
-    return get_family("gaussian" if power == 0.0 else f"tweedie(power={power!r})")
 
 
 class NegativeBinomialRegressor(FamilyRegressor):
