@@ -62,7 +62,7 @@ double PythonLoss::saturated(const double* y, const double* w, index_t n) const 
 double PythonLoss::scaling_gap(const double* y, const double* w, const double* eta, index_t n, double s) const {
   std::vector<double> slope = call("gradient", n, y, eta);
   for (double& u : slope) u *= s;
-  const std::vector<double> at = call("loss", n, y, eta), dual = call("conjugate", n, y, slope.data());
+  const std::vector<double> at = call("loss", n, y, eta), dual = call("conjugate_from", n, y, slope.data(), eta);
   double sum = 0.0;
   for (index_t i = 0; i < n; ++i)
     if (w[i] > 0.0) sum += w[i] * (at[i] + dual[i] - slope[i] * eta[i]);

@@ -8,7 +8,7 @@
 
 namespace bridle_bind {
 
-// Asks `ask(what, *arrays)` for loss, gradient, curvature, saturated and conjugate, (n,) each (bridle.families.custom).
+// Asks `ask(what, *arrays)` for loss, gradient, curvature, saturated and conjugate_from, (n,) each (bridle.losses.Family).
 // Kernels don't throw: what it raises is kept, the loss is then flat so that a solver ends soon, and whoever has
 // called the solver calls rethrow.
 class PythonLoss final : public bridle::Loss {

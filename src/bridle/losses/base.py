@@ -240,7 +240,15 @@ class Family(ABC):
 
     def conjugate(self, y: Float, u: Float) -> Float:
         """Convex conjugate sup_eta (u * eta - loss(y, eta)); +inf outside its domain. By default found numerically."""
-        eta, left = stationary(lambda at: self.gradient(y, at) - u, lambda at: self.curvature(y, at), np.zeros_like(y))
+        return self._maximise(y, u, np.zeros_like(u))
+
+    def conjugate_from(self, y: Float, u: Float, eta: Float) -> Float:
+        """Return the conjugate (n,), looked for from ``eta`` on if it is found numerically."""
+        found_numerically = type(self).conjugate is Family.conjugate
+        return self._maximise(y, u, eta) if found_numerically else self.conjugate(y, u)
+
+    def _maximise(self, y: Float, u: Float, start: Float) -> Float:
+        eta, left = stationary(lambda at: self.gradient(y, at) - u, lambda at: self.curvature(y, at), start)
         with np.errstate(over="ignore", invalid="ignore"):
             value = u * eta - self.loss(y, eta)
         return np.where(np.abs(left) <= 1e-6, value, np.inf)

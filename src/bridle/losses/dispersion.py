@@ -118,10 +118,12 @@ def tweedie_log_density(y: Float, mu: Float, power: float, phi: float) -> Float:
 
 
 def weighted_median(x: Float, w: Float) -> float:
-    """Return the smallest x (n,) that has half of the weight at or below it."""
+    """Return the x (n,) that has half of the weight at or below it, or the middle of two that come next to that."""
     order = np.argsort(x, kind="stable")
+    order = order[w[order] > 0.0]
     share = np.cumsum(w[order])
-    return float(x[order][min(int(np.searchsorted(share, (0.5 - 1e-12) * share[-1])), len(x) - 1)])
+    places = np.searchsorted(share, np.array([0.5 - 1e-12, 0.5 + 1e-12]) * share[-1])
+    return float(np.mean(x[order][np.minimum(places, len(order) - 1)]))
 
 
 def robust_deviation(residual: Float, w: Float) -> float:

@@ -53,11 +53,11 @@ def check_family(family: Family, y: ArrayLike | None = None, eta: ArrayLike | No
         _refuse(family, "curvature is at least 0 (the loss is convex)", t, e, int(np.argmax(bend < 0.0)), bend)
     back = family.link(family.mean(e))
     _hold(family, "link is the inverse of mean", t, e, back, e, 1e-8)
+    young = family.loss(t, e) + family.conjugate(t, slope) - slope * e
+    _hold(family, "loss + conjugate = slope * eta at the slope", t, e, young, np.zeros_like(e), 1e-7)
     above = family.loss(t, e) - family.saturated(t)
     if (above < -1e-8 * (1.0 + np.abs(family.loss(t, e)))).any():
         _refuse(family, "saturated is the least loss", t, e, int(np.argmin(above)), above)
-    young = family.loss(t, e) + family.conjugate(t, slope) - slope * e
-    _hold(family, "loss + conjugate = slope * eta at the slope", t, e, young, np.zeros_like(e), 1e-7)
 
 
 def _allowed(family: Family) -> Float:

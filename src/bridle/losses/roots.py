@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 Float = NDArray[np.float64]
 
+_NEAR = 1e-11  # what a maximum's place may be off by: its value is then exact
 _FAR = 1e9  # beyond which a slope that hasn't changed its sign doesn't
 
 
@@ -73,14 +74,14 @@ def stationary(
     with np.errstate(all="ignore"):
         low, high = _bracket(slope, start)
         at = np.clip(start, low, high)
-        for _ in range(200):
+        for _ in range(100):
             left = slope(at)
             high, low = np.where(left > 0.0, at, high), np.where(left < 0.0, at, low)
             step = at - left / curvature(at)
             middle = 0.5 * (low + high)
             inside = np.isfinite(step) & (step > low) & (step < high)
             moved = np.where(left == 0.0, at, np.where(inside, step, middle))
-            if np.all(np.abs(moved - at) <= 1e-15 * np.maximum(1.0, np.abs(at))):
+            if np.all(np.abs(moved - at) <= _NEAR * np.maximum(1.0, np.abs(at))):
                 break
             at = moved
         return at, slope(at)
