@@ -113,6 +113,16 @@ def test_the_core_says_what_numpy_does(name, far):
         assert gap == pytest.approx(wanted, rel=1e-9, abs=1e-11 * (1 + abs(value)))
 
 
+@pytest.mark.parametrize("name", ["binomial", "quantile(tau=0.3, bandwidth=0.002)"])
+def test_the_gap_is_right_where_probabilities_underflow(name):
+    f, eta = get_family(name), np.array([-900.0, -3.0, 2.0, 700.0, 5000.0])
+    y, w = np.array([1.0, 0.0, 1.0, 0.0, 1.0]), np.full(5, 0.2)
+    for s in (0.2, 0.999):
+        u = s * f.gradient(y, eta)
+        wanted = w @ (f.loss(y, eta) + f.conjugate(y, u) - u * eta)
+        assert f.core(y).probe(y, w, eta, s)[4] == pytest.approx(wanted, rel=1e-9)
+
+
 def test_limits_of_families_are_the_families_of_the_limits():
     eta, y = ETA, np.full_like(ETA, 3.0)
     near = {

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bridle.losses import get_family
 from bridle.model_io.tables import offset_of, one_row
 
 if TYPE_CHECKING:
@@ -59,6 +60,10 @@ class Explanation:
     notes: tuple[str, ...]  # missing values and levels never seen in training, and what they count as
 
     @property
+    def _kind(self) -> str:
+        return "expected" if get_family(self.family).predicts_mean else "predicted"
+
+    @property
     def reasons(self) -> tuple[str, ...]:
         """Reason codes: a sentence for each column that changes the prediction, largest first."""
         return tuple(c.sentence for c in self.columns if c.sentence)
@@ -66,7 +71,7 @@ class Explanation:
     @property
     def headline(self) -> str:
         """Both predictions in a sentence."""
-        what = f"the probability of {self.positive}" if self.positive else f"the expected {self.target}"
+        what = f"the probability of {self.positive}" if self.positive else f"the {self._kind} {self.target}"
         return f"{what} is {number(self.prediction)}; for {self.against} it is {number(self.baseline)}"
 
     def __str__(self) -> str:
