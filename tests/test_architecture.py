@@ -22,7 +22,7 @@ LAYERS = [
     ["data", "datasets"],
     ["certificates", "moments"],
     ["problem"],
-    ["limits", "reduction"],
+    ["limits", "reduction", "settling"],
     ["path"],
     ["linear_dropout"],
     ["design"],

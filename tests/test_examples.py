@@ -22,6 +22,7 @@ def run(name, *arguments):
 
 def test_every_example_is_tested():
     tested = {"study_a_table", "drop_in_estimators", "overfitting_made_visible", "diagnose_models", "own_network"}
+    tested |= {"own_family"}
     assert {p.stem for p in EXAMPLES.glob("*.py")} == tested
 
 
@@ -63,3 +64,8 @@ def test_own_network():
     kept = said.strip().splitlines()[-1].split(", ")
     assert {"bmi", "s5"} <= {name.strip() for name in kept} and len(kept) < 10
     assert "Verdict:" in said
+
+
+def test_own_family():
+    said = run("own_family").splitlines()
+    assert "tau r^2 if r > 0" in said[0] and float(said[1].split(": ")[1]) <= 1e-6 and "8 features" in said[2]

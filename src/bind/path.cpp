@@ -3,6 +3,7 @@
 #include <nanobind/stl/vector.h>
 
 #include "arrays.hpp"
+#include "callback.hpp"
 #include "lockstep.hpp"
 #include "moments.hpp"
 #include "results.hpp"
@@ -69,6 +70,7 @@ nb::list solve(const BoundDesign& x, const bridle::Loss& loss, Vector y, Vector 
     status = bridle::solve_paths(all, lambdas.data(), count, settings, threads, results);
   }
   if (signals.raised) throw nb::python_error();
+  if (const auto* python = dynamic_cast<const PythonLoss*>(&loss)) python->rethrow();
   if (status == bridle::Status::out_of_memory) throw std::bad_alloc();
   nb::list out;
   for (bridle::PathResult& result : results) out.append(to_dict(std::move(result)));
@@ -81,10 +83,24 @@ std::unique_ptr<bridle::Loss> loss_of(const std::string& family, const std::vect
   return loss;
 }
 
+// What one loss says of some rows, for tests: value, derivatives, saturated, the gap of scaling by s.
+nb::tuple probe(const bridle::Loss& loss, Vector y, Vector w, Vector eta, double s) {
+  const auto n = static_cast<index_t>(y.shape(0));
+  if (w.shape(0) != y.shape(0) || eta.shape(0) != y.shape(0)) throw nb::value_error("lengths differ");
+  std::vector<double> residual(n), curvature(n);
+  loss.derivatives(y.data(), w.data(), eta.data(), n, residual.data(), curvature.data());
+  const double value = loss.value(y.data(), w.data(), eta.data(), n);
+  const double saturated = loss.saturated(y.data(), w.data(), n);
+  const double gap = loss.scaling_gap(y.data(), w.data(), eta.data(), n, s);
+  return nb::make_tuple(value, to_numpy(std::move(residual)), to_numpy(std::move(curvature)), saturated, gap);
+}
+
 }  // namespace
 
 void bind_path(nb::module_& m) {
-  nb::class_<bridle::Loss>(m, "Loss");
+  nb::class_<bridle::Loss>(m, "Loss")
+      .def("probe", &probe, nb::arg("y"), nb::arg("w"), nb::arg("eta"), nb::arg("s"));
+  nb::class_<PythonLoss, bridle::Loss>(m, "PythonLoss").def(nb::init<nb::object>(), nb::arg("ask"));
   m.def("loss", &loss_of, nb::arg("family"), nb::arg("parameters"));
   m.def("solve_paths", &solve, nb::arg("design"), nb::arg("loss"), nb::arg("y"), nb::arg("offset"),
         nb::arg("problems"), nb::arg("l1_ratio"), nb::arg("intercept"), nb::arg("lambdas"), nb::arg("tol"),

@@ -1,5 +1,6 @@
 """Types of the compiled core (src/bind); shapes in comments, n rows, p columns, L lambdas."""
 
+from collections.abc import Callable
 from typing import TypedDict
 
 import numpy as np
@@ -22,7 +23,13 @@ class Design:
         self, w: _Float, v: _Float
     ) -> tuple[_Float, _Float, _Float]: ...  # (m, n): X'w, squares about it, X'v (m, p)
 
-class Loss: ...  # of a family; see src/core/losses.hpp
+class Loss:  # of a family; see src/core/losses.hpp
+    def probe(
+        self, y: _Float, w: _Float, eta: _Float, s: float
+    ) -> tuple[float, _Float, _Float, float, float]: ...  # value, residual, curvature, saturated, gap of scaling by s
+
+class PythonLoss(Loss):  # asks a function, ask(what, *arrays) -> (n,), for what a family says
+    def __init__(self, ask: Callable[..., _Float]) -> None: ...
 
 class Moments:
     def add(self, other: Moments) -> None: ...

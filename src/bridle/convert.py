@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bridle.errors import InputError
+from bridle.losses import get_family
 
 Float = NDArray[np.float64]
 Lam = TypeVar("Lam", float, NDArray[np.float64])
@@ -32,9 +33,14 @@ PEERS = MappingProxyType(
         "sklearn.Ridge": "sum_i s_i (y_i - eta_i)^2 + alpha*|b|^2",
         "sklearn.LogisticRegression": f"C*sum_i s_i log-loss_i + {_ELASTIC}",
         "sklearn.PoissonRegressor": "1/(2S) sum_i s_i deviance_i + alpha/2*|b|^2",
+        "sklearn.GammaRegressor": "1/(2S) sum_i s_i deviance_i + alpha/2*|b|^2",
+        "sklearn.TweedieRegressor": "1/(2S) sum_i s_i deviance_i + alpha/2*|b|^2",
+        "sklearn.QuantileRegressor": "1/S sum_i s_i pinball_i + alpha*|b|_1",
         "glmnet.gaussian": "1/(2S) sum_i s_i (y_i - eta_i)^2 + lambda*[alpha*|b|_1 + (1 - alpha)/(2 sd(y))*|b|^2]",
         "glmnet.binomial": "-1/S sum_i s_i loglik_i + lambda*[alpha*|b|_1 + (1 - alpha)/2*|b|^2]",
         "glmnet.poisson": "-1/S sum_i s_i loglik_i + lambda*[alpha*|b|_1 + (1 - alpha)/2*|b|^2]",
+        "glmnet.gamma": "1/(2S) sum_i s_i deviance_i + lambda*[alpha*|b|_1 + (1 - alpha)/2*|b|^2]",
+        "glmnet.negative_binomial": "1/(2S) sum_i s_i deviance_i + lambda*[alpha*|b|_1 + (1 - alpha)/2*|b|^2]",
         "statsmodels.OLS": "1/(2n) RSS + alpha*[L1_wt*|b|_1 + (1 - L1_wt)/2*|b|^2]",
         "statsmodels.WLS": "1/(2n) sum_i s_i (y_i - eta_i)^2 + S/n*alpha*[L1_wt*|b|_1 + (1 - L1_wt)/2*|b|^2]",
         "statsmodels.GLM": "-1/n sum_i s_i loglik_i + alpha*[L1_wt*|b|_1 + (1 - L1_wt)/2*|b|^2]",
@@ -48,12 +54,18 @@ _FIXED_RATIO = {  # peers whose penalty has one shape only
     "sklearn.Lasso": 1.0,
     "sklearn.Ridge": 0.0,
     "sklearn.PoissonRegressor": 0.0,
+    "sklearn.GammaRegressor": 0.0,
+    "sklearn.TweedieRegressor": 0.0,
+    "sklearn.QuantileRegressor": 1.0,
     "statsmodels.Logit": 1.0,
     "statsmodels.Poisson": 1.0,
 }
 _FREE_INTERCEPT = "Leave the constant unpenalised there: give alpha as a vector with 0 at the constant's place."
 _NOTES = {
     "sklearn.LogisticRegression": "Every solver but liblinear, which penalises the intercept.",
+    "sklearn.QuantileRegressor": "bridle smooths the pinball loss: its loss is higher by at most bandwidth * log 2.",
+    "glmnet.gamma": 'With family = Gamma(link = "log").',
+    "glmnet.negative_binomial": "With family = MASS::negative.binomial(theta).",
     "glmnet.gaussian": "glmnet divides y by its 1/n standard deviation, which rescales the squared term only.",
     "statsmodels.OLS": _FREE_INTERCEPT,
     "statsmodels.WLS": _FREE_INTERCEPT,
@@ -78,7 +90,7 @@ def to_sklearn(
 
     .. math::
 
-        \text{Lasso, ElasticNet, PoissonRegressor: } \alpha = \lambda \qquad
+        \text{Lasso, ElasticNet, Poisson-, Gamma-, Tweedie-, QuantileRegressor: } \alpha = \lambda \qquad
         \text{Ridge: } \alpha = S \lambda \qquad
         \text{LogisticRegression: } C = 1 / (S \lambda)
 
@@ -87,7 +99,8 @@ def to_sklearn(
     Parameters
     ----------
     estimator : str, class or instance
-        ``"Lasso"``, ``"ElasticNet"``, ``"Ridge"``, ``"LogisticRegression"`` or ``"PoissonRegressor"``.
+        ``"Lasso"``, ``"ElasticNet"``, ``"Ridge"``, ``"LogisticRegression"``, ``"PoissonRegressor"``,
+        ``"GammaRegressor"``, ``"TweedieRegressor"`` or ``"QuantileRegressor"``.
     lam : float or (L,) array
         bridle's penalty strength.
     l1_ratio : float, optional
@@ -183,7 +196,7 @@ def glmnet_scale(
     y : (n,) array
         Target of the rows that are fitted: in cross-validation, those of the training fold.
     family : str
-        ``"gaussian"``, ``"binomial"`` or ``"poisson"``.
+        ``"gaussian"``, or any other.
     sample_weight, offset : (n,) array, optional
         As given to glmnet.
     fit_intercept : bool
@@ -287,10 +300,11 @@ def unitless_ratios(
     sample_weight: ArrayLike | None = None,
     offset: ArrayLike | None = None,
 ) -> tuple[float, ...]:
-    """Give the l1_ratios that mean ``shares`` when a gaussian y is measured in its own standard deviations.
+    """Give the l1_ratios that mean ``shares`` when a y that has a unit is measured in its own standard deviations.
 
     The L1 part of the penalty grows with the unit of y and the L2 part doesn't: a fixed l1_ratio is another model in
-    another unit. These are not. The shares 0 and 1 stay, and so do all shares of other families.
+    another unit. These are not. The shares 0 and 1 stay, and so do all shares of families whose y has no unit: those
+    with a log or logit link, and classes.
 
     Parameters
     ----------
@@ -305,7 +319,8 @@ def unitless_ratios(
         One l1_ratio for each share.
     """
     try:
-        scale = glmnet_scale(y, family=family, sample_weight=sample_weight, offset=offset)
+        like = "gaussian" if get_family(family).has_unit else "none"
+        scale = glmnet_scale(y, family=like, sample_weight=sample_weight, offset=offset)
     except InputError:
         return shares
     return tuple(float(from_glmnet(1.0, share, scale=scale).l1_ratio) for share in shares)
@@ -333,7 +348,7 @@ def to_statsmodels(
     Parameters
     ----------
     model : str
-        ``"OLS"``, ``"WLS"``, ``"GLM"`` (gaussian, binomial or Poisson, canonical link), ``"Logit"`` or ``"Poisson"``.
+        ``"OLS"``, ``"WLS"``, ``"GLM"`` (any family that bridle has, with its link), ``"Logit"`` or ``"Poisson"``.
     lam : float or (L,) array
         bridle's penalty strength.
     l1_ratio : float, optional

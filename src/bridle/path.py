@@ -19,6 +19,7 @@ from bridle.losses import Family, get_family
 from bridle.penalties import Penalty
 from bridle.problem import Problem, Settings, bound, column_names, optional_array
 from bridle.reduction import applies, solve_reduced
+from bridle.settling import settled
 
 Float = NDArray[np.float64]
 
@@ -225,9 +226,11 @@ def fit_path(
     X : (n, p) array or sparse matrix
         float64 or float32, C or Fortran order, or CSC, are read in place; anything else is converted once.
     y : (n,)
-        Target: numbers (gaussian), 0/1 or shares (binomial), counts (poisson).
+        Target as the family has it: numbers, counts, 0/1 or shares; for "binomial" also (n, 2) successes and failures.
     family : str or Family
-        "gaussian", "binomial" or "poisson"; see :func:`bridle.losses.get_family`.
+        "gaussian", "binomial", "poisson", "gamma", "tweedie(power=1.5)", "negative_binomial(theta=2)",
+        "huber(delta=1)", "quantile(tau=0.9)", "squared_hinge", or a family of your own (docs/families.md). A parameter
+        that is left out is estimated first: see :func:`bridle.settle_family`.
     l1_ratio : float
         a: 1 is the lasso, 0 is ridge.
     lambdas : (L,) or None
@@ -272,18 +275,18 @@ def fit_path(
     Friedman, Hastie and Tibshirani (2010), Journal of Statistical Software 33(1).
     """
     settings = Settings.make(tol, max_iter, mode, family)
-    problem = Problem.make(
-        X,
-        y,
-        family=family,
-        sample_weight=sample_weight,
-        offset=offset,
-        fit_intercept=bool(fit_intercept),
-        standardize=standardize,
-        penalty=Penalty(float(l1_ratio), optional_array(penalty_factor), bound(lower), bound(upper)),
-        mode=settings.mode,
-    )
+    y, sample_weight = get_family(family).observations(y, sample_weight)
+    given: dict[str, Any] = {
+        "sample_weight": sample_weight,
+        "offset": offset,
+        "fit_intercept": bool(fit_intercept),
+        "standardize": standardize,
+        "penalty": Penalty(float(l1_ratio), optional_array(penalty_factor), bound(lower), bound(upper)),
+    }
+    found = settled(X, y, get_family(family), lambdas=lambdas, **given)
+    problem = Problem.make(X, y, family=found.family, mode=settings.mode, **given)
     path = solve_problem(problem, settings, lambdas, n_lambdas, lambda_min_ratio)
+    path = replace(path, notes=(found.note, *path.notes)) if found.note else path
     names = column_names(feature_names, X, problem.shape[1])
     return announce(replace(path, feature_names=names) if names else path, strict)
 

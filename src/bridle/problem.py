@@ -184,6 +184,14 @@ class Problem:
         """Solve at each of ``lambdas`` (L,), descending; a null model that is already perfect is the answer."""
         return solve_together([self], lambdas, settings)[0]
 
+    def with_family(self, family: Family) -> Problem:
+        """Return the same rows and penalty with another family for the same target."""
+        start = _start(family, self.y, self.w, self.offset) if self.fit_intercept else 0.0
+        residual = -self.w * family.gradient(self.y, self.offset + start)
+        reference = null_gap(family, self.y, self.w, self.offset, fit_intercept=self.fit_intercept)
+        products = self.design.dots(residual)
+        return replace(self, family=family, start=start, products=products, reference=reference)
+
     def unpenalised_part(self) -> Problem:
         """Return the same problem without the penalised features."""
         return replace(self, factor=np.where(self.factor > 0.0, np.inf, 0.0))
@@ -244,8 +252,7 @@ class Problem:
         top = room * float(np.max(np.abs(slope[on]) / (self.scale[on] * self.factor[on]), initial=0.0))
         if self.l1_ratio >= L1_FLOOR or top == 0.0:
             return top / max(self.l1_ratio, L1_FLOOR)
-        unit = float(np.sqrt(2.0 * self.reference)) if self.family.name == "gaussian" else 1.0
-        return top / (L1_FLOOR * unit)
+        return top / (L1_FLOOR * self.family.unit(self.reference))
 
 
 def _summary(design: _core.Design, y: Float, w: Float, moments: Moments | None) -> _core.Summary:

@@ -4,6 +4,7 @@
 // (order of times, a function of the user's) is made elsewhere. Several solvers may ask one loss at the same time.
 #pragma once
 
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -21,7 +22,12 @@ class Loss {
   // residual_i = -w_i loss'(y_i, eta_i), curvature_i = w_i loss''(y_i, eta_i), both (n,)
   virtual void derivatives(const double* y, const double* w, const double* eta, index_t n, double* residual,
                            double* curvature) const = 0;
-  // sum_i w_i loss at the mean that equals y_i
+  // It has flat or nearly flat pieces, where Newton's model is too low and its steps too long.
+  virtual bool sharp() const { return false; }
+  // For these: raises curvature (n,) to this share of that of a parabola which touches the loss at eta and lies above it everywhere.
+  virtual void raise(const double* /*y*/, const double* /*w*/, const double* /*eta*/, index_t /*n*/, double /*share*/,
+                     double* /*curvature*/) const {}
+  // sum_i w_i loss at its least in eta
   virtual double saturated(const double* y, const double* w, index_t n) const = 0;
   // Fenchel-Young gap sum_i w_i [loss(eta_i) + loss*(s u_i) - s u_i eta_i], u_i = loss'(y_i, eta_i), 0 <= s <= 1:
   // what scaling the dual point by s costs; never negative, 0 at s = 1.
@@ -30,9 +36,18 @@ class Loss {
   virtual bool quadratic() const { return false; }
   // It may fall for ever along a direction, so that without a penalty there is no minimum.
   virtual bool may_separate() const { return false; }
+  // How far in eta one Newton step on the intercept may go: about where the curvature stays the same.
+  virtual double reach() const { return 2.0; }
 };
+
+constexpr double kNoLimit = std::numeric_limits<double>::infinity();
 
 // The loss of a family by its name and the values of its parameters; null if there is no such family.
 std::unique_ptr<Loss> make_loss(const std::string& family, const std::vector<double>& parameters);
+
+// The same, for one topic each.
+std::unique_ptr<Loss> make_logistic_loss(const std::string& family, const std::vector<double>& parameters);
+std::unique_ptr<Loss> make_log_link_loss(const std::string& family, const std::vector<double>& parameters);
+std::unique_ptr<Loss> make_piecewise_loss(const std::string& family, const std::vector<double>& parameters);
 
 }  // namespace bridle

@@ -14,6 +14,7 @@ constexpr index_t kFullGram = 4000;      // largest p for which the whole Gram m
 constexpr double kDoubt = 0.5;           // as kSafety, where rounding on the rows counts too
 constexpr double kSuspect = 0.95;        // share of the threshold from which on a slope's estimate may well be above it
 constexpr double kAhead = 0.5;           // the same, of features that come along where growing is dear
+constexpr double kGain = 1e-3;           // of the gap asked for: a step that wins more isn't rounding
 constexpr double kSeparationTol = 1e-10; // at lam = 0 a separated fit has to run far enough to be told apart
 
 // What a new Gram matrix of k columns costs, in steps of the outer loop. Measured, in nanoseconds a row: products 0.03
@@ -130,7 +131,8 @@ bool Solver::advance() {
       refresh_ = refresh_ || ++spare_steps_ > price || far;
     }
     if (gap_ > 0.5 * last_) coarseness_ = std::max(1e-3 * coarseness_, 1e-23);
-    idle_ = gap_ < 0.9 * last_ ? 0 : idle_ + 1;
+    idle_ = gap_ < 0.9 * last_ || gained_ > kGain * target_ ? 0 : idle_ + 1;
+    gained_ = 0.0;
     last_ = std::min(gap_, last_);
     // 3. Model, its minimum, line search.
     stage_ = Stage::modelling;
@@ -196,28 +198,39 @@ bool Solver::look() {
     return false;
   }
   if (careful_) predict();
-  loss_->derivatives(in_.y, in_.w, eta_.data(), n_, residual_.data(), weights_.data());
+  differentiate();
   if (in_.intercept) centre_intercept();
   request_ = {Need::inside, work_.list, {}, false};
   return request_.any();
 }
 
-// The gap allows for what is left of the residual's sum; where that isn't little, it is made smaller still.
+void Solver::differentiate() {
+  loss_->derivatives(in_.y, in_.w, eta_.data(), n_, residual_.data(), weights_.data());
+  loss_->raise(in_.y, in_.w, eta_.data(), n_, caution_, weights_.data());
+}
+
+// Newton, held between points where the residual's sums have different signs; before there are two, a step goes no
+// further than the curvature can be trusted. The gap allows for what is left of the sum; where that isn't little, it is
+// made smaller still.
 void Solver::centre_intercept() {
   const double enough = (idle_ > 0 ? 1e-7 : 1e-5) * set_.tol;
-  for (int step = 0; step < 50; ++step) {
+  double low = -kNoLimit, high = kNoLimit, reach = loss_->reach();
+  for (int step = 0; step < 100; ++step) {
     const double total = simd::sum(residual_.data(), n_), curvature = simd::sum(weights_.data(), n_);
     off_ = curvature > 0.0 ? std::abs(total) / std::sqrt(curvature) : 0.0;
-    if (!(curvature > 0.0) || off_ <= enough * std::sqrt(in_.reference)) return;
-    const double move = std::max(-2.0, std::min(2.0, total / curvature));
-    if (b0_ + move == b0_) {
+    if (!(off_ > enough * std::sqrt(in_.reference))) return;
+    (total > 0.0 ? low : high) = b0_;
+    double next = b0_ + std::max(-reach, std::min(reach, total / curvature));
+    if (next != b0_ && !(next > low && next < high)) next = low + 0.5 * (high - low);
+    if (!std::isfinite(next) || next == b0_ || next == low || next == high) {
       off_ = 0.0;  // but for rounding
       return;
     }
-    b0_ += move;
-    for (index_t i = 0; i < n_; ++i) eta_[i] += move;
+    reach *= 1.5;
+    for (index_t i = 0; i < n_; ++i) eta_[i] += next - b0_;
+    b0_ = next;
     loss_now_ = kUnknown;
-    loss_->derivatives(in_.y, in_.w, eta_.data(), n_, residual_.data(), weights_.data());
+    differentiate();
   }
 }
 

@@ -80,9 +80,11 @@ class Solver {
   void remember_miss();
   void ask_step(double constant);
   bool line_search();  // false if the step could not lower the objective
+  void be_cautious(double t, double predicted);
   void admit(const std::vector<index_t>& violators);
   double penalty_value(const std::vector<double>& beta) const;
   double loss_value(const double* eta) const { return loss_->value(in_.y, in_.w, eta, n_); }
+  void differentiate();        // residual and weights at eta
   double scaling_cost(double s) const;
   index_t growth() const;
   bool use_gram() const;       // whether the model of this working set is made as a Gram matrix
@@ -128,6 +130,8 @@ class Solver {
   bool slow_ = false;         // descent by columns needs too many sweeps at this lambda
   bool first_ = true;
   bool opening_ = true;       // no step was made yet at this lambda
+  double caution_ = 0.1;      // share of the raised curvature where the loss is flat
+  double gained_ = 0.0;       // what the last step has lowered the objective by
   bool careful_ = false;      // X'X has lost digits: steps by its model have to prove themselves on the rows
 };
 

@@ -1,7 +1,15 @@
 import numpy as np
 import pytest
 import statsmodels.api as sm
-from sklearn.linear_model import ElasticNet, Lasso, LogisticRegression, PoissonRegressor, Ridge
+from sklearn.linear_model import (
+    ElasticNet,
+    GammaRegressor,
+    Lasso,
+    LogisticRegression,
+    PoissonRegressor,
+    Ridge,
+    TweedieRegressor,
+)
 
 from bridle.convert import (
     PEERS,
@@ -25,6 +33,8 @@ TARGETS = {
     "gaussian": 10.0 + 4.0 * ETA + RNG.normal(size=N),
     "binomial": (RNG.random(N) < 1 / (1 + np.exp(-ETA))).astype(float),
     "poisson": RNG.poisson(np.exp(ETA)).astype(float),
+    "gamma": np.exp(ETA) * np.linspace(0.3, 1.7, len(ETA)),
+    "tweedie(power=1.5)": np.exp(ETA) * np.maximum(np.linspace(-0.3, 1.7, len(ETA)), 0.0),
 }
 WEIGHTS = RNG.integers(1, 5, N).astype(float)
 LAM = 0.07
@@ -52,6 +62,8 @@ def same(ours, theirs, tolerance=1e-6):
         (LogisticRegression(tol=1e-12, solver="newton-cholesky", max_iter=1000), "binomial", 0.0),
         (LogisticRegression(tol=1e-12, solver="saga", max_iter=20_000), "binomial", 0.6),
         (PoissonRegressor(tol=1e-12, solver="newton-cholesky", max_iter=1000), "poisson", 0.0),
+        (GammaRegressor(tol=1e-12, solver="newton-cholesky", max_iter=1000), "gamma", 0.0),
+        (TweedieRegressor(power=1.5, tol=1e-12, solver="newton-cholesky", max_iter=1000), "tweedie(power=1.5)", 0.0),
     ],
     ids=lambda v: type(v).__name__ if hasattr(v, "fit") else str(v),
 )
@@ -79,6 +91,7 @@ def with_constant(alpha):
         ("GLM", "binomial", False),
         ("GLM", "poisson", False),
         ("GLM", "poisson", True),
+        ("GLM", "gamma", True),
     ],
 )
 def test_statsmodels_fits_the_same_model(model, family, weighted, l1_ratio):
@@ -88,6 +101,7 @@ def test_statsmodels_fits_the_same_model(model, family, weighted, l1_ratio):
     y, design = TARGETS[family], sm.add_constant(X)
     if model == "GLM":
         families = {"gaussian": sm.families.Gaussian, "binomial": sm.families.Binomial, "poisson": sm.families.Poisson}
+        families["gamma"] = lambda: sm.families.Gamma(sm.families.links.Log())
         fitted = sm.GLM(y, design, family=families[family](), freq_weights=weight)
     else:
         fitted = sm.OLS(y, design) if weight is None else sm.WLS(y, design, weights=weight)

@@ -39,11 +39,17 @@ def test_more_candidates_and_less_signal_ask_for_more_rows(family):
     assert sample_size(family, 500, 150, 50, 0.1).riley_required > many
 
 
+def test_families_without_published_criteria_say_so():
+    found = sample_size("gamma", 50, 50, 4)
+    assert (found.riley_required, found.criteria, found.per_candidate) == (0, {}, 12.5)
+    assert "no criteria are published for the gamma family" in found.sentence
+
+
 def test_no_candidates_is_an_answer():
     assert sample_size("gaussian", 50, 50, 0).riley_required > 0
 
 
-@pytest.mark.parametrize("arguments", [("gamma", 1, 1, 1), ("gaussian", 0, 1, 1), ("binomial", 5, -1, 1)])
+@pytest.mark.parametrize("arguments", [("cauchy", 1, 1, 1), ("gaussian", 0, 1, 1), ("binomial", 5, -1, 1)])
 def test_bad_input_is_refused(arguments):
     with pytest.raises(InputError):
         sample_size(*arguments)

@@ -19,6 +19,10 @@ DEVIATIONS = {
 }
 
 
+NOT_ALIKE = {"HuberRegressor", "QuantileRegressor"}
+"""Whose objectives or parameters differ on purpose (d21, d22): test_families.py compares what can be compared."""
+
+
 def row_of(name, member):
     return DEVIATIONS.get((name, member)) or DEVIATIONS.get(("*", member))
 
@@ -32,6 +36,8 @@ def data(name):
         return X, (eta + 2.0 * rng.logistic(size=90) > 0.5).astype(int)
     if name.startswith("Poisson"):
         return X, rng.poisson(np.exp(0.2 * eta)).astype(float)
+    if name.startswith(("Gamma", "Tweedie")):
+        return X, rng.gamma(2.0, np.exp(0.2 * eta) / 2)
     return X, eta + rng.normal(size=90)
 
 

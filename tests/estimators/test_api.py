@@ -30,11 +30,12 @@ PRESENT = {"l1_ratios": None, "scoring": None, "use_legacy_attributes": True}  #
 def data_for(name, diabetes, cancer, counts):
     if name.startswith("Logistic"):
         return cancer
-    return counts if name.startswith("Poisson") else diabetes
+    return counts if name.startswith(("Poisson", "NegativeBinomial")) else diabetes
 
 
 def quick(name, **options):
     grids = {"LassoCV": {"alphas": 8}, "ElasticNetCV": {"alphas": 8}, "PoissonRegressorCV": {"alphas": 5}}
+    grids |= {"GeneralizedLinearRegressorCV": {"alphas": 5}}
     grids |= {"LogisticRegressionCV": {"Cs": [0.01, 0.1, 1.0]}}
     return getattr(ours, name)(**(grids.get(name, {}) | options))
 
@@ -49,7 +50,10 @@ def test_parameters_and_defaults_are_those_of_scikit_learn(name):
         assert mine[key].default == (PRESENT[key] if changing else parameter.default), key
         assert mine[key].kind == parameter.kind
     extra = set(mine) - set(theirs)
-    assert extra <= OWN | ({"l1_ratio"} if name == "PoissonRegressor" else set())
+    more = {"QuantileRegressor": {"l1_ratio", "bandwidth", "max_iter", "tol"}}
+    assert extra <= OWN | more.get(
+        name, {"l1_ratio"} if name in ("PoissonRegressor", "GammaRegressor", "TweedieRegressor") else set()
+    )
     assert all(mine[key].kind == inspect.Parameter.KEYWORD_ONLY for key in extra)
 
 
@@ -85,7 +89,7 @@ def test_tags(name):
     assert is_classifier(model) == name.startswith("Logistic") != is_regressor(model)
     if is_classifier(model):
         assert not tags.classifier_tags.multi_class
-    assert tags.target_tags.positive_only == name.startswith("Poisson")
+    assert tags.target_tags.positive_only == name.startswith(("Poisson", "Gamma", "Negative"))
     assert tags.target_tags.multi_output == (name in {"Lasso", "ElasticNet", "Ridge", "RidgeCV"})
 
 

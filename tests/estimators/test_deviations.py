@@ -224,6 +224,52 @@ def test_d20_one_rule_for_the_dtype(diabetes):
         assert ours.RidgeCV().fit(given, y).coef_.dtype == mine
 
 
+def huber_objective(model, X, y, alpha):
+    z = np.abs(y - model.predict(X)) / model.scale_
+    inside = np.where(z < model.epsilon, z**2, 2 * model.epsilon * z - model.epsilon**2)
+    return np.sum(model.scale_ * (1 + inside)) + alpha * model.coef_ @ model.coef_
+
+
+@pytest.mark.parametrize("alpha", [1e-4, 10.0])
+def test_d21_hubers_objective_is_the_same_and_no_higher(diabetes, alpha):
+    X, y = diabetes
+    w = 1.0 + np.arange(len(y)) % 3
+    mine = ours.HuberRegressor(alpha=alpha).fit(X, y)
+    theirs = peer.HuberRegressor(alpha=alpha, tol=1e-8, max_iter=20_000).fit(X, y)
+    assert huber_objective(mine, X, y, alpha) <= huber_objective(theirs, X, y, alpha) + 1e-8
+    np.testing.assert_allclose(mine.predict(X), theirs.predict(X), rtol=2e-3)
+    assert mine.scale_ == pytest.approx(theirs.scale_, rel=1e-3)
+    assert np.mean(mine.outliers_ == theirs.outliers_) > 0.99
+    assert mine.score(X, y) == pytest.approx(theirs.score(X, y), abs=1e-4)
+    twice = ours.HuberRegressor(alpha=alpha).fit(np.repeat(X, w.astype(int), axis=0), np.repeat(y, w.astype(int)))
+    weighted = ours.HuberRegressor(alpha=alpha).fit(X, y, sample_weight=w)
+    np.testing.assert_allclose(weighted.coef_, twice.coef_, rtol=1e-5)
+    assert ours.HuberRegressor().fit(X, X @ np.arange(10.0)).scale_ > 0.0
+
+
+@pytest.mark.parametrize("tau", [0.1, 0.5, 0.9])
+def test_d22_a_smoothed_quantile_is_nearly_that_of_the_linear_programme(diabetes, tau):
+    X, y = diabetes[0] * 20.0, diabetes[1]
+    options = {"quantile": tau, "alpha": 0.5}
+    mine, theirs = (module.QuantileRegressor(**options).fit(X, y) for module in (ours, peer))
+
+    def objective(model):
+        r = y - model.predict(X)
+        return np.mean(np.maximum(tau * r, (tau - 1) * r)) + 0.5 * np.abs(model.coef_).sum()
+
+    excess = objective(mine) - objective(theirs)
+    assert -1e-9 <= excess <= mine.family_.bandwidth * np.log(2) + 1e-6 * objective(theirs)
+    assert np.mean(y <= mine.predict(X)) == pytest.approx(tau, abs=0.03)
+
+
+def test_d23_tweedies_powers_with_a_convex_loss():
+    X, y = np.random.default_rng(0).normal(size=(50, 2)), np.linspace(1.0, 3.0, 50)
+    for options in ({"power": 3.0}, {"power": -1.0}, {"power": 1.5, "link": "identity"}, {"link": "log"}):
+        peer.TweedieRegressor(**options, alpha=0.1, solver="newton-cholesky").fit(X, y)
+        with pytest.raises(InputError, match=r"convex"):
+            ours.TweedieRegressor(**options).fit(X, y)
+
+
 # bridle's own parameters ----------------------------------------------------------------------------------------
 
 

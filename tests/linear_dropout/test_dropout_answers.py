@@ -19,7 +19,8 @@ def test_rates_outside_their_range(rates, make_data):
 
 
 BAD = [
-    ({"family": "gamma"}, "unknown family"),
+    ({"family": "cauchy"}, "unknown family"),
+    ({"family": "huber(delta=1)"}, "gaussian, binomial or poisson"),
     ({"marginal": "exact"}, "unknown marginal"),
     ({"tol": 0.0}, "tol"),
     ({"max_iter": 0}, "max_iter"),

@@ -45,7 +45,8 @@ def check(
         bool, typer.Option("--trust", help="Open a pickle, which can run any code on this machine.")
     ] = False,
     family: Annotated[
-        str | None, typer.Option(help="Loss: gaussian, binomial or poisson.", show_default="by the model")
+        str | None,
+        typer.Option(help="gaussian, binomial, poisson, ... as for fit.", show_default="by the model"),
     ] = None,
     weights: Annotated[str | None, typer.Option(help="Column of row weights.")] = None,
     groups: Annotated[str | None, typer.Option(help="Column whose rows stay together in the folds.")] = None,

@@ -61,7 +61,11 @@ def fit(
     ] = "min",
     family: Annotated[
         str | None,
-        typer.Option(help="gaussian, binomial or poisson.", rich_help_panel="Data", show_default="by the target"),
+        typer.Option(
+            help="gaussian, binomial, poisson, gamma, tweedie, negative_binomial, huber or quantile(tau=0.9), say.",
+            rich_help_panel="Data",
+            show_default="by the target",
+        ),
     ] = None,
     positive: Annotated[
         str | None,

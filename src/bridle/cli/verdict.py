@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bridle.cli.console import VERDICT_STYLE, out, say
 from bridle.frozen import to_json
 from bridle.job.saving import FILES
+from bridle.losses import get_family
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from bridle.diagnosis.verdict import Interval, Verdict
     from bridle.results import ModelResult, StudyResult
 
-MAIN_SCORE = {"gaussian": "R2", "binomial": "ROC AUC"}  # other families: share of the deviance explained
 SHORT_SCORE = {"deviance explained": "explained"}
 
 
@@ -119,13 +119,13 @@ def verdict_text(model: ModelResult) -> Any:
 def score_name(result: StudyResult) -> str:
     """Give the held-out score that people ask for first; empty if the study has none."""
     names = [name for m in result.models for name in m.holdout_scores]
-    wanted = MAIN_SCORE.get(result.data.family, "deviance explained")
+    wanted = get_family(result.data.family).main_score
     return wanted if wanted in names else (names[0] if names else "")
 
 
 def short_loss(result: StudyResult) -> str:
     """Give the loss's name, short enough for a column."""
-    return {"gaussian": "MSE"}.get(result.data.family, "deviance")
+    return get_family(result.data.family).short_loss
 
 
 def interval(value: Interval) -> str:

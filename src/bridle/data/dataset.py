@@ -123,7 +123,7 @@ def make_dataset(
         Whatever :func:`bridle.data.read_table` reads.
     target : str, int or sequence
         Name of the target column (or its number in an array), or the target itself: one value for each row.
-    family : {"gaussian", "binomial", "poisson"}, optional
+    family : str, optional
         Found from the target by default.
     weights, offset, groups, time : str or sequence, optional
         Name of a column, or one value for each row. These columns are no features.

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bridle.data.values import as_text
+from bridle.losses import get_family
 
 if TYPE_CHECKING:
     import polars as pl
@@ -56,7 +57,7 @@ def find_leaks(
     if np.ptp(target) == 0:
         return ()
     ranks = _ranks(target)
-    binary = family == "binomial" and len(np.unique(target)) == 2
+    binary = get_family(family).is_classifier and len(np.unique(target)) == 2
     errors = np.array([_error(frame, matrix, names, j, rows, target, ranks, binary) for j in range(len(names))])
     suspects = np.flatnonzero(errors <= (PERFECT_AUC if binary else PERFECT_RANKS))
     if not suspects.size or suspects.size > max(5, len(names) // 5):

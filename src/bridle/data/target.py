@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from bridle.data.kinds import parse_dates
 from bridle.data.values import NumberFormat, as_numbers, as_text, guess_format, without_missing
 from bridle.errors import InputError
+from bridle.losses import Family, get_family
 
 if TYPE_CHECKING:
     import polars as pl
 
 Float = NDArray[np.float64]
-FAMILIES = ("gaussian", "binomial", "poisson")
 NEGATIVE_WORDS = frozenset(
     (
         "no",
@@ -62,8 +62,7 @@ def understand_target(
     InputError
         The target holds one value, more than two classes, dates, or values that ``family`` does not allow.
     """
-    if family is not None and family not in FAMILIES:
-        raise InputError(f"unknown family {family!r}: expected one of {', '.join(FAMILIES)}")
+    kind = None if family is None else get_family(family)
     name = column.name
     if column.dtype.is_nested() or column.dtype.is_temporal():
         raise InputError(f"the target {name!r} holds {column.dtype}; expected numbers, counts or two classes")
@@ -81,16 +80,16 @@ def understand_target(
     if numbers is not None:
         _refuse_infinite(numbers, name)
     if (family is None and distinct == 2 and (numbers is None or _whole(numbers))) or (
-        family == "binomial" and distinct == 2
+        kind is not None and kind.is_classifier and distinct == 2
     ):
-        return _two_classes(name, labels, numbers, positive)
+        return _two_classes(name, labels, numbers, positive, family or "binomial")
     if numbers is None:
         raise _not_two_classes(name, known, family)
     if positive is not None:
         raise InputError(
             f"positive={positive!r} asks for two classes, but the target {name!r} has {distinct} different values"
         )
-    return _numeric(name, numbers, distinct, family)
+    return _numeric(name, numbers, distinct, kind)
 
 
 def _numbers(column: pl.Series, decimal: str | None) -> Float | None:
@@ -122,7 +121,7 @@ def _whole(y: Float) -> bool:
     return bool(np.all(known == np.round(known)))
 
 
-def _two_classes(name: str, labels: pl.Series, numbers: Float | None, positive: str | None) -> Target:
+def _two_classes(name: str, labels: pl.Series, numbers: Float | None, positive: str | None, family: str) -> Target:
     found = labels.drop_nulls().unique().to_list()
     # numbers sort as numbers: -1 before 1, 9 before 10
     order = sorted(found, key=lambda v: (float(v) if numbers is not None else 0.0, v))
@@ -147,7 +146,7 @@ def _two_classes(name: str, labels: pl.Series, numbers: Float | None, positive: 
         f"The target {name!r} has two classes: the model gives the probability of {order[1]!r} "
         f"({100 * share:.3g} % of the rows) against {order[0]!r}."
     )
-    return Target(y, "binomial", (order[0], order[1]), sentence, tuple(warnings))
+    return Target(y, family, (order[0], order[1]), sentence, tuple(warnings))
 
 
 def _not_two_classes(name: str, known: pl.Series, family: str | None) -> InputError:
@@ -158,7 +157,7 @@ def _not_two_classes(name: str, known: pl.Series, family: str | None) -> InputEr
     shown = ", ".join(f"{v!r} ({k} rows)" for v, k in counts.head(8).iter_rows()) + (", ..." if n_classes > 8 else "")
     what = (
         f"family {family!r} needs numbers"
-        if family in ("gaussian", "poisson")
+        if family is not None and not get_family(family).is_classifier
         else "bridle predicts a number, a count or two classes"
     )
     advice = (
@@ -169,11 +168,19 @@ def _not_two_classes(name: str, known: pl.Series, family: str | None) -> InputEr
     return InputError(f"the target {name!r} has {n_classes} different labels: {shown}; {what}: {advice}")
 
 
-def _numeric(name: str, y: Float, distinct: int, family: str | None) -> Target:
+def _numeric(name: str, y: Float, distinct: int, kind: Family | None) -> Target:
     known = y[~np.isnan(y)]
-    if family == "poisson" and (known.min() < 0):
+    family = None if kind is None else kind.spec
+    low = float(known.min())
+    if kind is not None and (low < kind.least or (kind.positive_only and low == kind.least)):
+        needed = "counts" if kind.counts else "numbers above 0" if kind.positive_only else "numbers of at least 0"
+        instead = "tweedie, which allows zeros" if low == 0 else "gaussian"
         raise InputError(
-            f"family 'poisson' needs counts, but the target {name!r} goes down to {known.min():g}; use gaussian"
+            f"family {kind.name!r} needs {needed}, but the target {name!r} goes down to {low:g}; use {instead}"
+        )
+    if kind is not None and kind.is_classifier and not kind.has_probabilities:
+        raise InputError(
+            f"family {kind.name!r} needs two classes, but the target {name!r} has {distinct} different values"
         )
     if family == "binomial":
         if known.min() < 0 or known.max() > 1:
@@ -190,7 +197,7 @@ def _numeric(name: str, y: Float, distinct: int, family: str | None) -> Target:
     counts = looks_like_counts(name, known)
     chosen = family or ("poisson" if counts else "gaussian")
     spread = f"mean {_plain(known.mean())}, standard deviation {_plain(known.std())}"
-    if chosen == "poisson":
+    if get_family(chosen).counts:
         why = (
             ""
             if family
@@ -203,6 +210,9 @@ def _numeric(name: str, y: Float, distinct: int, family: str | None) -> Target:
             hint = " It has few whole values: for counts use --family poisson; if they name classes, keep two."
         elif known.max() <= 1000:
             hint = " They are whole numbers: if they count events, use --family poisson."
+    elif family is None and known.min() >= 0 and _skewness(known) > 2.0:
+        other = "gamma" if known.min() > 0 else "tweedie"
+        hint = f" It is far skewed to the right: if its spread grows with its mean, try --family {other}."
     return Target(y, chosen, (), f"The target {name!r} is numeric ({spread}).{hint}")
 
 
@@ -218,9 +228,12 @@ def looks_like_counts(name: str, y: Float) -> bool:
     named = any(part in name.lower() for part in COUNT_NAME)
     if (y == 0).mean() < 0.02 and not named:
         return False
-    sd = float(y.std())
-    skewness = float(np.mean((y - y.mean()) ** 3)) / sd**3
+    skewness = _skewness(y)
     return skewness > 0.0 if named else skewness > 0.5 and bool(y.mean() > np.median(y))
+
+
+def _skewness(y: Float) -> float:
+    return float(np.mean((y - y.mean()) ** 3)) / float(y.std()) ** 3
 
 
 def _plain(x: float) -> str:

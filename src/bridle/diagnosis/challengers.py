@@ -22,6 +22,7 @@ from bridle.diagnosis.contenders import (
 from bridle.diagnosis.evidence import Contender
 from bridle.diagnosis.table import FrameDesign
 from bridle.errors import InputError
+from bridle.losses import get_family
 
 Float = NDArray[np.float64]
 
@@ -154,6 +155,16 @@ class _Expansion(FrameDesign):
         return FrameDesign(inner, self.transformer).for_rows(rows)
 
 
+_BOOSTED = {
+    "poisson": "poisson",
+    "negative_binomial": "poisson",
+    "tweedie": "poisson",
+    "gamma": "gamma",
+    "huber": "absolute_error",
+}
+"""The loss of scikit-learn's boosting that is nearest to each family's."""
+
+
 def _boosting(X: Any, target: Target, seed: int) -> Contender | str:
     matrix = _numeric_matrix(X)
     if not isinstance(matrix, np.ndarray):
@@ -175,11 +186,14 @@ def _boosting(X: Any, target: Target, seed: int) -> Contender | str:
         "early_stopping": False,
         "random_state": seed,
     }
-    if target.family == "binomial":
+    family = get_family(target.family)
+    if family.is_classifier:
         estimator: Any = HistGradientBoostingClassifier(**options)
     else:
-        loss = "poisson" if target.family == "poisson" else "squared_error"
-        estimator = HistGradientBoostingRegressor(loss=loss, **options)
+        extra: dict[str, Any] = {"loss": _BOOSTED.get(family.name, "squared_error")}
+        if family.share_below is not None:
+            extra = {"loss": "quantile", "quantile": family.share_below}
+        estimator = HistGradientBoostingRegressor(**extra, **options)
     return EstimatorContender(
         "boosting", LABELS["boosting"], estimator, X, target, most_rows=MOST_ROWS, seed=seed, one_thread=True
     )

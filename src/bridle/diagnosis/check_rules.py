@@ -56,13 +56,11 @@ def _large(c: CheckContext, threshold: float) -> Finding | None:
     found = calibration_in_the_large(c.evidence, c.verdict.model, c.verdict.level)
     if not math.isfinite(found.value):
         return None
-    gaussian = c.evidence.family == "gaussian"
-    right = 0.0 if gaussian else 1.0
+    in_sd = get_family(c.evidence.family).link_name == "identity"
+    right = 0.0 if in_sd else 1.0
     off = abs(found.value - right) > threshold and not found.lower <= right <= found.upper
     what = (
-        "Held-out residuals have a mean of {:.3f} sd"
-        if gaussian
-        else "Observed over expected on held-out rows is {:.3f}"
+        "Held-out residuals have a mean of {:.3f} sd" if in_sd else "Observed over expected on held-out rows is {:.3f}"
     )
     return Finding(
         _status(off),
@@ -156,10 +154,12 @@ def _events(c: CheckContext, threshold: float) -> Finding | None:
     )
 
 
-def _riley(c: CheckContext, threshold: float) -> Finding | None:
+def _riley(c: CheckContext, threshold: float) -> Finding | str | None:
     s = c.sample_size
     if s is None or s.n_candidates == 0:
         return None
+    if s.riley_required == 0:
+        return "No criteria are published for this family."
     value = s.n / s.riley_required
     worst = max(s.criteria, key=lambda k: s.criteria[k])
     return Finding(
@@ -171,7 +171,7 @@ def _riley(c: CheckContext, threshold: float) -> Finding | None:
 
 
 def _rare(c: CheckContext, threshold: float) -> Finding | None:
-    if c.evidence is None or c.evidence.family != "binomial":
+    if c.evidence is None or not get_family(c.evidence.family).is_classifier:
         return None
     y, w = c.evidence.y, c.evidence.weight
     risk = float(np.average(y, weights=w))

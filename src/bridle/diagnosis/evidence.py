@@ -125,7 +125,7 @@ def supported_means(mean: ArrayLike, y_train: Float, family: str) -> Float:
     Parameters
     ----------
     mean : (n,)
-        Fitted means: probabilities, counts, or any numbers for a gaussian target (left as they are).
+        Fitted means: probabilities, numbers above 0 where the link is a logarithm, any others (left as they are).
     y_train : (m,)
         Target of the training rows.
     family : str
@@ -133,9 +133,10 @@ def supported_means(mean: ArrayLike, y_train: Float, family: str) -> Float:
     """
     mu = np.asarray(mean, dtype=np.float64)
     share = 1.0 / (len(y_train) + 2)
-    if family == "binomial":
+    kind = get_family(family)
+    if kind.has_probabilities:
         return np.clip(mu, share, 1.0 - share)
-    if family == "poisson":
+    if kind.link_name == "log":
         return np.maximum(mu, share * max(float(y_train.mean()), share))
     return mu
 
@@ -191,7 +192,7 @@ def _run(train: IntArray, test: IntArray, rows: _Rows, fit: Callable[[], Mapping
 def _losses(means: tuple[Float, Float], train: IntArray, test: IntArray, rows: _Rows) -> tuple[float, float]:
     """Training and held-out loss."""
     counted = rows.y[train][rows.weight[train] > 0.0]
-    at_train, at_test = (supported_means(m, counted, rows.family.name) for m in means)
+    at_train, at_test = (supported_means(m, counted, rows.family.spec) for m in means)
     return rows.loss(train, at_train), rows.loss(test, at_test)
 
 

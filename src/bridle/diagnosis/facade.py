@@ -21,6 +21,7 @@ from bridle.diagnosis.table import challenger_features, n_rows_of
 from bridle.diagnosis.verdict import LearningCurve, Verdict
 from bridle.diagnosis.words import interval_words, percent
 from bridle.errors import InputError
+from bridle.losses import Family, get_family
 
 Float = NDArray[np.float64]
 StageProgress = Callable[[str, int, int], None]  # (stage, done, total)
@@ -193,6 +194,13 @@ def _label(estimator: Any) -> str:
     return type(steps[-1][1] if steps else estimator).__name__
 
 
+def _settled(family: Family, y: Float, weight: NDArray[Any] | None) -> Family:
+    """A family with a value for every parameter, from the target alone: no model is to be favoured."""
+    target = family.target(y, len(y))
+    w = np.ones(len(y)) if weight is None else np.asarray(weight, dtype=np.float64)
+    return family.opening(target, w / w.sum())
+
+
 def _target(
     estimator: Any, y: ArrayLike, family: str | None, weight: Any, groups: Any, time: Any
 ) -> tuple[Target, NDArray[Any] | None, Any]:
@@ -222,4 +230,8 @@ def _target(
     for name, part in zip(("sample_weight", "groups", "time"), parts, strict=True):
         if part is not None and part.shape != numbers.shape:
             raise InputError(f"{name} has shape {part.shape}, y has {numbers.shape}; give one value per row")
+    kind = get_family(chosen)
+    if kind.is_classifier and not kind.has_probabilities:
+        raise InputError(f"a verdict compares probabilities, and the {kind.name} family has none: use binomial")
+    chosen = _settled(kind, numbers, parts[0]).spec
     return Target(numbers, chosen, parts[0], None, parts[1], parts[2]), labels, positive

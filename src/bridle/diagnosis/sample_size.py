@@ -16,6 +16,7 @@ import numpy as np
 
 from bridle.diagnosis.verdict import SampleSize
 from bridle.errors import InputError
+from bridle.losses import get_family
 
 SHRINKAGE = 0.9  # expected slope of the predictions on new rows
 OPTIMISM = 0.05  # of R2 (binary: of Nagelkerke's R2)
@@ -35,7 +36,7 @@ def sample_size(family: str, n: int, n_events: int, n_candidates: int, explained
     ----------
     family : str
         "gaussian": shrinkage, optimism of R2, residual sd. "binomial": shrinkage, optimism of Nagelkerke's R2, overall
-        risk. "poisson": shrinkage only, since the others aren't published for counts.
+        risk. "poisson": shrinkage only, since the others aren't published for counts. Others: none are published.
     n : int
         Rows at hand.
     n_events : int
@@ -55,11 +56,16 @@ def sample_size(family: str, n: int, n_events: int, n_candidates: int, explained
     InputError
         Unknown family, or counts that are negative.
     """
-    if family not in ("gaussian", "binomial", "poisson"):
-        raise InputError(f"unknown family {family!r}; expected gaussian, binomial or poisson")
+    kind = get_family(family)
     if n < 1 or n_events < 0 or n_candidates < 0:
         raise InputError(f"sample size needs counts of at least 0 (and a row), got {n=}, {n_events=}, {n_candidates=}")
     k = max(n_candidates, 1)
+    if kind.name not in ("gaussian", "binomial", "poisson"):
+        sentence = (
+            f"{n:,} rows for {n_candidates:,} candidate parameters: {n / k:.3g} rows each; no criteria are "
+            f"published for the {kind.label} family."
+        )
+        return SampleSize(n, n_events, n_candidates, n_events / k, 0, {}, sentence)
     criteria = {"gaussian": _continuous, "binomial": _binary, "poisson": _counts}[family](n, n_events, k, explained)
     required = math.ceil(min(max(criteria.values()), MOST_ROWS))
     per_candidate = n_events / k

@@ -50,28 +50,29 @@ def calibration_slope(evidence: Evidence, model: str, level: float = 0.95) -> In
 
 
 def calibration_in_the_large(evidence: Evidence, model: str, level: float = 0.95) -> Interval:
-    """Observed over expected: the sum of the target over that of held-out means; gaussian: the mean residual in sd.
+    """Observed over expected: the sum of the target over that of held-out means; identity link: the mean residual.
 
     Returns
     -------
     Interval
-        About 1 (gaussian: 0) where predictions are right on average.
+        About 1 (identity link: 0) where predictions are right on average; NaN where no mean is predicted.
     """
-    if model not in evidence.predictions:
+    family = get_family(evidence.family)
+    in_sd = family.link_name == "identity"
+    if model not in evidence.predictions or not family.predicts_mean:
         return Interval(np.nan, np.nan, np.nan, level)
     values = []
     for mean, folds in zip(evidence.predictions[model], evidence.fold_of, strict=True):
         rows = folds >= 0
         y, mu, w = evidence.y[rows], mean[rows], evidence.weight[rows]
         w = w / w.sum()
-        gaussian = evidence.family == "gaussian"
-        scale = float(np.sqrt(w @ (y - w @ y) ** 2)) if gaussian else float(w @ mu)
+        scale = float(np.sqrt(w @ (y - w @ y) ** 2)) if in_sd else float(w @ mu)
         if scale <= 0:
             return Interval(np.nan, np.nan, np.nan, level)
         gap = float(w @ (y - mu)) / scale
         with np.errstate(over="ignore"):
             se = float(np.sqrt(np.sum(w**2 * (y - mu - w @ (y - mu)) ** 2))) / scale
-        values.append((gap if gaussian else 1.0 + gap, se))
+        values.append((gap if in_sd else 1.0 + gap, se))
     value, se = (float(v) for v in np.mean(np.array(values), axis=0))
     half = t_quantile(0.5 + level / 2, max(evidence.n_rows - 1, 1)) * se
     return Interval(value, value - half, value + half, level)
@@ -86,7 +87,7 @@ def _one(evidence: Evidence, family: Family, mean: Float, folds: NDArray[np.int6
     w = w / w.sum()
     f = f - w @ f
     scale = float(np.sqrt(w @ f**2))
-    spread = float(np.sqrt(w @ (y - w @ y) ** 2)) if family.name == "gaussian" else 1.0
+    spread = float(np.sqrt(w @ (y - w @ y) ** 2)) if family.link_name == "identity" else 1.0
     if not scale > 1e-6 * spread:  # constant predictions; also catches NaN
         return np.nan, np.nan
     slope, se = _newton(family, y, f / scale, w, offset)
@@ -95,8 +96,8 @@ def _one(evidence: Evidence, family: Family, mean: Float, folds: NDArray[np.int6
 
 def _finite_link(family: Family, mean: Float, y: Float) -> Float:
     """Link of the means; those that have none (a forest's 0 and 1) count as the furthest that is supported."""
-    edge = supported_means(mean, y, family.name)
-    possible = (mean > 0) & (mean < 1) if family.name == "binomial" else (mean > 0) | (family.name == "gaussian")
+    edge = supported_means(mean, y, family.spec)
+    possible = (mean > 0) & (mean < 1) if family.has_probabilities else (mean > 0) | (family.link_name == "identity")
     return family.link(np.where(possible, mean, edge))
 
 

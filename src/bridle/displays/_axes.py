@@ -7,16 +7,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bridle.errors import MissingExtraError
+from bridle.errors import InputError, MissingExtraError
+from bridle.losses import get_family
 
 Float = NDArray[np.float64]
 
 HELD_OUT, TRAINING, CHOSEN, QUIET = "#0b5fa5", "#d1660a", "#8a1c5c", "#9aa3ab"
-LOSS = {
-    "gaussian": "mean squared error",
-    "binomial": "binomial deviance per row",
-    "poisson": "Poisson deviance per row",
-}
+
+
+def loss_name(family: str) -> str:
+    """What the loss of a family is called; networks have families of their own."""
+    try:
+        return get_family(family).loss_name
+    except InputError:
+        return "loss per row"
 
 
 class Display:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bridle.diagnosis.verdict import Interval, LearningCurve, Verdict
-from bridle.displays._axes import HELD_OUT, LOSS, TRAINING, Display
+from bridle.displays._axes import HELD_OUT, TRAINING, Display, loss_name
 from bridle.errors import InputError
 from bridle.selection import make_folds
 
@@ -69,7 +69,7 @@ class LearningCurveDisplay(Display):
 
         Returns
         -------
-        LearningCurveDisplay
+        LearningCurveDisplay, loss_name
 
         Raises
         ------
@@ -125,7 +125,7 @@ class LearningCurveDisplay(Display):
 
         Returns
         -------
-        LearningCurveDisplay
+        LearningCurveDisplay, loss_name
         """
         from bridle.diagnosis import learning_curve
 
@@ -150,7 +150,7 @@ class LearningCurveDisplay(Display):
 
         Returns
         -------
-        LearningCurveDisplay
+        LearningCurveDisplay, loss_name
         """
         ax = self._axes(ax)
         n = self.curve.n_train
@@ -166,7 +166,7 @@ class LearningCurveDisplay(Display):
             drawn.append(ax.fill_between(n, lower, upper, color=colour, alpha=0.16, linewidth=0))
         self.line_, self.band_, self.train_line_, self.train_band_ = drawn
         ax.set_xlabel("training rows")
-        ax.set_ylabel(LOSS.get(self.family, "loss per row"))
+        ax.set_ylabel(loss_name(self.family))
         level = self.curve.test[0].level if self.curve.test else 0.95
         ax.legend(frameon=False, fontsize="small", title=f"mean and {level:.0%} interval", title_fontsize="small")
         return self

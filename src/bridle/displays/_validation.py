@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from bridle.displays._axes import CHOSEN, HELD_OUT, LOSS, TRAINING, Display, penalty_axis
+from bridle.displays._axes import CHOSEN, HELD_OUT, TRAINING, Display, loss_name, penalty_axis
 from bridle.errors import InputError
 from bridle.selection import Curve, Selection, select
 
@@ -147,7 +147,7 @@ class ValidationCurveDisplay(Display):
         penalty_axis(ax, c.values, c.parameter)
         if c.n_nonzero is not None and np.unique(c.n_nonzero).size > 1:
             _count_axis(ax, c)
-        ax.set_ylabel(LOSS.get(c.family, "loss per row"))
+        ax.set_ylabel(loss_name(c.family))
         ax.legend(frameon=False, fontsize="small")
         return self
 

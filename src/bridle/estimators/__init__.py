@@ -5,12 +5,15 @@ from bridle.estimators._dropout_cv import DropoutPathCV
 from bridle.estimators._dropout_regressor import DropoutRegressor
 from bridle.estimators._elastic_net import ElasticNet, Lasso
 from bridle.estimators._elastic_net_cv import ElasticNetCV, LassoCV
+from bridle.estimators._families import GammaRegressor, NegativeBinomialRegressor, TweedieRegressor
+from bridle.estimators._generalized import GeneralizedLinearRegressor, GeneralizedLinearRegressorCV
 from bridle.estimators._linear_dropout import LinearDropoutClassifier, LinearDropoutRegressor
 from bridle.estimators._logistic import LogisticRegression
 from bridle.estimators._logistic_cv import LogisticRegressionCV
 from bridle.estimators._poisson import PoissonRegressor, PoissonRegressorCV
 from bridle.estimators._ridge import Ridge
 from bridle.estimators._ridge_cv import RidgeCV
+from bridle.estimators._robust import HuberRegressor, QuantileRegressor
 
 __all__ = [
     "DropoutClassifier",
@@ -18,14 +21,21 @@ __all__ = [
     "DropoutRegressor",
     "ElasticNet",
     "ElasticNetCV",
+    "GammaRegressor",
+    "GeneralizedLinearRegressor",
+    "GeneralizedLinearRegressorCV",
+    "HuberRegressor",
     "Lasso",
     "LassoCV",
     "LinearDropoutClassifier",
     "LinearDropoutRegressor",
     "LogisticRegression",
     "LogisticRegressionCV",
+    "NegativeBinomialRegressor",
     "PoissonRegressor",
     "PoissonRegressorCV",
+    "QuantileRegressor",
     "Ridge",
     "RidgeCV",
+    "TweedieRegressor",
 ]

@@ -64,6 +64,10 @@ class PathCV(RegressorMixin, LinearPrediction):  # type: ignore[misc]
     rule: str
     fit_intercept: bool
 
+    def _spec(self) -> str:
+        """The family's name, with its parameters."""
+        return self._family
+
     def _l1_ratios(self) -> list[float]:
         return [1.0]
 
@@ -72,7 +76,7 @@ class PathCV(RegressorMixin, LinearPrediction):  # type: ignore[misc]
         check_splitter(self)
         check_number(self, "max_iter", 1, integer=True)
         check_number(self, "n_jobs", integer=True, none=True)
-        check_number(self, "eps", 0.0, above=True, none=self._family != "gaussian")
+        check_number(self, "eps", 0.0, above=True, none=not self._has_scikit_learns_grid())
         check_solver_controls(self)
 
     def _prepare(self, X: Any, y: ArrayLike) -> tuple[Any, Float]:
@@ -94,7 +98,7 @@ class PathCV(RegressorMixin, LinearPrediction):  # type: ignore[misc]
             check_precompute(self, p)
         folds = split_rows(check_cv(self.cv), X, y, routed, params)
         fixed = {"sample_weight": w, "offset": o}
-        options = path_options(self, self._family) | fixed
+        options = path_options(self, self._spec()) | fixed
         if self.rule in CROSS_VALIDATED:
             options["effective_df"] = False  # no information criterion is asked for
         curves, paths = self._cross_validate(X, y, folds, options)
@@ -102,7 +106,7 @@ class PathCV(RegressorMixin, LinearPrediction):  # type: ignore[misc]
         k = self.selection_.curve
         self.curve_, self.path_ = curves[k], paths[k]
         self._store_grid(curves, paths)
-        chosen = path_options(self, self._family, self.path_.l1_ratio) | fixed
+        chosen = path_options(self, self.path_.family, self.path_.l1_ratio) | fixed
         self._store_fit(fit_at(X, y, [self.alpha_], chosen), X.dtype)
         return self
 

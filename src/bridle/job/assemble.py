@@ -186,7 +186,7 @@ def _data_notes(data: Dataset, split: Split, judged: Judged, notes: tuple[str, .
         n_columns=len(data.columns),
         n_features=split.problem.design.shape[1],
         target=data.target_name,
-        family=data.family,
+        family=split.problem.family.spec,
         classes=data.classes,
         target_summary=words.target_summary(data.y, split.problem.family, data.classes),
         columns=tuple(
@@ -230,7 +230,7 @@ def model(fit: Fit, split: Split, data: Dataset, result: StudyResult) -> TableMo
     verdict = found.verdict
     common: dict[str, Any] = {
         "encoder": split.encoder,
-        "family": data.family,
+        "family": problem.family.spec,
         "target": data.target_name,
         "classes": data.classes,
         "reference": np.asarray(problem.X.T @ share, dtype=np.float64),

@@ -17,14 +17,14 @@ from bridle.results import Swap
 
 def rows_and_features(problem: Problem, verdict: Verdict) -> SampleSize:
     """Whether the training rows suffice, given the share of deviance explained on held-out rows."""
-    y, family = problem.y, problem.family.name
+    y, family = problem.y, problem.family
     events = y.size
-    if family == "binomial":
+    if family.is_classifier:
         events = int(min(y.sum(), y.size - y.sum()))
-    elif family == "poisson":
+    elif family.counts:
         events = int(y.sum())
     explained = verdict.explained.value
-    return sample_size(family, y.size, events, problem.design.shape[1], explained if explained > 0 else None)
+    return sample_size(family.spec, y.size, events, problem.design.shape[1], explained if explained > 0 else None)
 
 
 def with_checks(

@@ -168,7 +168,7 @@ def _fit(name: str, problem: Problem, options: Options, start: float) -> Fit:
         problem.design,
         problem.y,
         folds=problem.folds,
-        family=problem.family.name,
+        family=problem.family.spec,
         l1_ratio=(1.0,) if free else l1_ratios(name, problem),
         lambdas=[0.0] if free else None,
         sample_weight=problem.weight,
@@ -196,13 +196,13 @@ def _fit(name: str, problem: Problem, options: Options, start: float) -> Fit:
 def l1_ratios(name: str, problem: Problem) -> tuple[float, ...]:
     """The l1_ratios to choose from, such that the unit in which a gaussian target is measured doesn't matter."""
     return unitless_ratios(
-        L1_RATIOS[name], problem.y, family=problem.family.name, sample_weight=problem.weight, offset=problem.offset
+        L1_RATIOS[name], problem.y, family=problem.family.spec, sample_weight=problem.weight, offset=problem.offset
     )
 
 
 def refit(problem: Problem, fit: Fit, lambdas: Float, weight: Float, tol: float) -> Path:
     """Path of the same penalty on reweighted rows: a bootstrap sample is a vector of weights, no copy of the rows."""
     return fit_path(
-        problem.X, problem.y, family=problem.family.name, l1_ratio=fit.l1_ratio,
+        problem.X, problem.y, family=problem.family.spec, l1_ratio=fit.l1_ratio,
         lambdas=lambdas, sample_weight=weight, offset=problem.offset, tol=tol,
     )  # fmt: skip

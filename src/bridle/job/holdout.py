@@ -160,12 +160,16 @@ def scores(
     """Named scores of predictions on held-out rows; higher is better except for errors, all arrays (n,)."""
     loss, null_loss = family.deviance(y, mu), family.deviance(y, null_mu)
     found = {"deviance explained": explained_interval(loss, null_loss, w, level, cluster)}
-    if family.name == "binomial":
+    if family.has_probabilities:
         if np.all((y == 0.0) | (y == 1.0)):
             found["ROC AUC"] = auc_interval(y == 1.0, mu, w, level, cluster)
             right = ((mu >= 0.5) == (y == 1.0)).astype(np.float64)
             found["accuracy"] = proportion_interval(right, w, level, cluster)
         found["Brier score"] = loss_interval((y - mu) ** 2, w, level, cluster)
+        return found
+    if family.share_below is not None:
+        found["share of rows below"] = proportion_interval((y <= mu).astype(np.float64), w, level, cluster)
+        found["mean absolute error"] = loss_interval(np.abs(y - mu), w, level, cluster)
         return found
     mse = mean_interval((y - mu) ** 2, w, level, cluster)
     root = float(np.sqrt(mse.value))
@@ -186,7 +190,7 @@ def points(
     """What calibration, residual and ROC plots need; at most 400 rows are drawn, the bins use all."""
     shown = np.sort(rng.permutation(y.size)[:400])
     roc: tuple[tuple[float, float], ...] = ()
-    if family.name == "binomial" and np.all((y == 0.0) | (y == 1.0)) and w[y == 1.0].sum() > 0.0 < w[y == 0.0].sum():
+    if family.is_classifier and np.all((y == 0.0) | (y == 1.0)) and w[y == 1.0].sum() > 0.0 < w[y == 0.0].sum():
         roc = _roc(y == 1.0, mu, w)
     residual = deviance_residuals(family, y, mu)
     return HoldoutPoints(
@@ -201,7 +205,9 @@ def points(
 def _calibration(
     family: Family, y: Float, mu: Float, w: Float, level: float, cluster: Cluster
 ) -> tuple[CalibrationBin, ...]:
-    interval = proportion_interval if family.name == "binomial" else mean_interval
+    if family.share_below is not None:
+        return ()  # what is predicted isn't what is observed on average
+    interval = proportion_interval if family.has_probabilities else mean_interval
     used = np.flatnonzero(w > 0.0)
     bins = []
     for rows in np.array_split(used[np.argsort(mu[used], kind="stable")], int(np.clip(used.size // 20, 2, 10))):

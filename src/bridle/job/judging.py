@@ -39,7 +39,7 @@ def judge_models(problem: Problem, fits: tuple[Fit, ...], best: Fit, options: Op
     folds = _folds(problem, options)
     contenders, more = _contenders(problem, fits, options)
     evidence = collect_evidence(
-        contenders, problem.y, family=problem.family.name, sample_weight=problem.weight, offset=problem.offset,
+        contenders, problem.y, family=problem.family.spec, sample_weight=problem.weight, offset=problem.offset,
         folds=folds, n_jobs=options.n_jobs, progress=lambda done, total: progress("comparing models", done, total),
     )  # fmt: skip
     if best.name in evidence.failed:
@@ -52,7 +52,7 @@ def judge_models(problem: Problem, fits: tuple[Fit, ...], best: Fit, options: Op
         if best.nets is not None:  # its rate stays as chosen: tuned anew for every part it would take minutes
             contender = network_contender(problem.design, _target(problem), options, rates=(best.value,))
         drawn = learning_curve(
-            contender, problem.y, family=problem.family.name, sample_weight=problem.weight, folds=folds,
+            contender, problem.y, family=problem.family.spec, sample_weight=problem.weight, folds=folds,
             level=options.level, seed=options.seed, n_jobs=options.n_jobs,
         )  # fmt: skip
         verdicts[best.name] = replace(verdicts[best.name], learning_curve=drawn)
@@ -71,7 +71,7 @@ def _affordable(problem: Problem, seed: int) -> tuple[Problem, tuple[str, ...]]:
         return problem, ()
     share, rng = MOST_ROWS / n, np.random.default_rng(seed)
     positive = problem.y > 0.5
-    if problem.family.name == "binomial":
+    if problem.family.is_classifier:
         share = max(share, min(1.0, LEAST_OF_CLASS / max(min(positive.sum(), n - positive.sum()), 1)))
     if problem.groups is not None:
         _, of = np.unique(problem.groups, return_inverse=True)
@@ -81,7 +81,7 @@ def _affordable(problem: Problem, seed: int) -> tuple[Problem, tuple[str, ...]]:
         kept[order[: max(int(np.searchsorted(before, share * n, "right")), 2 * FOLDS)]] = True
         rows, how = np.flatnonzero(kept[of]), "whole groups drawn at random"
     else:
-        strata = positive.astype(np.int64) if problem.family.name == "binomial" else np.zeros(n, dtype=np.int64)
+        strata = positive.astype(np.int64) if problem.family.is_classifier else np.zeros(n, dtype=np.int64)
         rows, how = np.flatnonzero(draw(strata, share, rng)) if share < 1.0 else np.arange(n), "drawn at random"
     if rows.size == n:
         return problem, ()
@@ -90,7 +90,7 @@ def _affordable(problem: Problem, seed: int) -> tuple[Problem, tuple[str, ...]]:
 
 def _folds(problem: Problem, options: Options) -> Folds:
     return make_folds(
-        problem.y, family=problem.family.name, n_splits=FOLDS,
+        problem.y, family=problem.family.spec, n_splits=FOLDS,
         n_repeats=1 if problem.time is not None else options.repeats, groups=problem.groups, time=problem.time,
         seed=options.seed,
     )  # fmt: skip
@@ -117,7 +117,7 @@ def _contenders(
 
 
 def _target(problem: Problem) -> Target:
-    return Target(problem.y, problem.family.name, problem.weight, problem.offset, problem.groups, problem.time)
+    return Target(problem.y, problem.family.spec, problem.weight, problem.offset, problem.groups, problem.time)
 
 
 def _richer(p: int, options: Options) -> tuple[str, ...]:

@@ -65,7 +65,7 @@ def fit_network(problem: Problem, options: Options, progress: Progress) -> Fit:
     n, p = problem.design.shape
     rule = rule_for(options)
     path = dropout_path(
-        problem.design, problem.y, family=problem.family.name, rates=RATES if n <= MANY_ROWS else TUNING_RATES,
+        problem.design, problem.y, family=problem.family.spec, rates=RATES if n <= MANY_ROWS else TUNING_RATES,
         folds=problem.folds, architecture=Architecture(), training=training_for(n), sample_weight=problem.weight,
         offset=problem.offset, groups=problem.groups, time=problem.time, rule=rule, most_rows=most_rows(p),
         seed=options.seed, n_jobs=options.n_jobs,

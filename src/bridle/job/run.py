@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from bridle.data import Dataset, make_dataset
 from bridle.design import Design, Encoder
 from bridle.diagnosis import Verdict
-from bridle.errors import BridleError, BridleWarning
+from bridle.errors import BridleError, BridleWarning, InputError
 from bridle.job import assemble
 from bridle.job.checking import rows_and_features, with_checks
 from bridle.job.choice import recommend
@@ -33,11 +33,12 @@ from bridle.job.saving import load_result, metrics, save_study
 from bridle.job.stability import Stability, bootstrap, samples_for
 from bridle.job.summaries import shown_features
 from bridle.job.swaps import find_swaps
-from bridle.losses import get_family
+from bridle.losses import Family, get_family
 from bridle.model_io import TableModel
 from bridle.nets.extra import available, require_torch
 from bridle.results import StudyResult
 from bridle.selection import Folds, holdout_split, make_folds
+from bridle.settling import settle_family
 
 Float = NDArray[np.float64]
 
@@ -154,7 +155,7 @@ def study(
     models : sequence of str, optional
         Some of "unregularised", "ridge", "lasso", "elastic net", "dropout"; all by default, dropout only where PyTorch
         is installed (the extra ``nn``).
-    family : {"gaussian", "binomial", "poisson"}, optional
+    family : str, optional
         Recognised from the target by default.
     rule : str
         How lambda and the dropout rate are chosen on the validation curve: "min", "1se", "within"; for lambda also
@@ -315,6 +316,20 @@ def _rows(data: Dataset, options: Options) -> tuple[NDArray[np.int64], NDArray[n
     return np.arange(n), np.arange(0)
 
 
+def _family(spec: str, design: Design, training: Dataset) -> Family:
+    """The family, with what it leaves open estimated from the training rows."""
+    family = get_family(spec)
+    if family.is_classifier and not family.has_probabilities:
+        raise InputError(
+            f"a study compares probabilities, and the {family.name} family has none: use binomial, or "
+            "bridle.cross_validate for this loss"
+        )
+    if family.is_settled:
+        return family
+    X = design.for_rows(None)
+    return settle_family(X, training.y, family=family, sample_weight=training.weights, offset=training.offset)
+
+
 def _split(
     data: Dataset,
     rows: tuple[NDArray[np.int64], NDArray[np.int64]],
@@ -325,6 +340,7 @@ def _split(
 ) -> Split:
     train, test = rows
     training, held_out = data.take(train), data.take(test)
+    design = whole.take(train) if test.size else whole
     folds: Folds = make_folds(
         training.y, family=data.family, n_splits=options.folds, groups=training.groups, time=training.time,
         seed=options.seed,
@@ -332,9 +348,9 @@ def _split(
     return Split(
         encoder=encoder,
         problem=Problem(
-            design=whole.take(train) if test.size else whole,
+            design=design,
             y=training.y,
-            family=get_family(data.family),
+            family=_family(data.family, design, training),
             weight=training.weights,
             offset=training.offset,
             groups=training.groups,

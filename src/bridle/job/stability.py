@@ -124,7 +124,7 @@ def _fittable(problem: Problem, draw: Drawer, rng: np.random.Generator) -> Float
     while True:
         counts = draw(rng)
         y = problem.y[(counts * problem.weights) > 0.0]
-        if y.size and (problem.family.name == "gaussian" or not varies or np.ptp(y) > 0.0):
+        if y.size and (problem.family.link_name == "identity" or not varies or np.ptp(y) > 0.0):
             return counts
 
 

@@ -85,7 +85,9 @@ def _links(fit: Fit, X: Any, offset: Float | None) -> Iterator[Float]:
 
 
 def _scores(family: Family, y: Float, w: Float, eta: Float) -> dict[str, float]:
-    if family.name != "binomial":
+    if family.share_below is not None:
+        return {f"{family.loss_name} (held-out rows)": float(family.mean_deviance(y, eta[:, None], w)[0])}
+    if not family.is_classifier:
         with np.errstate(over="ignore"):
             return {"RMSE (held-out rows)": float(np.sqrt(np.average((y - family.mean(eta)) ** 2, weights=w)))}
     if not np.all((y == 0.0) | (y == 1.0)):

@@ -55,7 +55,7 @@ def correlations(X: Any, j: int, weight: Float, mean: Float, scale: Float) -> Fl
 def _cost(problem: Problem, fit: Fit, out: NDArray[np.bool_], options: Options) -> Interval:
     assert fit.curve is not None
     without = cross_validate(
-        problem.design, problem.y, folds=problem.folds, family=problem.family.name, l1_ratio=fit.l1_ratio,
+        problem.design, problem.y, folds=problem.folds, family=problem.family.spec, l1_ratio=fit.l1_ratio,
         lambdas=[fit.value], sample_weight=problem.weight, offset=problem.offset,
         penalty_factor=np.where(out, np.inf, 1.0), tol=options.tol, effective_df=False, n_jobs=options.n_jobs,
     ).curves[0]  # fmt: skip

@@ -36,9 +36,9 @@ def percent(x: float) -> str:
 
 def target_summary(y: Float, family: Family, classes: tuple[str, ...]) -> str:
     """One line on the target, as of all rows."""
-    if family.name == "binomial":
+    if family.is_classifier:
         return f"{percent(float(y.mean()))} of rows are {classes[1]!r}"
-    if family.name == "poisson":
+    if family.counts:
         zero = percent(float(np.mean(y == 0)))
         return f"mean count {number(float(y.mean()))}, {zero} zeros, largest {number(float(y.max()))}"
     return f"mean {number(float(y.mean()))}, standard deviation {number(float(y.std()))}"
@@ -56,10 +56,10 @@ def effect(family: Family, value: float, scale: float, feature: str, indicator: 
     step = unit(scale, indicator)
     value = value * scale if step == "per standard deviation" else value
     where = f"if {feature}" if indicator else step
-    if family.name == "gaussian":
+    if family.link_name == "identity":
         return f"{'+' if value >= 0 else '−'}{number(abs(value))} {where}"
     times = float(np.exp(np.clip(value, -700, 700)))
-    return f"{'odds' if family.name == 'binomial' else 'count'} × {_factor(times)} {where}"
+    return f"{family.effect_name} × {_factor(times)} {where}"
 
 
 def _factor(times: float) -> str:
@@ -70,11 +70,7 @@ def _factor(times: float) -> str:
 
 def objective(family: Family, fit: Fit) -> str:
     """The objective that was minimised, with the chosen numbers in it."""
-    loss = {
-        "gaussian": "½(y − η)²",
-        "binomial": "log(1 + e^η) − yη",
-        "poisson": "e^η − yη",
-    }[family.name]
+    loss = family.pretty_formula
     if fit.trained is not None and fit.trained.network is not None:
         network = fit.trained.network
         decay = number(Training().l2)

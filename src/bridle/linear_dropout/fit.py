@@ -14,6 +14,7 @@ from bridle.linear_dropout.expected import MARGINALS
 from bridle.linear_dropout.marginal import Objective
 from bridle.linear_dropout.newton import minimise
 from bridle.linear_dropout.path import LinearDropoutPath
+from bridle.losses import get_family
 from bridle.path import Path, fit_path
 from bridle.penalties import Penalty
 from bridle.problem import Problem, column_names, one_blas_thread
@@ -109,6 +110,8 @@ def fit_dropout_path(
         raise InputError(f"unknown marginal {marginal!r}; expected one of {', '.join(MARGINALS)}")
     if max_iter < 1:
         raise InputError(f"max_iter must be at least 1; got {max_iter!r}")
+    if get_family(family).name not in ("gaussian", "binomial", "poisson"):
+        raise InputError(f"dropout in a linear model is for gaussian, binomial or poisson; got the family {family!r}")
     problem = Problem.make(
         X,
         y,

@@ -96,7 +96,7 @@ class TableModel(ABC):
         self._freeze("reference")
         if not np.isfinite(self.reference_offset):
             raise InputError(f"the mean offset is {self.reference_offset}; expected a number")
-        labels = 2 if self.loss.name == "binomial" else 0
+        labels = 2 if self.loss.is_classifier else 0
         if len(self.classes) not in {0, labels}:
             raise InputError(f"a {self.family} model has {labels} classes, got {self.classes!r}")
 
@@ -175,7 +175,7 @@ class TableModel(ABC):
         InputError
             The model isn't a classifier.
         """
-        if self.family != "binomial":
+        if not self.loss.has_probabilities:
             raise InputError(f"a {self.family} model has no class probabilities; use predict or predict_mean")
         mean = self.predict_mean(table)
         return np.column_stack([1.0 - mean, mean])

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bridle.losses import get_family
 from bridle.model_io.tables import offset_of, one_row
 
 if TYPE_CHECKING:
@@ -59,6 +60,10 @@ class Explanation:
     notes: tuple[str, ...]  # missing values and levels never seen in training, and what they count as
 
     @property
+    def _kind(self) -> str:
+        return "expected" if get_family(self.family).predicts_mean else "predicted"
+
+    @property
     def reasons(self) -> tuple[str, ...]:
         """Reason codes: a sentence for each column that changes the prediction, largest first."""
         return tuple(c.sentence for c in self.columns if c.sentence)
@@ -66,7 +71,7 @@ class Explanation:
     @property
     def headline(self) -> str:
         """Both predictions in a sentence."""
-        what = f"the probability of {self.positive}" if self.positive else f"the expected {self.target}"
+        what = f"the probability of {self.positive}" if self.positive else f"the {self._kind} {self.target}"
         return f"{what} is {number(self.prediction)}; for {self.against} it is {number(self.baseline)}"
 
     def __str__(self) -> str:
@@ -151,9 +156,9 @@ def _offset_part(model: TableModel, offset: float, offset_r: float, against: str
 
 def _effect(model: TableModel, part: float) -> str:
     verb, size = "raises" if part > 0 else "lowers", number(abs(part))
-    if model.family == "gaussian":
+    if model.loss.link_name == "identity":
         return f"{verb} the predicted {model.target} by {size}"
-    if model.family == "binomial":
+    if model.loss.link_name == "logit":
         of = f" of {model.classes[1]}" if model.classes else ""
         return f"{verb} the log-odds{of} by {size} (odds x {number(_exp(part))})"
     mean = f"the expected {model.target}"

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from bridle.diagnosis.verdict import LearningCurve, Verdict
+from bridle.losses import get_family
 from bridle.report.look import RATE, parameter_setting, parameter_symbol, parameter_value
 from bridle.report.numbers import count, listing, num, percent, plural
 from bridle.report.svg import finite
@@ -239,6 +240,8 @@ def calibration_caption(points: HoldoutPoints, verdict: Verdict | None) -> str:
     """Say whether predictions are too extreme or too timid."""
     slope = verdict.calibration_slope if verdict else None
     inside = [b for b in points.calibration if b.lower <= b.predicted <= b.upper]
+    if not points.calibration:
+        return "A quantile isn't what is observed on average, so there is nothing to compare in groups."
     said = [
         f"On the diagonal, what is predicted is what happens. {len(inside)} of "
         f"{plural(len(points.calibration), 'group')} agree with it within the interval."
@@ -262,7 +265,7 @@ def residual_caption(points: HoldoutPoints, family: str) -> str:
     spread = math.sqrt(sum(r * r for r in there) / len(there)) or 1.0
     far = sum(1 for r in there if abs(r) > 3 * spread)
     said = "A shapeless cloud around zero is good; a bend or a funnel is structure that the model missed."
-    if family == "binomial":
+    if get_family(family).is_classifier:
         said = (
             "With two classes there are two bands, one a class; rows far from zero are those the model got badly wrong."
         )
@@ -310,7 +313,7 @@ def _agreement(result: StudyResult) -> str:
         else:
             higher = "higher" if held.value > cv else "lower"
             said += f" For {best.label} they disagree: the held-out error is {higher} than cross-validation promised."
-    if result.data.family == "binomial" and any(
+    if get_family(result.data.family).is_classifier and any(
         not m.failed and m.name != "null" and not math.isfinite(m.holdout_loss.value) for m in result.models
     ):
         said += " No finite error: the model was certain of some row, and wrong."

@@ -23,6 +23,7 @@ from bridle.selection.folds import Folds, make_folds
 from bridle.selection.freedom import WORK_LIMIT, effective_df
 from bridle.selection.grams import FoldMoments
 from bridle.selection.rules import select
+from bridle.settling import settled
 
 Float = NDArray[np.float64]
 
@@ -113,7 +114,8 @@ def cross_validate(
     ConvergenceError
         Only if ``strict``.
     """
-    chosen = get_family(family)
+    y, sample_weight = get_family(family).observations(y, sample_weight)
+    chosen = _settled(X, y, get_family(family), sample_weight, offset, fit_intercept, standardize)
     data = FoldData.make(X, y, sample_weight, offset, chosen)
     folds = folds if isinstance(folds, Folds) else make_folds(data.y, family=chosen.spec, splitter=folds)
     check_folds(folds, data)
@@ -153,6 +155,18 @@ def cross_validate(
         for r, (path, df) in enumerate(zip(paths, freedom, strict=True))
     )
     return CVResult(curves, tuple(paths), folds)
+
+
+def _settled(
+    X: Any, y: ArrayLike, family: Family, weight: ArrayLike | None, offset: ArrayLike | None, *how: bool
+) -> Family:
+    """Estimate what the family leaves open, from all rows: folds that differ in it would measure in different units."""
+    if family.is_settled:
+        return family
+    matrix = X.for_rows(None) if hasattr(X, "for_rows") else X
+    return settled(
+        matrix, y, family, sample_weight=weight, offset=offset, fit_intercept=how[0], standardize=how[1]
+    ).family
 
 
 def _shared(data: FoldData, folds: Folds, options: Mapping[str, Any], crew: Crew) -> FoldMoments | None:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bridle.errors import DataWarning, InputError
+from bridle.losses import get_family
 from bridle.selection.assign import cuts, deal, draw, spread_groups
 
 Int = NDArray[np.int64]
@@ -185,7 +186,7 @@ def _column(name: str, values: ArrayLike, n: int | None) -> NDArray[Any]:
 
 def _classes(y: NDArray[Any], family: str) -> Int | None:
     """(n,) class of each row, or None if y isn't made of two classes (proportions have none)."""
-    if family != "binomial":
+    if not get_family(family).is_classifier:
         return None
     distinct, of = _distinct("y", y)
     return of if distinct == 2 else None

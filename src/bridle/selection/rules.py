@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bridle.errors import InputError
+from bridle.losses import get_family
 from bridle.selection.curve import Curve, Selection
 
 Float = NDArray[np.float64]
@@ -127,9 +128,10 @@ def criterion(curve: Curve, rule: str, **options: float) -> Float:
         room = 1.0 - (df + curve.fit_intercept) / n
         with np.errstate(divide="ignore"):
             return np.where(room > _ROUNDING, loss / room**2, np.inf)
-    k = df + curve.fit_intercept + gaussian  # (L,)
-    with np.errstate(divide="ignore"):
-        fit = n * np.log(loss) if gaussian else n * loss  # (L,)
+    family = get_family(curve.family)
+    spread = family.information in ("profiled", "laplace")  # a scale is estimated too
+    k = df + curve.fit_intercept + spread  # (L,)
+    fit = family.information_term(loss, n)  # (L,)
     if rule in ("aic", "aicc"):
         value = fit + 2.0 * k
         if rule == "aicc":
@@ -140,7 +142,7 @@ def criterion(curve: Curve, rule: str, **options: float) -> Float:
         value = fit + k * math.log(n)
         if rule == "ebic":
             value = value + 2.0 * settings["gamma"] * _log_models(curve)
-    return np.where(k - gaussian < n * (1.0 - _ROUNDING), value, np.inf) if gaussian else np.asarray(value)
+    return np.where(k - spread < n * (1.0 - _ROUNDING), value, np.inf) if spread else np.asarray(value)
 
 
 _ROUNDING = 1e-9  # df within this of N leaves nothing but rounding error
@@ -250,7 +252,10 @@ def _by_criterion(curves: tuple[Curve, ...], rule: str, settings: Mapping[str, f
     c, i = _lowest(values, rule.upper())
     curve, value = curves[c], float(values[c][i])
     last = int(np.flatnonzero(np.isfinite(values[c]))[-1])
-    unbounded = curve.family == "gaussian" and curve.n_features + curve.fit_intercept >= curve.sum_weight
+    unbounded = (
+        get_family(curve.family).information in ("profiled", "laplace")
+        and curve.n_features + curve.fit_intercept >= curve.sum_weight
+    )
     if unbounded and i == last and rule != "aicc":
         raise InputError(
             f"{rule} falls without end as the fit nears the data ({curve.n_features} features, {curve.sum_weight:g} "

@@ -70,7 +70,8 @@ def _on_path(scorer: Any) -> PathScorer:
     weighs = "sample_weight" in inspect.signature(getattr(scorer, "_score_func", scorer)).parameters
 
     def score(path: Path, X: Any, y: Float, eta: Float, weight: Float | None) -> list[float]:
-        kind = _Classifier if path.family == "binomial" else _Regressor
+        family = get_family(path.family)
+        kind = _Regressor if not family.is_classifier else _Classifier if family.has_probabilities else _Scored
         extra = {"sample_weight": weight} if weighs and weight is not None else {}
         return [float(scorer(kind(path, X, eta[:, k]), X, y, **extra)) for k in range(eta.shape[1])]
 
@@ -96,16 +97,20 @@ class _Regressor(RegressorMixin, _Fit):  # type: ignore[misc]
         return get_family(self.path.family).mean(self._link(X))
 
 
-class _Classifier(ClassifierMixin, _Fit):  # type: ignore[misc]
+class _Scored(ClassifierMixin, _Fit):  # type: ignore[misc]
+    """A classifier without probabilities."""
+
     classes_ = np.array([0.0, 1.0])
 
     def decision_function(self, X: Any) -> Float:
         return self._link(X)
 
+    def predict(self, X: Any) -> Float:
+        return np.asarray(self.classes_[(self._link(X) > 0.0).astype(np.int64)])
+
+
+class _Classifier(_Scored):
     def predict_proba(self, X: Any) -> Float:
         mean = get_family(self.path.family).mean
         eta = self._link(X)
         return np.column_stack([mean(-eta), mean(eta)])
-
-    def predict(self, X: Any) -> Float:
-        return np.asarray(self.classes_[(self._link(X) > 0.0).astype(np.int64)])

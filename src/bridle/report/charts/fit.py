@@ -9,6 +9,7 @@ from itertools import pairwise
 from markupsafe import Markup
 
 from bridle.diagnosis.verdict import Interval, LearningCurve
+from bridle.losses import get_family
 from bridle.report.numbers import num, percent
 from bridle.report.svg import Plot, Scale, chart, el, finite, mark, padded, pair, spread, text, x_axis, y_axis
 from bridle.results import HoldoutPoints
@@ -75,16 +76,17 @@ def spoken_learning(curve: LearningCurve, loss_name: str) -> str:
 def calibration(points: HoldoutPoints, family: str) -> Markup:
     """Draw observed against predicted means in groups, with intervals and the diagonal."""
     bins = points.calibration
-    if family == "binomial":
+    kind = get_family(family)
+    if kind.has_probabilities:
         x = y = Scale(0.0, 1.0)
     else:
         seen = finite(v for b in bins for v in (b.predicted, b.observed, b.lower, b.upper))
         x = y = Scale(*padded(min(seen, default=0.0), max(seen, default=1.0)))
     plot = Plot(x, y, HEIGHT)
-    as_percent = family == "binomial"
+    as_percent = kind.has_probabilities
     diagonal = plot.layer(plot.line([x.start, x.stop], [x.start, x.stop], class_="diagonal"))
     parts = []
-    if family == "gaussian":
+    if kind.has_unit:
         parts.append(plot.layer(_cloud(plot, points.predicted, points.observed)))
     for b in bins:
         at = plot.across(b.predicted)
