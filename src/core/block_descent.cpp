@@ -10,6 +10,7 @@ namespace {
 
 constexpr index_t kDirect = 1500;  // cells up to which Newton's system is factored
 constexpr int kNewton = 30;        // steps with one set of cells
+constexpr int kQuiet = 20;         // sweeps that mend slopes and gain nothing
 constexpr int kProximal = 10;      // steps within a block with an L1 part
 constexpr double kJitter = 1e-13;  // of the largest diagonal: dependent columns get a direction that a kink ends
 
@@ -172,20 +173,26 @@ bool BlockDescent::update(const Block& block) {
     else
       update_norm(block);
   }
-  if (off_ <= kNothing * precision_->share * hold && gain_ <= kNothing * precision_->enough) return false;
-  if (gain_ == 0.0) return false;
+  // Where nothing holds a block, its slope counts for the gap as such: the gain is its square, and small.
+  const double enough = hold > 0.0 ? precision_->enough : least_;
+  const double share = hold > 0.0 ? precision_->share * hold : std::numeric_limits<double>::infinity();
+  const bool leaves = all_zero(next_.data(), cells) && !all_zero(now_.data(), cells);  // next to nothing isn't nothing
+  if (!leaves && (gain_ == 0.0 || (off_ <= kNothing * share && gain_ <= kNothing * enough))) return false;
   for (index_t i = 0; i < cells; ++i) now_[i] = next_[i] - now_[i];
   move(block, now_.data());
   const double* value = next_.data();
   for (index_t k = block.first; k < block.last; ++k, value += block.size)
     std::copy_n(value, block.size, beta_ + k * size_ + block.from);
-  return gain_ > precision_->enough || off_ > precision_->share * hold;
+  loud_ = loud_ || gain_ > enough;
+  return gain_ > enough || off_ > share;
 }
 
 bool BlockDescent::sweep() {
   bool gained = false;
+  loud_ = false;
   for (const Block& block : *blocks_) gained = update(block) || gained;
-  return gained;
+  quiet_ = loud_ ? 0 : quiet_ + 1;
+  return gained && quiet_ < kQuiet;
 }
 
 void BlockDescent::collect() {
@@ -364,6 +371,8 @@ void BlockDescent::minimise(const ModelMatrix& matrix, index_t predictors, const
   next_.resize(most);
   pull_.resize(most);
   decompose();
+  quiet_ = 0;
+  least_ = std::max(precision.enough * precision.share * precision.share, 1e2 * precision.noise * precision.noise);
   const auto same = [](const Cell& a, const Cell& b) { return a.position == b.position && a.predictor == b.predictor; };
   solved_.clear();
   int since = 0;

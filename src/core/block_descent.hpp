@@ -70,6 +70,9 @@ class BlockDescent {
 
   std::vector<double> now_, next_, pull_, rotated_, bends_;  // of one block
   double off_ = 0.0, gain_ = 0.0;                            // of its last update
+  double least_ = 0.0;  // gain that counts where nothing holds a block
+  bool loud_ = false;   // whether a sweep gained what counts
+  int quiet_ = 0;       // sweeps in a row that didn't
   std::vector<Cell> cells_, solved_;
   std::vector<double> gradient_, step_, hessian_, change_, trial_;
 };

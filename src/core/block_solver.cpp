@@ -10,6 +10,7 @@ namespace bridle {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kFar = 1e300;  // a lambda at which nothing that is penalised takes part
 constexpr double kDoubt = 0.5;  // as kSafety, where the referee refits unpenalised features
 
 // What a new Gram matrix of m columns costs, in steps of the outer loop (solver.cpp).
@@ -109,20 +110,16 @@ Status BlockSolver::solve(double lam) {
 void BlockSolver::begin(double lam) {
   previous_ = first_ ? lam : lam_;
   lam_ = lam;
+  // At first the slopes are those of the intercept alone: unpenalised features come first, and then the others' slopes.
+  const double reach = first_ ? kFar : std::max(0.0, 2.0 * lam - previous_);
   first_ = tangent_ = false;
-  const double reach = std::max(0.0, 2.0 * lam - previous_);
   shrink(reach);
   grow(reach);
   lay_out();
   bool refits = false;
   for (const Block& block : blocks_) refits = refits || BlockGap::unheld(block.term);
-  if (concave_) {
-    target_ = kSafety * set_.tol * null_slope_;
-    coarseness_ = 1e-3 * set_.tol * set_.tol;
-  } else {
-    target_ = (refits && lam * in_.l1_ratio > 0.0 ? kDoubt : kSafety) * set_.tol * in_.reference;
-    coarseness_ = 1e-3 * set_.tol;
-  }
+  target_ = (refits && lam * in_.l1_ratio > 0.0 ? kDoubt : kSafety) * set_.tol * (concave_ ? null_slope_ : in_.reference);
+  coarseness_ = 1e-3 * set_.tol * (concave_ ? set_.tol : 1.0);  // an objective is off by the square of its slopes
   last_ = kInfinity;
   idle_ = 0;
 }
@@ -179,8 +176,8 @@ bool BlockSolver::grow(double lam) {
   std::vector<std::pair<double, index_t>> found;
   for (index_t g = 0; g < in_.groups; ++g) {
     if (inside_[g] || members(g) == 0) continue;
-    const double excess = excess_outside(g, lam);
     const bool always = lam_ * in_.l1_ratio == 0.0 || in_.factor[members_[member_starts_[g]]] == 0.0;
+    const double excess = always ? kInfinity : excess_outside(g, lam);
     if (always)
       found.emplace_back(-kInfinity, g);
     else if (excess > 0.0)
