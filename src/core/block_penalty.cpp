@@ -119,11 +119,12 @@ double BlockTerm::conjugate(const double* z, index_t count, double widen) const 
 
 double BlockTerm::feasible_scale(const double* z, index_t count, double widen) const {
   if (free() || excess(z, count, widen) == 0.0) return 1.0;
+  constexpr double kBelow = 1.0 - 1e-15;  // an excess that is rounding has to be scaled away too
   double low = 0.0, high = 1.0;
   if (l1 == 0.0 || count == 1) {
     double squares = 0.0;
     for (index_t i = 0; i < count; ++i) squares += (std::abs(z[i]) + widen) * (std::abs(z[i]) + widen);
-    return (l1 + l2) / std::sqrt(squares);
+    return std::min(kBelow, (l1 + l2) / std::sqrt(squares));
   }
   for (int step = 0; step < 60; ++step) {  // |soft(s z, l1)| - l2 grows with s
     const double s = 0.5 * (low + high);
@@ -134,7 +135,7 @@ double BlockTerm::feasible_scale(const double* z, index_t count, double widen) c
     }
     (squares <= l2 * l2 ? low : high) = s;
   }
-  return low;
+  return std::min(kBelow, low);
 }
 
 double BlockTerm::minimiser(double z, double h) const {

@@ -1,10 +1,12 @@
 """Estimators in the scikit-learn manner: a changed import line changes nothing but speed, and adds certificates."""
 
+from bridle.estimators._concave import MCPRegressor, SCADRegressor
 from bridle.estimators._dropout_classifier import DropoutClassifier
 from bridle.estimators._dropout_cv import DropoutPathCV
 from bridle.estimators._dropout_regressor import DropoutRegressor
 from bridle.estimators._elastic_net import ElasticNet, Lasso
 from bridle.estimators._elastic_net_cv import ElasticNetCV, LassoCV
+from bridle.estimators._grouped import GroupLasso, GroupLassoCV, SparseGroupLasso, SparseGroupLassoCV
 from bridle.estimators._linear_dropout import LinearDropoutClassifier, LinearDropoutRegressor
 from bridle.estimators._logistic import LogisticRegression
 from bridle.estimators._logistic_cv import LogisticRegressionCV
@@ -18,14 +20,20 @@ __all__ = [
     "DropoutRegressor",
     "ElasticNet",
     "ElasticNetCV",
+    "GroupLasso",
+    "GroupLassoCV",
     "Lasso",
     "LassoCV",
     "LinearDropoutClassifier",
     "LinearDropoutRegressor",
     "LogisticRegression",
     "LogisticRegressionCV",
+    "MCPRegressor",
     "PoissonRegressor",
     "PoissonRegressorCV",
     "Ridge",
     "RidgeCV",
+    "SCADRegressor",
+    "SparseGroupLasso",
+    "SparseGroupLassoCV",
 ]

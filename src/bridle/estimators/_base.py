@@ -129,7 +129,7 @@ def path_options(estimator: Any, family: str = "gaussian", l1_ratio: float | Non
         "lower": lower,
         "upper": upper,
         "tol": min(max(float(estimator.tol), FINEST), goal),
-        "max_iter": 100_000 if allowed is None else PATIENCE[family] * max(int(allowed), 1),
+        "max_iter": 100_000 if allowed is None else PATIENCE.get(family, 1000) * max(int(allowed), 1),
     }
 
 
@@ -143,7 +143,7 @@ def fit_at(X: Any, y: Float, lambdas: ArrayLike, options: Mapping[str, Any]) -> 
 def quiet_about_gaps() -> Iterator[None]:
     """Silence the path's own warning: its tolerance is finer than the caller's, who is warned by the estimator."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*relative gap", category=BridleWarning)
+        warnings.filterwarnings("ignore", message=".*relative (gap|violation)", category=BridleWarning)
         yield
 
 

@@ -92,7 +92,7 @@ class Strengths:
         for _ in range(60):
             middle = 0.5 * (low + high)
             low, high = (middle, high) if feasible(middle) else (low, middle)
-        return low
+        return min(low, 1.0 - 1e-15)
 
     def proximal(self, z: Float, step: float) -> Float:
         """Return argmin_b |b - z|^2 / 2 + step * penalty, (p,); features without group are 0."""
