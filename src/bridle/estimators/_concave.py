@@ -126,7 +126,8 @@ class SCADRegressor(_ConcaveModel):
     r"""A generalised linear model with the SCAD penalty, solved along the path from the null model to alpha.
 
     The penalty has slope alpha up to alpha, then :math:`(\gamma \alpha - r) / (\gamma - 1)` up to
-    :math:`\gamma \alpha`, then none. The objective isn't convex: what is certified is that the fit is a stationary point (docs/penalties.md).
+    :math:`\gamma \alpha`, then none. The objective isn't convex: what is certified is that the fit is a stationary
+    point (docs/penalties.md).
 
     Parameters
     ----------
