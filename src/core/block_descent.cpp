@@ -8,7 +8,7 @@
 namespace bridle {
 namespace {
 
-constexpr index_t kDirect = 1500;  // cells up to which Newton's system is factored
+constexpr index_t kDirect = 4000;  // cells up to which Newton's system is factored
 constexpr int kNewton = 30;        // steps with one set of cells
 constexpr int kQuiet = 20;         // sweeps that mend slopes and gain nothing
 constexpr int kProximal = 10;      // steps within a block with an L1 part

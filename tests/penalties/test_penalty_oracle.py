@@ -1,9 +1,13 @@
-"""Group and sparse group lasso against an interior-point solver of conic programmes, Clarabel: no code in common."""
+"""Group and sparse group lasso against Clarabel, a solver of conic programmes; MCP and SCAD against skglm's figures."""
+
+import json
+from pathlib import Path
 
 import clarabel
 import numpy as np
 import pytest
 from scipy import sparse
+from sklearn.datasets import load_diabetes
 
 
 def conic_fit(X, y, lam, groups, *, family, l1_ratio, l1_share):
@@ -94,3 +98,12 @@ def test_paths_agree_with_clarabel(kit, family, l1_ratio, l1_share):
         b0, b = conic_fit(X, y, path.lambdas[k], groups, family=family, l1_ratio=l1_ratio, l1_share=l1_share)
         np.testing.assert_allclose(path.coef[k], b, atol=2e-6 * max(1.0, np.abs(b).max()))
         assert path.intercept[k] == pytest.approx(b0, abs=1e-5)
+
+
+@pytest.mark.parametrize("spec", ["mcp(gamma=3)", "scad(gamma=3.7)"])
+def test_concave_paths_are_those_of_skglm(kit, spec):
+    """Figures of skglm 0.5 (tests/oracle_data/skglm), which warm-starts along the same lambdas."""
+    stored = json.loads((Path(__file__).parents[1] / "oracle_data" / "skglm" / "concave.json").read_text())
+    X, y = load_diabetes(return_X_y=True)
+    path = kit.fit(X, (y - y.mean()) / y.std(), spec, None, lambdas=stored["lambdas"], tol=1e-10)
+    np.testing.assert_allclose(path.coef * X.std(0), stored[spec.split("(")[0]], atol=1e-8)
