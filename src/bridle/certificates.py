@@ -44,6 +44,7 @@ class Certificate:
     gap: float  # primal - dual, >= 0
     relative_gap: float  # gap / (null objective - saturated loss)
     kkt: float  # worst violation of the optimality conditions, on the penalised scale
+    stationarity: float = float("nan")  # kkt / largest slope of the null model, for concave penalties: they have no gap
 
 
 def certify(
@@ -80,7 +81,8 @@ def certify(
     Returns
     -------
     Certificate
-        The gap bounds how far the objective is from its minimum, whatever the solver did.
+        The gap bounds how far the objective is from its minimum, whatever the solver did. For MCP and SCAD there is
+        none: ``kkt`` and ``stationarity`` say how far the point is from being stationary.
     """
     fam = get_family(family)
     pen = penalty or Penalty()
@@ -105,7 +107,15 @@ def certify(
     fitted = _refit(eta, target, w, fam, rows.columns(free, mean, scale, fit_intercept=fit_intercept))
     theta = -w * fam.gradient(target, fitted)
     z = (rows.dots(theta) - (mean * np.sum(theta) if fit_intercept else 0.0)) / scale
-    kkt = _worst_violation(b * scale, z, lam, pen, (factor, lower, upper))
+    kkt = pen.worst_violation(b * scale, z, lam, factor, lower, upper)
+    primal = float(np.sum(w * fam.loss(target, eta))) + pen.cost(b * scale, lam, factor)
+    if pen.concave:
+        null = -w * fam.gradient(target, o + (fam.null_predictor(target, w, o) if fit_intercept else 0.0))
+        slopes = (rows.dots(null) - (mean * np.sum(null) if fit_intercept else 0.0)) / scale
+        on = np.isfinite(factor) & (factor > 0.0)
+        return Certificate(
+            primal, np.nan, np.nan, np.nan, kkt, relative(kkt, float(np.max(np.abs(slopes[on]), initial=0.0)))
+        )
     z = np.where(free, 0.0, z)
 
     def gap_at(s: float) -> float:
@@ -113,12 +123,11 @@ def certify(
             u = np.where(w > 0.0, -s * theta / w, 0.0)
         rows_part = fam.loss(target, eta) + fam.conjugate(target, u) - u * eta
         features = pen.conjugate(s * z, lam, factor, lower, upper) - s * z * b * scale
-        return float(np.sum(w * np.where(w > 0.0, rows_part, 0.0)) + np.sum(features)) + lam * pen.value(
-            b * scale, factor
+        return float(np.sum(w * np.where(w > 0.0, rows_part, 0.0)) + np.sum(features)) + pen.cost(
+            b * scale, lam, factor
         )
 
-    gap = min(gap_at(1.0), gap_at(_feasible_scale(z, lam, pen, (factor, lower, upper))))
-    primal = float(np.sum(w * fam.loss(target, eta))) + lam * pen.value(b * scale, factor)
+    gap = min(gap_at(1.0), gap_at(pen.feasible_scale(z, lam, factor, lower, upper)))
     reference = null_gap(fam, target, w, o, fit_intercept=fit_intercept)
     return Certificate(primal, primal - gap, gap, relative(gap, reference), kkt)
 
@@ -192,28 +201,6 @@ def _refit(eta: Float, y: Float, w: Float, family: Family, Z: Float) -> Float:
         if done:
             break
     return eta
-
-
-def _feasible_scale(z: Float, lam: float, pen: Penalty, features: tuple[Float, Float, Float]) -> float:
-    factor, lower, upper = features
-    reach = np.where(z >= 0.0, upper, -lower)
-    bound = np.where(np.isfinite(factor), lam * pen.l1_ratio * np.where(np.isfinite(factor), factor, 0.0), np.inf)
-    tight = np.isinf(reach) & (np.abs(z) > bound) & (bound > 0.0)
-    return float(np.min(bound[tight] / np.abs(z[tight]), initial=1.0)) * (1.0 - 1e-15 * bool(tight.any()))
-
-
-def _worst_violation(b: Float, z: Float, lam: float, pen: Penalty, features: tuple[Float, Float, Float]) -> float:
-    """Distance of z (p,) from the subdifferential of the penalty at b (p,), the worst feature."""
-    factor, lower, upper = features
-    on = np.isfinite(factor)
-    v = np.where(on, factor, 0.0)
-    l1, ridge = lam * pen.l1_ratio * v, lam * (1.0 - pen.l1_ratio) * v
-    rest = z - ridge * b - np.sign(b) * l1
-    at_zero = np.maximum(np.where(upper > 0.0, z - l1, 0.0), np.where(lower < 0.0, -z - l1, 0.0))
-    near = 1e-12 * np.maximum(1.0, np.abs(b))
-    held = ((b >= upper - near) & (rest > 0.0)) | ((b <= lower + near) & (rest < 0.0))
-    violation = np.where(b == 0.0, np.maximum(at_zero, 0.0), np.where(held, 0.0, np.abs(rest)))
-    return float(np.max(np.where(on, violation, np.where(b == 0.0, 0.0, np.inf)), initial=0.0))
 
 
 class _Rows:

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
-from bridle import _core
+from bridle import _core, blocks
 from bridle.errors import BridleWarning, ConvergenceError, InputError
 from bridle.grid import check_lambdas, lambda_grid
 from bridle.limits import at_zero
 from bridle.losses import Family, get_family
-from bridle.penalties import Penalty
+from bridle.penalties import Penalty, read_penalty
 from bridle.problem import Problem, Settings, bound, column_names, optional_array
 from bridle.reduction import applies, solve_reduced
 from bridle.settling import settled
@@ -31,7 +31,7 @@ class Path:
     """Coefficients along a sequence of lambdas, with the proof that each is optimal.
 
     The objective is sum_i w_i loss(y_i, o_i + b0 + x_i'b) + lam sum_j v_j [a |s_j b_j| + (1 - a)/2 (s_j b_j)^2]
-    with weights that sum to 1; L lambdas, p features.
+    with weights that sum to 1, or with another penalty (docs/penalties.md); L lambdas, p features.
     """
 
     family: str
@@ -41,8 +41,8 @@ class Path:
     coef_sparse: sparse.csr_array  # (L, p) on the original scale
     mean: Float  # (p,) weighted mean
     scale: Float  # (p,) s: weighted standard deviation with 1/n, or 1
-    relative_gap: Float  # (L,) gap / (half the mean null deviance)
-    gap: Float  # (L,)
+    relative_gap: Float  # (L,) gap / (half the mean null deviance); with MCP or SCAD kkt / (null model's largest slope)
+    gap: Float  # (L,); with MCP or SCAD there is none, and it is kkt
     kkt: Float  # (L,) worst violation of the optimality conditions
     n_iter: NDArray[np.int64]  # (L,)
     status: tuple[str, ...]
@@ -54,6 +54,9 @@ class Path:
     standardize: bool
     feature_names: tuple[str, ...] | None
     notes: tuple[str, ...]
+    penalty: str = "elastic_net"  # its spec
+    groups: tuple[Any, ...] | None = None  # (p,) labels, for penalties that have groups
+    convex_min: int | None = None  # index of the first lambda at which MCP or SCAD isn't locally convex any more
 
     @cached_property
     def coef(self) -> Float:
@@ -78,19 +81,17 @@ class Path:
         return all(s == "converged" for s in self.status)
 
     @property
+    def certificate(self) -> str:
+        """What proves each fit: its "duality gap", or "stationarity" where the penalty isn't convex."""
+        return "stationarity" if read_penalty(self.penalty).concave and self.l1_ratio > 0.0 else "duality gap"
+
+    @property
     def objective(self) -> str:
         """The objective that was solved, in one line."""
         b = "s_j b_j" if self.standardize else "b_j"
-        square = f"({b})^2" if self.standardize else f"{b}^2"
-        a = self.l1_ratio
-        if a == 1.0:
-            penalty = f"|{b}|"
-        elif a == 0.0:
-            penalty = f"{square}/2"
-        else:
-            penalty = f"[{a:g} |{b}| + {(1.0 - a) / 2.0:g} {square}]"
+        penalty = Penalty(self.l1_ratio, spec=self.penalty, groups=self.groups).formula(b)
         start = "b0 + " if self.fit_intercept else ""
-        return f"minimise mean[{get_family(self.family).formula}] + lam * sum_j v_j {penalty},  eta = {start}x'b"
+        return f"minimise mean[{get_family(self.family).formula}] + {penalty},  eta = {start}x'b"
 
     def coef_at(self, lam: float) -> tuple[float, Float]:
         """Return (intercept, coefficients (p,)) at ``lam``, interpolated linearly between the lambdas of the grid.
@@ -208,6 +209,8 @@ def fit_path(
     penalty_factor: ArrayLike | None = None,
     lower: ArrayLike = -np.inf,
     upper: ArrayLike = np.inf,
+    penalty: str = "elastic_net",
+    groups: ArrayLike | None = None,
     fit_intercept: bool = True,
     standardize: bool = True,
     tol: float = 1e-6,
@@ -216,10 +219,12 @@ def fit_path(
     strict: bool = False,
     feature_names: ArrayLike | None = None,
 ) -> Path:
-    r"""Fit a generalised linear model with lasso, ridge or elastic-net penalty at a sequence of lambdas.
+    r"""Fit a generalised linear model with a lasso, ridge, elastic-net or other penalty at a sequence of lambdas.
 
     .. math:: \min_{b_0, b} \sum_i w_i f(y_i, o_i + b_0 + x_i'b)
         + \lambda \sum_j v_j [a |s_j b_j| + (1-a)/2 (s_j b_j)^2]
+
+    The other penalties, by groups and not convex, are in docs/penalties.md.
 
     Parameters
     ----------
@@ -245,10 +250,16 @@ def fit_path(
         v: 0 is never penalised, inf is excluded.
     lower, upper : float or (p,)
         Bounds of the coefficients on the original scale; they hold 0.
+    penalty : str
+        "elastic_net", "group_lasso", "sparse_group_lasso(l1_share=0.95)", "mcp(gamma=3)", "scad(gamma=3.7)",
+        "group_mcp(gamma=3)" or "group_scad(gamma=3.7)".
+    groups : (p,) or None
+        Labels: features with the same one form a group.
     fit_intercept, standardize : bool
         Whether to fit b0, and whether s is the standard deviation (1/n) of the columns or 1.
     tol : float
-        Largest duality gap, relative to half the mean null deviance.
+        Largest duality gap, relative to half the mean null deviance; for MCP and SCAD the largest violation of
+        stationarity, relative to the largest slope of the null model.
     max_iter : int
         Limit of sweeps and Newton steps for each lambda.
     mode : str
@@ -281,7 +292,9 @@ def fit_path(
         "offset": offset,
         "fit_intercept": bool(fit_intercept),
         "standardize": standardize,
-        "penalty": Penalty(float(l1_ratio), optional_array(penalty_factor), bound(lower), bound(upper)),
+        "penalty": Penalty(
+            float(l1_ratio), optional_array(penalty_factor), bound(lower), bound(upper), penalty, groups
+        ),
     }
     found = settled(X, y, get_family(family), lambdas=lambdas, **given)
     problem = Problem.make(X, y, family=found.family, mode=settings.mode, **given)
@@ -318,10 +331,19 @@ def solve_problem(
     if lambdas is None:
         if lambda_max == 0.0:
             notes.append("no feature is related to the target after the unpenalised part: every coefficient is 0")
-            problem = problem.unpenalised_part()  # at lambda = 0 rounding alone would move them
+            problem = replace(
+                problem, factor=problem.unpenalised_part().factor
+            )  # at lambda = 0 rounding alone would move them
         grid = lambda_grid(lambda_max, *problem.shape, n_lambdas, lambda_min_ratio, problem.l1_ratio)
     else:
         grid = check_lambdas(lambdas)
+    if blocks.applies(problem):
+        raw, relative_gap = blocks.solve_blocks(problem, grid, settings)
+        path = as_path(problem, grid, raw, settings, lambda_max=lambda_max, notes=notes)
+        path = replace(path, relative_gap=relative_gap)
+        if not problem.penalty.concave:
+            return path
+        return replace(path, convex_min=blocks.convex_until(problem, path.coef_sparse, path.intercept, grid))
     reduced = applies(problem, grid, settings)
     raw = solve_reduced(problem, grid, settings) if reduced else problem.solve(grid, settings)
     return as_path(problem, grid, raw, settings, lambda_max=lambda_max, notes=notes)
@@ -378,6 +400,8 @@ def as_path(
         standardize=problem.standardize,
         feature_names=None,
         notes=tuple(notes),
+        penalty=problem.penalty.spec,
+        groups=None if problem.penalty.groups is None else tuple(np.asarray(problem.penalty.groups).tolist()),
     )
 
 
@@ -424,11 +448,11 @@ def announce(path: Path, strict: bool) -> Path:
     failed = [i for i, s in enumerate(path.status) if s != "converged"]
     if not failed:
         return path
-    first = failed[0]
+    first, what = failed[0], "gap" if path.certificate == "duality gap" else "violation"
     message = (
-        f"{len(failed)} of {len(path.lambdas)} values of lambda did not converge to the relative gap {path.tol:g}; the "
-        f"first is lambda = {path.lambdas[first]:.4g} ({path.status[first]}, gap {path.relative_gap[first]:.1e}). "
-        + _ADVICE[path.status[first]]
+        f"{len(failed)} of {len(path.lambdas)} values of lambda did not converge to the relative {what} {path.tol:g}; "
+        f"the first is lambda = {path.lambdas[first]:.4g} ({path.status[first]}, {what} "
+        f"{path.relative_gap[first]:.1e}). {_ADVICE[path.status[first]]}"
     )
     if strict:
         raise ConvergenceError(message)

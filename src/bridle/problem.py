@@ -70,6 +70,7 @@ class Problem:
     start: float  # intercept of the null model
     reference: float
     notes: tuple[str, ...]
+    penalty: Penalty  # as it was given; factor, lower, upper and l1_ratio are what the core takes of it
     summary: _core.Summary | None = None  # of a gaussian problem that is solved in the space of X'X
 
     @property
@@ -120,6 +121,9 @@ class Problem:
         """Make one problem for each of several weightings of the same rows, with one pass over X for all."""
         design, matrix = as_design(X)
         n, p = design.shape
+        if not penalty.separable:
+            penalty.blocks(p)  # refuses groups that don't fit
+            mode = 2
         fam = get_family(family)
         target = fam.target(y, n)
         o = np.zeros(n) if offset is None else row_values(offset, n, "offset")
@@ -165,6 +169,7 @@ class Problem:
                 start=start,
                 reference=null_gap(fam, target, w, o, fit_intercept=fit_intercept),
                 notes=tuple(notes),
+                penalty=penalty,
                 summary=summary,
             )
             problems.append(problem)
@@ -194,7 +199,7 @@ class Problem:
 
     def unpenalised_part(self) -> Problem:
         """Return the same problem without the penalised features."""
-        return replace(self, factor=np.where(self.factor > 0.0, np.inf, 0.0))
+        return replace(self, factor=np.where(self.factor > 0.0, np.inf, 0.0), penalty=Penalty(self.l1_ratio))
 
     def in_space(self, Z: Float, unpenalised: int) -> Problem:
         """Return the same problem with other features Z (n, r), as they are; the last ``unpenalised`` are free."""
@@ -210,6 +215,7 @@ class Problem:
             factor=np.where(np.arange(r) < r - unpenalised, 1.0, 0.0),
             lower=np.full(r, -np.inf),
             upper=np.full(r, np.inf),
+            penalty=Penalty(self.l1_ratio),
             summary=None,
         )
 
@@ -248,8 +254,7 @@ class Problem:
         slope = products + (self.mean * (self.w @ gradient) if self.fit_intercept else 0.0)
         length = np.hypot(self.mean, self.deviation) * np.sqrt(max(float(self.w @ gradient**2), self.reference))
         slope[np.abs(slope) <= 1e-13 * length + noise * self.scale] = 0.0  # what rounding leaves of an exact 0
-        on = (self.factor > 0.0) & np.isfinite(self.factor)
-        top = room * float(np.max(np.abs(slope[on]) / (self.scale[on] * self.factor[on]), initial=0.0))
+        top = room * self.penalty.largest_strength(slope / self.scale, self.factor)
         if self.l1_ratio >= L1_FLOOR or top == 0.0:
             return top / max(self.l1_ratio, L1_FLOOR)
         return top / (L1_FLOOR * self.family.unit(self.reference))

@@ -1,5 +1,6 @@
 """Estimators in the scikit-learn manner: a changed import line changes nothing but speed, and adds certificates."""
 
+from bridle.estimators._concave import MCPRegressor, SCADRegressor
 from bridle.estimators._dropout_classifier import DropoutClassifier
 from bridle.estimators._dropout_cv import DropoutPathCV
 from bridle.estimators._dropout_regressor import DropoutRegressor
@@ -7,6 +8,7 @@ from bridle.estimators._elastic_net import ElasticNet, Lasso
 from bridle.estimators._elastic_net_cv import ElasticNetCV, LassoCV
 from bridle.estimators._families import GammaRegressor, NegativeBinomialRegressor, TweedieRegressor
 from bridle.estimators._generalized import GeneralizedLinearRegressor, GeneralizedLinearRegressorCV
+from bridle.estimators._grouped import GroupLasso, GroupLassoCV, SparseGroupLasso, SparseGroupLassoCV
 from bridle.estimators._linear_dropout import LinearDropoutClassifier, LinearDropoutRegressor
 from bridle.estimators._logistic import LogisticRegression
 from bridle.estimators._logistic_cv import LogisticRegressionCV
@@ -24,6 +26,8 @@ __all__ = [
     "GammaRegressor",
     "GeneralizedLinearRegressor",
     "GeneralizedLinearRegressorCV",
+    "GroupLasso",
+    "GroupLassoCV",
     "HuberRegressor",
     "Lasso",
     "LassoCV",
@@ -31,11 +35,15 @@ __all__ = [
     "LinearDropoutRegressor",
     "LogisticRegression",
     "LogisticRegressionCV",
+    "MCPRegressor",
     "NegativeBinomialRegressor",
     "PoissonRegressor",
     "PoissonRegressorCV",
     "QuantileRegressor",
     "Ridge",
     "RidgeCV",
+    "SCADRegressor",
+    "SparseGroupLasso",
+    "SparseGroupLassoCV",
     "TweedieRegressor",
 ]

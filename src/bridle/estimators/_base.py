@@ -143,7 +143,7 @@ def fit_at(X: Any, y: Float, lambdas: ArrayLike, options: Mapping[str, Any]) -> 
 def quiet_about_gaps() -> Iterator[None]:
     """Silence the path's own warning: its tolerance is finer than the caller's, who is warned by the estimator."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*relative gap", category=BridleWarning)
+        warnings.filterwarnings("ignore", message=".*relative (gap|violation)", category=BridleWarning)
         yield
 
 

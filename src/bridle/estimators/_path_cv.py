@@ -98,7 +98,7 @@ class PathCV(RegressorMixin, LinearPrediction):  # type: ignore[misc]
             check_precompute(self, p)
         folds = split_rows(check_cv(self.cv), X, y, routed, params)
         fixed = {"sample_weight": w, "offset": o}
-        options = path_options(self, self._spec()) | fixed
+        options = path_options(self, self._spec()) | self._penalty(p) | fixed
         if self.rule in CROSS_VALIDATED:
             options["effective_df"] = False  # no information criterion is asked for
         curves, paths = self._cross_validate(X, y, folds, options)
@@ -106,9 +106,13 @@ class PathCV(RegressorMixin, LinearPrediction):  # type: ignore[misc]
         k = self.selection_.curve
         self.curve_, self.path_ = curves[k], paths[k]
         self._store_grid(curves, paths)
-        chosen = path_options(self, self.path_.family, self.path_.l1_ratio) | fixed
+        chosen = path_options(self, self.path_.family, self.path_.l1_ratio) | self._penalty(p) | fixed
         self._store_fit(fit_at(X, y, [self.alpha_], chosen), X.dtype)
         return self
+
+    def _penalty(self, p: int) -> dict[str, Any]:
+        """Return what says which penalty of p features is meant, if it isn't the elastic net."""
+        return {}
 
     def _cross_validate(
         self, X: Any, y: Float, folds: Folds, options: dict[str, Any]

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from bridle.errors import BridleWarning, InputError
 from bridle.losses import Family, get_family
 from bridle.path import Path, announce, solve_problem
-from bridle.penalties import Penalty
+from bridle.penalties import Penalty, read_penalty
 from bridle.problem import Problem, Settings, bound, column_names, one_blas_thread, optional_array
 from bridle.selection.crew import Crew
 from bridle.selection.curve import Curve, Selection
@@ -56,6 +56,8 @@ def cross_validate(
     penalty_factor: ArrayLike | None = None,
     lower: ArrayLike = -np.inf,
     upper: ArrayLike = np.inf,
+    penalty: str = "elastic_net",
+    groups: ArrayLike | None = None,
     fit_intercept: bool = True,
     standardize: bool = True,
     tol: float = 1e-6,
@@ -90,8 +92,8 @@ def cross_validate(
         As in :func:`bridle.fit_path`; weights also weigh held-out rows.
     l1_ratio : float or sequence of float
         One curve and one path for each.
-    fit_intercept, standardize, tol, max_iter, mode, strict, feature_names
-        As in :func:`bridle.fit_path`.
+    penalty, groups, fit_intercept, standardize, tol, max_iter, mode, strict, feature_names
+        As in :func:`bridle.fit_path`. ``groups`` are groups of features.
     scorers : sequence or mapping of scikit-learn scorers
         Names, ``make_scorer`` objects or callables (estimator, X, y); their values on held-out rows go to
         ``Curve.scores``. ``sample_weight`` is passed to those that take it.
@@ -122,8 +124,9 @@ def cross_validate(
     ratios = [float(a) for a in np.atleast_1d(np.asarray(l1_ratio, dtype=np.float64))]
     if not ratios:
         raise InputError("l1_ratio is empty; give at least one number from 0 to 1")
-    penalty: dict[str, Any] = {"penalty_factor": penalty_factor, "lower": lower, "upper": upper}
-    options = penalty | {
+    features: dict[str, Any] = {"penalty_factor": penalty_factor, "lower": lower, "upper": upper}
+    options = features | {
+        "penalty": penalty, "groups": groups,
         "family": chosen.spec, "fit_intercept": fit_intercept, "standardize": standardize, "tol": tol,
         "max_iter": max_iter, "mode": mode, "strict": strict,
     }  # fmt: skip
@@ -141,7 +144,7 @@ def cross_validate(
         freedom: list[Float] | list[None] = [None] * len(paths)
         if effective_df is not False:
             limit = np.inf if effective_df is True else WORK_LIMIT
-            freedom = crew.map(lambda path: _freedom(data, design, path, penalty, limit), paths)
+            freedom = crew.map(lambda path: _freedom(data, design, path, features, limit), paths)
     _announce([path.status for path in paths], [fit.status for of_fold in fits for fit in of_fold], tol)
     curves = tuple(
         _curve(
@@ -171,7 +174,8 @@ def _settled(
 
 def _shared(data: FoldData, folds: Folds, options: Mapping[str, Any], crew: Crew) -> FoldMoments | None:
     """Products of the rows, summed for all folds at once, where the problem has more rows than columns."""
-    matrix = data.shared(folds) if options["family"] == "gaussian" else None
+    plain = options["family"] == "gaussian" and options["penalty"] == "elastic_net"
+    matrix = data.shared(folds) if plain else None
     if matrix is None:
         return None
     target = data.y if data.offset is None else data.y - data.offset
@@ -198,7 +202,12 @@ def _fit_whole(
         fit_intercept=options["fit_intercept"],
         standardize=options["standardize"],
         penalty=Penalty(
-            l1_ratio, optional_array(options["penalty_factor"]), bound(options["lower"]), bound(options["upper"])
+            l1_ratio,
+            optional_array(options["penalty_factor"]),
+            bound(options["lower"]),
+            bound(options["upper"]),
+            options["penalty"],
+            options["groups"],
         ),
         mode=settings.mode,
         moments=None if shared is None else shared.moments,
@@ -241,7 +250,7 @@ def _curve(
         weight = np.array([data.weight[test].sum() for _, test in folds])
     p = int(data.design.shape[1])
     return Curve(
-        model={1.0: "lasso", 0.0: "ridge"}.get(path.l1_ratio, "elastic net"),
+        model=_model(path),
         family=path.family,
         parameter="lambda",
         values=path.lambdas,
@@ -263,11 +272,19 @@ def _curve(
     )
 
 
+def _model(path: Path) -> str:
+    """What the model is called in words."""
+    kind = read_penalty(path.penalty)
+    if path.l1_ratio == 0.0:
+        return "ridge"
+    return "lasso" if kind.name == "elastic_net" and path.l1_ratio == 1.0 else kind.words
+
+
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Hold back the warning of each single path: one for the whole cross-validation follows."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", ".*relative gap.*", BridleWarning)
+        warnings.filterwarnings("ignore", ".*relative (gap|violation).*", BridleWarning)
         yield
 
 

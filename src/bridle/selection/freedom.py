@@ -7,6 +7,7 @@ the fit, and :math:`V` the penalty factors,
 
 which is the rank of :math:`X_A` for the lasso (Zou, Hastie and Tibshirani 2007) and the sum of
 :math:`d_k / (d_k + \lambda)` for ridge, d the eigenvalues of the Gram matrix. A coefficient held at a bound isn't free.
+Other penalties: :mod:`bridle.selection.group_freedom`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from scipy import linalg, sparse
 
 from bridle.losses import get_family
 from bridle.path import Path
+from bridle.penalties import Penalty
+from bridle.selection.group_freedom import curved_freedom
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
@@ -71,11 +74,14 @@ def effective_df(
     factor = np.ones(p) if penalty_factor is None else np.asarray(penalty_factor, dtype=np.float64)
     design = _Columns(X, path.mean, np.where(path.scale > 0, path.scale, 1.0), path.fit_intercept)
     active = _active_sets(path, factor, lower, upper)
+    penalty = Penalty(path.l1_ratio, factor, spec=path.penalty, groups=path.groups)
+    if penalty.concave:
+        work = _cost(n, _union(active).size)
+        return np.full(len(active), np.nan) if work > limit else np.array(_ranks(design, w, active))
     plan = _Plan.make(path, active, n, factor)
     if plan.work > limit:
         return np.full(len(active), np.nan)
     df = np.zeros(len(active))
-    df[plan.flat] = _ranks(design, w, [active[i] for i in plan.flat])
     family = get_family(path.family)
 
     def curved(i: int) -> Float:
@@ -84,6 +90,11 @@ def effective_df(
             return w
         return np.asarray(w * family.curvature(y, path.linear_predictor(X, offset, lam=float(path.lambdas[i]))))
 
+    if not penalty.separable:
+        if sum(_cost(n, a.size) for a in active) > limit:
+            return np.full(len(active), np.nan)
+        return curved_freedom(path, penalty, factor, design, curved)
+    df[plan.flat] = _ranks(design, w, [active[i] for i in plan.flat])
     ridge = path.lambdas * (1.0 - path.l1_ratio)  # (L,)
     if plan.kind == "spectrum":
         df[plan.steep] = _ridge_spectrum(design, w, plan.union, factor, ridge[plan.steep])

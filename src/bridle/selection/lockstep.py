@@ -31,7 +31,7 @@ def applies(X: Any, paths: Sequence[Path], options: Mapping[str, Any]) -> bool:
     squared errors on dense matrices which no cache holds.
     """
     n, p = X.shape
-    if options["mode"] != "auto":
+    if options["mode"] != "auto" or options["penalty"] != "elastic_net":
         return False
     if p > 2 * n:
         return all(path.l1_ratio > 0.0 and path.lambdas[-1] > 0.0 for path in paths)

@@ -1,0 +1,189 @@
+"""MCPRegressor and SCADRegressor: penalties that don't shrink large coefficients, followed from the largest lambda."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bridle.estimators._base import fit_at
+from bridle.estimators._checks import check_number
+from bridle.estimators._general import FamilyModel, labels_of
+from bridle.path import Path, fit_path
+
+Float = NDArray[np.float64]
+
+_STEPS = 30  # lambdas from the largest one down to alpha
+
+
+class _ConcaveModel(FamilyModel):
+    """What the two share: the path from the null model to alpha, each fit from the one before."""
+
+    _kind = "mcp"
+    _least = 1.0
+    gamma: float
+    groups: Any
+
+    def _check(self) -> None:
+        super()._check()
+        check_number(self, "gamma", self._least, above=True)
+
+    def _penalty(self, p: int) -> dict[str, Any]:
+        parameters = f"(gamma={float(self.gamma)!r})"
+        if self.groups is None:
+            return {"penalty": self._kind + parameters}
+        return {"penalty": f"group_{self._kind}{parameters}", "groups": labels_of(self.groups, p)}
+
+    def _solve(self, X: Any, y: Float, options: dict[str, Any]) -> Path:
+        alpha = float(self.alpha)
+        top = fit_path(X, y, n_lambdas=1, **options).lambda_max
+        if not 0.0 < alpha < top:
+            return fit_at(X, y, [alpha], options)
+        return fit_at(X, y, top * (alpha / top) ** (np.arange(_STEPS) / (_STEPS - 1.0)), options)
+
+
+class MCPRegressor(_ConcaveModel):
+    r"""A generalised linear model with the minimax concave penalty, solved along the path from the null model to alpha.
+
+    .. math:: \frac{1}{n} \sum_i f(y_i, b_0 + x_i'b) + \sum_j \rho(|b_j|), \qquad
+              \rho(r) = \alpha r - \frac{r^2}{2 \gamma} \text{ up to } r = \gamma \alpha, \text{ then constant}
+
+    The objective isn't convex: what is certified is that the fit is a stationary point (docs/penalties.md).
+
+    Parameters
+    ----------
+    alpha : float, default=1.0
+        Strength of the penalty, at least 0.
+    gamma : float, default=3.0
+        Where the penalty becomes flat, above 1; large values approach the lasso.
+    groups : (p,), optional
+        Labels: the penalty is then one of the groups' norms.
+    l1_ratio : float, default=1.0
+        Share of this penalty; the rest is ridge.
+    family : str or Family, default="gaussian"
+        The loss f: "gaussian", "binomial" (y is 0 or 1; predictions are probabilities), "poisson", ...
+    fit_intercept : bool, default=True
+        Whether to fit an intercept; it is never penalised.
+    standardize : bool, default=False
+        Whether the penalty acts on coefficients of features scaled to unit variance. gamma is meant for such features:
+        scale them, or set this.
+    penalty_factor : (p,), optional
+        v: 0 is never penalised, inf is excluded.
+    max_iter : int or None, default=1000
+        Bound on the solver's work; rarely met.
+    tol : float, default=1e-4
+        Largest violation of stationarity, over the null model's largest slope, that passes without a
+        ConvergenceWarning.
+
+    Attributes
+    ----------
+    coef_ : (p,)
+        Coefficients.
+    intercept_ : float
+        Intercept.
+    n_iter_ : int
+        Iterations at alpha.
+    relative_gap_ : float
+        Violation of stationarity over the null model's largest slope.
+    objective_ : str
+        The objective, with its numbers.
+    path_ : Path
+        The fits on the way to alpha, which is the last one; ``convex_min`` tells where convexity ends.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : (p,)
+        Names of the features, where X has them.
+    """
+
+    def __init__(
+        self,
+        alpha: float = 1.0,
+        *,
+        gamma: float = 3.0,
+        groups: ArrayLike | None = None,
+        l1_ratio: float = 1.0,
+        family: Any = "gaussian",
+        fit_intercept: bool = True,
+        standardize: bool = False,
+        penalty_factor: ArrayLike | None = None,
+        max_iter: int | None = 1000,
+        tol: float = 1e-4,
+    ) -> None:
+        self.alpha = alpha
+        self.gamma = gamma
+        self.groups = groups
+        self.l1_ratio = l1_ratio
+        self.family = family
+        self.fit_intercept = fit_intercept
+        self.standardize = standardize
+        self.penalty_factor = penalty_factor
+        self.max_iter = max_iter
+        self.tol = tol
+
+
+class SCADRegressor(_ConcaveModel):
+    r"""A generalised linear model with the SCAD penalty, solved along the path from the null model to alpha.
+
+    The penalty has slope alpha up to alpha, then :math:`(\gamma \alpha - r) / (\gamma - 1)` up to
+    :math:`\gamma \alpha`, then none. The objective isn't convex: what is certified is that the fit is a stationary
+    point (docs/penalties.md).
+
+    Parameters
+    ----------
+    alpha : float, default=1.0
+        Strength of the penalty, at least 0.
+    gamma : float, default=3.7
+        Where the penalty becomes flat, above 2.
+    groups : (p,), optional
+        Labels: the penalty is then one of the groups' norms.
+    l1_ratio : float, default=1.0
+        Share of this penalty; the rest is ridge.
+    family : str or Family, default="gaussian"
+        The loss: "gaussian", "binomial" (y is 0 or 1; predictions are probabilities), "poisson", ...
+    fit_intercept : bool, default=True
+        Whether to fit an intercept; it is never penalised.
+    standardize : bool, default=False
+        Whether the penalty acts on coefficients of features scaled to unit variance. gamma is meant for such features:
+        scale them, or set this.
+    penalty_factor : (p,), optional
+        v: 0 is never penalised, inf is excluded.
+    max_iter : int or None, default=1000
+        Bound on the solver's work; rarely met.
+    tol : float, default=1e-4
+        Largest violation of stationarity, over the null model's largest slope, that passes without a
+        ConvergenceWarning.
+
+    Attributes
+    ----------
+    coef_ : (p,)
+        Coefficients; the other attributes are those of :class:`MCPRegressor`.
+    """
+
+    _kind = "scad"
+    _least = 2.0
+
+    def __init__(
+        self,
+        alpha: float = 1.0,
+        *,
+        gamma: float = 3.7,
+        groups: ArrayLike | None = None,
+        l1_ratio: float = 1.0,
+        family: Any = "gaussian",
+        fit_intercept: bool = True,
+        standardize: bool = False,
+        penalty_factor: ArrayLike | None = None,
+        max_iter: int | None = 1000,
+        tol: float = 1e-4,
+    ) -> None:
+        self.alpha = alpha
+        self.gamma = gamma
+        self.groups = groups
+        self.l1_ratio = l1_ratio
+        self.family = family
+        self.fit_intercept = fit_intercept
+        self.standardize = standardize
+        self.penalty_factor = penalty_factor
+        self.max_iter = max_iter
+        self.tol = tol
