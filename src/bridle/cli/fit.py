@@ -76,6 +76,14 @@ def fit(
         str | None,
         typer.Option(help="Columns to use although they look like identifiers.", rich_help_panel="Data"),
     ] = None,
+    ordered: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="COL=LEVELS",
+            help="An ordered category with all its levels, lowest first: dose=low,mid,high; repeatable.",
+            rich_help_panel="Data",
+        ),
+    ] = None,
     separator: Annotated[
         str | None, typer.Option(help="Between cells of a text file.", rich_help_panel="Data", show_default="found out")
     ] = None,
@@ -166,6 +174,7 @@ def fit(
             time=time,
             exclude=tuple(_listed(exclude) or ()),
             keep=tuple(_listed(keep) or ()),
+            ordered=_levels(ordered) or None,
             positive=positive,
             separator=separator,
             decimal=decimal,
@@ -209,6 +218,22 @@ def _source(file: str | None, target: str | None, positive: str | None, demo: bo
 
 def _listed(text: str | None) -> list[str] | None:
     return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _levels(given: list[str] | None) -> dict[str, tuple[str, ...]]:
+    """Read ``dose=low,mid,high`` into column and levels."""
+    found: dict[str, tuple[str, ...]] = {}
+    for text in given or ():
+        column, equals, levels = text.partition("=")
+        column = column.strip()
+        if not equals or not column:
+            raise typer.BadParameter(
+                f"{text!r} is not of the form COLUMN=LEVELS, e.g. dose=low,mid,high", param_hint="--ordered"
+            )
+        if column in found:
+            raise typer.BadParameter(f"{column!r} is given twice; list its levels once", param_hint="--ordered")
+        found[column] = tuple(_listed(levels) or ())
+    return found
 
 
 def _command() -> str:

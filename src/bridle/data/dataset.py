@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -14,6 +14,7 @@ from bridle.data.frames import is_gone
 from bridle.data.kinds import Column, describe_columns, parse_dates
 from bridle.data.leaks import find_duplicates, find_leaks
 from bridle.data.matrices import describe_matrix, missing_rows, refuse_infinite_matrix
+from bridle.data.ordered import check_ordered
 from bridle.data.reading import Table, read_table
 from bridle.data.sentences import data_notes, data_warnings
 from bridle.data.target import Target, understand_target
@@ -108,6 +109,7 @@ def make_dataset(
     time: Any = None,
     exclude: Sequence[str] = (),
     keep: Sequence[str] = (),
+    ordered: Mapping[str, Sequence[str]] | None = None,
     positive: Any = None,
     format: str | None = None,
     separator: str | None = None,
@@ -131,6 +133,9 @@ def make_dataset(
         Columns to leave out.
     keep : sequence of str
         Columns to use although they look like an identifier, a date or free text.
+    ordered : mapping of str to sequence of str, optional
+        Columns of ordered categories, with all their levels, lowest first. A polars Enum and an ordered pandas
+        Categorical bring their own order.
     positive : optional
         Which of two classes is the positive one.
     format, separator, decimal, encoding, columns : optional
@@ -162,8 +167,12 @@ def make_dataset(
         raise InputError(
             f"{sorted(clash)[0]!r} is excluded, but it is also the target or has another role; drop one of the two"
         )
+    ordered = dict(ordered or {})
+    if ordered and table.frame is None:
+        raise InputError("ordered levels need a table with named columns, got an array of numbers; give a data frame")
+    check_ordered(ordered, table.names, {c: r for r, c in by_column.items()})
     understood = understand_target(aim, family, None if positive is None else str(positive), decimal)
-    return _assemble(table, name, understood, roles, by_column, tuple(exclude), tuple(keep))
+    return _assemble(table, name, understood, roles, by_column, tuple(exclude), tuple(keep), ordered)
 
 
 def _assemble(
@@ -174,6 +183,7 @@ def _assemble(
     by_column: dict[str, str],
     exclude: tuple[str, ...],
     keep: tuple[str, ...],
+    ordered: Mapping[str, Sequence[str]],
 ) -> Dataset:
     rows = np.flatnonzero(~np.isnan(aim.y))
     dropped = table.n_rows - rows.size
@@ -181,7 +191,7 @@ def _assemble(
     frame, matrix = table.frame, table.matrix
     if frame is not None:
         frame = frame[rows] if dropped else frame
-        described = describe_columns(frame, table.forms, keep)
+        described = describe_columns(frame, table.forms, keep, ordered)
     else:
         matrix = cast(Any, matrix)[rows] if dropped else matrix
         described = describe_matrix(cast(Any, matrix), table.names)

@@ -16,7 +16,8 @@ from bridle.data.dataset import Dataset
 from bridle.data.frames import frame_from
 from bridle.data.reading import Table, read_table
 from bridle.design.arrays import dense_matrix, learn_columns, missing_cells, places, sparse_matrix
-from bridle.design.columns import COUNTED_KINDS, ColumnCode, Encoded, encode, learn, moments, unit
+from bridle.design.cells import DenseCells, SparseCells
+from bridle.design.columns import COUNTED_KINDS, ColumnCode, encode, learn, moments, unit
 from bridle.design.matrix import Design
 from bridle.errors import FileFormatError, InputError
 from bridle.frozen import from_json, to_json
@@ -40,6 +41,8 @@ class Encoder:
 
     - a number: itself; missing: the training mean (or median), and 1 in ``name (missing)``
     - one of two levels: 0 or 1; missing or unseen: the training share of the second (its median under ``median``)
+    - one of several ordered levels: for each but the lowest 1 in ``name >= level`` if the row's level is that or
+      higher; missing or unknown: the training means of these
     - one of several levels: 1 in ``name = level`` and 0 in the others; levels rarer than 5 rows (5 % in small tables;
       0.5 % in large ones) share ``name = (other)``, and unseen levels join them; without rare levels an unseen level is
       0 in all of them. Missing is a level of its own.
@@ -135,6 +138,14 @@ class Encoder:
         return tuple(flag for code in self.codes for flag in code.indicator)
 
     @cached_property
+    def groups(self) -> tuple[str, ...]:
+        """(p,) the label of the group that each feature enters a model with: its column.
+
+        All levels of a category, all steps of an ordered one, and a number with its ``(missing)`` feature are a group.
+        """
+        return self.source_columns
+
+    @cached_property
     def units(self) -> tuple[str, ...]:
         """(p,) the unit of each coefficient in words: "per unit", "per mm", "when fixed"."""
         return tuple(
@@ -216,6 +227,8 @@ class Encoder:
                 raise refuse(f"column {code.name!r} has no valid code")
             if len(set(code.levels)) != len(code.levels) or (code.kind == "pair" and len(code.levels) != 2):
                 raise refuse(f"column {code.name!r} has contradicting levels")
+            if code.kind == "ordered" and not _is_ladder(code):
+                raise refuse(f"column {code.name!r} has contradicting levels")
             if code.form.decimal not in (".", ","):
                 raise refuse(f"column {code.name!r} has the decimal mark {code.form.decimal!r}")
         p = len(self.feature_names)
@@ -235,7 +248,9 @@ class Encoder:
         n, p = frame.height if rows is None else rows.size, len(self.feature_names)
         cells = n * sum(1 if code.kind == "levels" else len(code.features) for code in self.codes)
         builder = (
-            _Sparse(n, p) if n * p >= SPARSE_CELLS and cells < SPARSE_DENSITY * n * p else _Dense(n, p, self.dtype)
+            SparseCells(n, p)
+            if n * p >= SPARSE_CELLS and cells < SPARSE_DENSITY * n * p
+            else DenseCells(n, p, self.dtype)
         )
         gaps: list[tuple[int, Index]] = []
         n_missing: dict[str, int] = {}
@@ -249,7 +264,7 @@ class Encoder:
                 n_missing[code.name] = int(part.missing.size)
             unseen |= {(code.name, level): k for level, k in part.unseen.items()}
             if part.gaps.size:
-                gaps.append((j, part.gaps))
+                gaps += [(j + k, part.gaps) for k in range(code.filled)]
             builder.add(j, code, part)
             j += len(code.features)
         return Design(
@@ -293,54 +308,13 @@ class Encoder:
         )
 
 
-class _Dense:
-    """Fills a Fortran ordered matrix column by column: no second copy of the whole."""
-
-    def __init__(self, n: int, p: int, dtype: str) -> None:
-        self.matrix = np.zeros((n, p), dtype=dtype, order="F")
-
-    def add(self, j: int, code: ColumnCode, part: Encoded) -> None:
-        if part.number is not None:
-            self.matrix[:, j] = part.number
-            if code.missing:
-                self.matrix[part.missing, j + 1] = 1.0
-        elif part.code is not None:
-            rows = np.flatnonzero(part.code >= 0)
-            self.matrix[rows, j + part.code[rows]] = 1.0
-
-    def finish(self, _: str) -> Any:
-        return self.matrix
-
-
-class _Sparse:
-    """Collects the nonzero cells of a mostly empty matrix."""
-
-    def __init__(self, n: int, p: int) -> None:
-        self.shape = (n, p)
-        self.rows: list[Index] = []
-        self.columns: list[Index] = []
-        self.values: list[Float] = []
-
-    def add(self, j: int, code: ColumnCode, part: Encoded) -> None:
-        everyone = np.arange(self.shape[0])
-        if part.number is not None:
-            self._put(everyone, np.full(everyone.size, j), part.number)
-            if code.missing:
-                self._put(part.missing, np.full(part.missing.size, j + 1), np.ones(part.missing.size))
-        elif part.code is not None:
-            rows = np.flatnonzero(part.code >= 0)
-            self._put(rows, j + part.code[rows], np.ones(rows.size))
-
-    def _put(self, rows: Index, columns: Index, values: Float) -> None:
-        self.rows.append(rows)
-        self.columns.append(columns)
-        self.values.append(values)
-
-    def finish(self, dtype: str) -> Any:
-        entries = (np.concatenate(self.values).astype(dtype), (np.concatenate(self.rows), np.concatenate(self.columns)))
-        matrix = sparse.csc_array(sparse.coo_array(entries, shape=self.shape))
-        matrix.sort_indices()
-        return matrix
+def _is_ladder(code: ColumnCode) -> bool:
+    """Whether the levels of an ordered column fit its declared ones and its fill-in values."""
+    known = [level for level in code.declared if level in code.levels]
+    steps = len(code.levels) - 1
+    return (
+        tuple(known) == code.levels and steps >= 1 and len(code.fills) == steps and bool(np.isfinite(code.fills).all())
+    )
 
 
 def _part(series: pl.Series, rows: Index | None) -> pl.Series:

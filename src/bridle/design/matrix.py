@@ -31,6 +31,11 @@ class Design:
     weights: Float | None = None  # (n,), for the means
     n_missing: Mapping[str, int] = field(default_factory=dict)  # table column -> rows in which it is missing
     unseen: Mapping[tuple[str, str], int] = field(default_factory=dict)  # (table column, level) -> rows
+    groups: tuple[str, ...] = ()  # (p,), features of one label enter a model together; by default those of a column
+
+    def __post_init__(self) -> None:
+        if not self.groups:
+            object.__setattr__(self, "groups", self.source)
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -126,6 +126,7 @@ def study(
     time: Any = None,
     exclude: Sequence[str] = (),
     keep: Sequence[str] = (),
+    ordered: Mapping[str, Sequence[str]] | None = None,
     positive: Any = None,
     separator: str | None = None,
     decimal: str | None = None,
@@ -174,6 +175,9 @@ def study(
         Columns to leave out.
     keep : sequence of str
         Columns to use although they look like an identifier, a date or free text.
+    ordered : mapping of str to sequence of str, optional
+        Columns of ordered categories with all their levels, lowest first; a polars Enum and an ordered pandas
+        Categorical bring their own order.
     positive : optional
         Label of the class to predict the probability of.
     separator, decimal, encoding : str, optional
@@ -220,7 +224,8 @@ def study(
     roles = {"weights": weights, "offset": offset, "groups": groups, "time": time}
     return _run(  # the table isn't kept here, so that it can go once it has become a matrix
         make_dataset(
-            data, target, family=family, exclude=tuple(exclude), keep=tuple(keep), positive=positive, **roles, **reading
+            data, target, family=family, exclude=tuple(exclude), keep=tuple(keep), ordered=ordered, positive=positive,
+            **roles, **reading
         ),
         options, offset_name, command, progress or _silent,
     )  # fmt: skip
