@@ -17,6 +17,8 @@ from bridle.data.matrices import describe_matrix, missing_rows, refuse_infinite_
 from bridle.data.ordered import check_ordered
 from bridle.data.reading import Table, read_table
 from bridle.data.sentences import data_notes, data_warnings
+from bridle.data.structure import Structure
+from bridle.data.structured import formula_target, refuse_structure, structure_of
 from bridle.data.target import Target, understand_target
 from bridle.data.values import as_numbers, as_text
 from bridle.errors import InputError
@@ -48,6 +50,7 @@ class Dataset:
     source: str
     sha256: str
     rows: NDArray[np.int64]  # (n,), numbers of these rows in the table as it came, from 0
+    structure: Structure | None = None  # products of columns that become features; None for each column by itself
 
     @property
     def n_rows(self) -> int:
@@ -110,6 +113,8 @@ def make_dataset(
     exclude: Sequence[str] = (),
     keep: Sequence[str] = (),
     ordered: Mapping[str, Sequence[str]] | None = None,
+    formula: str | None = None,
+    interactions: str | Sequence[str | Sequence[str]] | None = None,
     positive: Any = None,
     format: str | None = None,
     separator: str | None = None,
@@ -123,8 +128,9 @@ def make_dataset(
     ----------
     source
         Whatever :func:`bridle.data.read_table` reads.
-    target : str, int or sequence
-        Name of the target column (or its number in an array), or the target itself: one value for each row.
+    target : str, int, sequence or None
+        Name of the target column (or its number in an array), or the target itself: one value for each row. A formula
+        names it, too.
     family : {"gaussian", "binomial", "poisson"}, optional
         Found from the target by default.
     weights, offset, groups, time : str or sequence, optional
@@ -136,6 +142,10 @@ def make_dataset(
     ordered : mapping of str to sequence of str, optional
         Columns of ordered categories, with all their levels, lowest first. A polars Enum and an ordered pandas
         Categorical bring their own order.
+    formula : str, optional
+        Target and features, such as ``"y ~ bs(age, 5) + sex:dose"``; needs the package formulaic.
+    interactions : "all" or sequence, optional
+        Pairs of columns whose products become features beside the columns: ``["age:dose", ("sex", "*")]``.
     positive : optional
         Which of two classes is the positive one.
     format, separator, decimal, encoding, columns : optional
@@ -153,6 +163,9 @@ def make_dataset(
     table = read_table(source, format=format, separator=separator, decimal=decimal, encoding=encoding, columns=columns)
     if table.n_rows == 0:
         raise InputError(f"{table.source} has no rows; expected at least two")
+    if formula is not None or interactions is not None:
+        refuse_structure(table, formula, interactions)
+    target = formula_target(formula, table.names, target)
     given = {"weights": weights, "offset": offset, "groups": groups, "time": time}
     roles = {role: _series_of(table, value, role) for role, value in given.items() if value is not None}
     aim = _series_of(table, target, "target")
@@ -172,7 +185,9 @@ def make_dataset(
         raise InputError("ordered levels need a table with named columns, got an array of numbers; give a data frame")
     check_ordered(ordered, table.names, {c: r for r, c in by_column.items()})
     understood = understand_target(aim, family, None if positive is None else str(positive), decimal)
-    return _assemble(table, name, understood, roles, by_column, tuple(exclude), tuple(keep), ordered)
+    return _assemble(
+        table, name, understood, roles, by_column, tuple(exclude), tuple(keep), ordered, (formula, interactions)
+    )
 
 
 def _assemble(
@@ -184,6 +199,7 @@ def _assemble(
     exclude: tuple[str, ...],
     keep: tuple[str, ...],
     ordered: Mapping[str, Sequence[str]],
+    asked: tuple[str | None, Any],
 ) -> Dataset:
     rows = np.flatnonzero(~np.isnan(aim.y))
     dropped = table.n_rows - rows.size
@@ -196,9 +212,10 @@ def _assemble(
         matrix = cast(Any, matrix)[rows] if dropped else matrix
         described = describe_matrix(cast(Any, matrix), table.names)
     described = tuple(_with_role(c, set_aside.get(c.name), c.name in exclude) for c in described)
-    used = [c.name for c in described if c.used]
-    if not used:
+    if not any(c.used for c in described):
         raise InputError(_no_features(described))
+    structure, described = structure_of(*asked, described)
+    used = [c.name for c in described if c.used]
     y = aim.y[rows]
     if frame is not None:
         frame = frame.select(used)
@@ -225,6 +242,7 @@ def _assemble(
         source=table.source,
         sha256=table.sha256,
         rows=rows,
+        structure=structure,
     )
     leaks = find_leaks(frame, matrix, used, y, aim.family)
     duplicates = find_duplicates(frame, matrix, used)
