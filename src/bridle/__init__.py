@@ -18,6 +18,7 @@ _HOME = {
     "fit_dropout_path": "bridle.linear_dropout",
     "LinearDropoutPath": "bridle.linear_dropout",
     "cross_validate": "bridle.selection",
+    "design_matrix": "bridle.design",
     "dropout_path": "bridle.nets.dropout",
     "DropoutPath": "bridle.nets.dropout",
     "select": "bridle.selection",

@@ -85,6 +85,16 @@ def test_terms_are_groups_and_know_their_columns():
     assert encoder.units[3] == "per year" and encoder.units[6] == "when m"
 
 
+def test_a_table_becomes_a_matrix_in_one_call():
+    formula = "y ~ bs(age, 4) + sex:dose + site"
+    design, y = bridle.design_matrix(table(missing=0.1), formula=formula, rows=np.arange(100))
+    encoder, expected = encoded(table(missing=0.1), rows=np.arange(100), formula=formula)
+    assert np.array_equal(design.matrix, expected.matrix) and design.groups == encoder.groups
+    assert np.array_equal(y, FRAME["y"].to_numpy())
+    dropped, fewer = bridle.design_matrix(table(missing=0.1), "y", missing="drop")
+    assert dropped.shape[0] == fewer.size < N
+
+
 def test_interactions_multiply_what_is_centred_in_training():
     train = np.arange(0, N, 2)
     _, design = encoded(rows=train, interactions=["age:dose", "sex:*", "stage:site"])
