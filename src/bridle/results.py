@@ -95,6 +95,29 @@ class Coefficient:
 
 
 @dataclass(frozen=True)
+class LevelEffect:
+    """A level of a category, or a point on a curve: what it adds against the mean over the training rows."""
+
+    level: str  # "north", "(missing)", "age = 40"
+    effect: float  # link scale
+    share: float  # of training rows; NaN for a point on a curve
+
+
+@dataclass(frozen=True)
+class TermEffect:
+    """A group of features as a whole: a category with all its levels, a spline, a product of columns."""
+
+    name: str  # "site", "bs(age, 5)", "sex:dose"
+    kind: str  # "number", "category", "ordered", "curve", "product"
+    columns: tuple[str, ...]  # table columns that it reads
+    n_features: int
+    levels: tuple[LevelEffect, ...] = ()
+    fused: tuple[tuple[str, ...], ...] = ()  # runs of ordered neighbours whose effects are exactly equal
+    words: str = ""
+    size: float = float("nan")  # standard deviation of the joint contribution over the training rows
+
+
+@dataclass(frozen=True)
 class Swap:
     """A feature that could have been chosen instead, and what the swap would cost."""
 
@@ -227,6 +250,7 @@ class ModelResult:
     history: TrainingHistory | None = None  # networks only, as the next two
     monte_carlo: MonteCarlo | None = None
     attributions: tuple[Attribution, ...] = ()  # most important first (at most 200)
+    terms: tuple[TermEffect, ...] = ()  # groups of several features as wholes, most important first (at most 100)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ namespace bridle {
 namespace {
 
 constexpr index_t kGramColumns = 6000;  // largest working set that gets a Gram matrix (288 MB)
+constexpr double kCaution = 1e-6;        // least share of the raised curvature
 constexpr index_t kManySweeps = 300;    // of descent by columns in one model, after which a direct solve is worth it
 
 }  // namespace
@@ -146,21 +147,35 @@ bool Solver::line_search() {
     if (t < 1e-10) {
       work_.beta = before_;
       refresh_ = true;
+      caution_ = 1.0;
       return false;
     }
     for (index_t i = 0; i < n_; ++i) trial_[i] = eta_[i] + t * direction_[i];
     for (index_t i = 0; i < k; ++i) work_.beta[i] = before_[i] + t * (goal[i] - before_[i]);
     const double loss = loss_value(trial_.data()), value = loss + penalty_value(work_.beta);
     if (value <= start + 1e-4 * t * std::min(0.0, predicted) + rounding) {  // false for NaN and infinity
+      gained_ = start - value;
       loss_now_ = loss;
       break;
     }
   }
   refresh_ = t < 1.0;
+  if (loss_->sharp()) be_cautious(t, predicted);
   eta_.swap(trial_);
   b0_ += t * constant_;
   moved_ = true;
   return true;
+}
+
+// A good quadratic model wins half of what its slope promises. One that wins more lies too high and makes steps short;
+// one that wins less, or less than a whole step, lies too low.
+void Solver::be_cautious(double t, double predicted) {
+  const double share = predicted < 0.0 ? gained_ / -predicted : 0.5;
+  refresh_ = t < 1.0 || share < 0.4 || share > 0.6;
+  if (t < 1.0 || share < 0.3)
+    caution_ = std::min(1.0, 4.0 * caution_);
+  else if (share > 0.6)
+    caution_ = std::max(kCaution, 0.1 * caution_);
 }
 
 double Solver::penalty_value(const std::vector<double>& beta) const {

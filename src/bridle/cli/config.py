@@ -22,6 +22,7 @@ def read_config(ctx: typer.Context, path: FilePath | None) -> FilePath | None:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise typer.BadParameter(f"{path} isn't TOML: {error}") from None
     known = {name for p in ctx.command.params if (name := p.name) and name not in {"config", "help"}}
+    repeatable = {p.name for p in ctx.command.params if getattr(p, "multiple", False)}
     chosen: dict[str, Any] = {}
     for key, value in values.items():
         name = key.replace("-", "_")
@@ -33,7 +34,10 @@ def read_config(ctx: typer.Context, path: FilePath | None) -> FilePath | None:
             raise typer.BadParameter(f"{path} has the key {key!r}, which {ctx.info_name!r} doesn't know; {hint}")
         if isinstance(value, dict):
             raise typer.BadParameter(f"{path}: {key!r} is a table; expected a plain value, e.g. {_shown(name)} = 5")
-        chosen[name] = ",".join(map(str, value)) if isinstance(value, list) else value
+        if name in repeatable:
+            chosen[name] = [str(v) for v in value] if isinstance(value, list) else [str(value)]
+        else:
+            chosen[name] = ",".join(map(str, value)) if isinstance(value, list) else value
     ctx.default_map = {**(ctx.default_map or {}), **chosen}
     return path
 

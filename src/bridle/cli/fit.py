@@ -25,6 +25,8 @@ bridle fit sales.parquet -t price --models ridge,lasso --out prices
 cat visits.csv | bridle fit - -t visits --family poisson --offset log_days
 
 bridle fit scores.csv -t passed --groups school --fail-on overfitting
+
+bridle fit trial.csv --formula 'response ~ bs(age, 5) + sex*dose' --ordered stage=I,II,III
 """
 
 
@@ -79,6 +81,24 @@ def fit(
     keep: Annotated[
         str | None,
         typer.Option(help="Columns to use although they look like identifiers.", rich_help_panel="Data"),
+    ] = None,
+    ordered: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="COL=LEVELS",
+            help="An ordered category with all its levels, lowest first: dose=low,mid,high; repeatable.",
+            rich_help_panel="Data",
+        ),
+    ] = None,
+    formula: Annotated[
+        str | None,
+        typer.Option(
+            help="Target and features: 'y ~ bs(age, 5) + sex:dose'; --target isn't needed then.", rich_help_panel="Data"
+        ),
+    ] = None,
+    interactions: Annotated[
+        str | None,
+        typer.Option(help="Products as features: all, or pairs with commas: age:dose,sex:*.", rich_help_panel="Data"),
     ] = None,
     separator: Annotated[
         str | None, typer.Option(help="Between cells of a text file.", rich_help_panel="Data", show_default="found out")
@@ -146,7 +166,7 @@ def fit(
     from bridle.job.saving import check_folder
 
     gate = parse_labels(fail_on)
-    data, name, target, positive = _source(file, target, positive, demo)
+    data, name, aim = _source(file, target, formula, demo)
     folder = out if out is not None else FilePath(f"bridle-{name}")
     check_folder(folder, force=force)
     from bridle.job import study
@@ -154,7 +174,7 @@ def fit(
     with Bar(quiet=quiet) as bar:
         result: Study = study(
             data,
-            target,
+            aim,
             models=_listed(models),
             family=family,
             rule=rule,
@@ -170,6 +190,9 @@ def fit(
             time=time,
             exclude=tuple(_listed(exclude) or ()),
             keep=tuple(_listed(keep) or ()),
+            ordered=_levels(ordered) or None,
+            formula=formula,
+            interactions=_pairs(interactions),
             positive=positive,
             separator=separator,
             decimal=decimal,
@@ -195,24 +218,45 @@ def fit(
     gate.check(result.verdict.label)
 
 
-def _source(file: str | None, target: str | None, positive: str | None, demo: bool) -> tuple[Any, str, str, str | None]:
-    """Give the table or its path, a short name for it, the target column and the positive class."""
+def _source(file: str | None, target: str | None, formula: str | None, demo: bool) -> tuple[Any, str, str | None]:
+    """Give the table or its path, a short name for it, and the target column, which a formula names itself."""
     if demo:
         if file is not None:
             raise typer.BadParameter("--demo brings its own data; leave FILE out, or leave --demo out")
         from bridle.datasets import DEMO_TARGET, demo_path
 
-        return demo_path(), "demo", target or DEMO_TARGET, positive
+        return demo_path(), "demo", target or (None if formula else DEMO_TARGET)
     if file is None:
         raise typer.BadParameter("no FILE was given; give a table, - for standard input, or --demo", param_hint="FILE")
-    if target is None:
+    if target is None and formula is None:
         raise typer.BadParameter("no target was given; name the column to predict", param_hint="--target")
     stem = "stdin" if file == "-" else FilePath(file).name.split(".")[0]
-    return file, stem or "study", target, positive
+    return file, stem or "study", target
+
+
+def _pairs(text: str | None) -> str | list[str] | None:
+    listed = _listed(text)
+    return "all" if listed == ["all"] else listed
 
 
 def _listed(text: str | None) -> list[str] | None:
     return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _levels(given: list[str] | None) -> dict[str, tuple[str, ...]]:
+    """Read ``dose=low,mid,high`` into column and levels."""
+    found: dict[str, tuple[str, ...]] = {}
+    for text in given or ():
+        column, equals, levels = text.partition("=")
+        column = column.strip()
+        if not equals or not column:
+            raise typer.BadParameter(
+                f"{text!r} is not of the form COLUMN=LEVELS, e.g. dose=low,mid,high", param_hint="--ordered"
+            )
+        if column in found:
+            raise typer.BadParameter(f"{column!r} is given twice; list its levels once", param_hint="--ordered")
+        found[column] = tuple(_listed(levels) or ())
+    return found
 
 
 def _command() -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -14,8 +14,11 @@ from bridle.data.frames import is_gone
 from bridle.data.kinds import Column, describe_columns, parse_dates
 from bridle.data.leaks import find_duplicates, find_leaks
 from bridle.data.matrices import describe_matrix, missing_rows, refuse_infinite_matrix
+from bridle.data.ordered import check_ordered
 from bridle.data.reading import Table, read_table
 from bridle.data.sentences import data_notes, data_warnings
+from bridle.data.structure import Structure
+from bridle.data.structured import formula_target, refuse_structure, structure_of
 from bridle.data.target import Target, understand_target
 from bridle.data.values import as_numbers, as_text
 from bridle.errors import InputError
@@ -47,6 +50,7 @@ class Dataset:
     source: str
     sha256: str
     rows: NDArray[np.int64]  # (n,), numbers of these rows in the table as it came, from 0
+    structure: Structure | None = None  # products of columns that become features; None for each column by itself
 
     @property
     def n_rows(self) -> int:
@@ -108,6 +112,9 @@ def make_dataset(
     time: Any = None,
     exclude: Sequence[str] = (),
     keep: Sequence[str] = (),
+    ordered: Mapping[str, Sequence[str]] | None = None,
+    formula: str | None = None,
+    interactions: str | Sequence[str | Sequence[str]] | None = None,
     positive: Any = None,
     format: str | None = None,
     separator: str | None = None,
@@ -121,8 +128,9 @@ def make_dataset(
     ----------
     source
         Whatever :func:`bridle.data.read_table` reads.
-    target : str, int or sequence
-        Name of the target column (or its number in an array), or the target itself: one value for each row.
+    target : str, int, sequence or None
+        Name of the target column (or its number in an array), or the target itself: one value for each row. A formula
+        names it, too.
     family : str, optional
         Found from the target by default.
     weights, offset, groups, time : str or sequence, optional
@@ -131,6 +139,13 @@ def make_dataset(
         Columns to leave out.
     keep : sequence of str
         Columns to use although they look like an identifier, a date or free text.
+    ordered : mapping of str to sequence of str, optional
+        Columns of ordered categories, with all their levels, lowest first. A polars Enum and an ordered pandas
+        Categorical bring their own order.
+    formula : str, optional
+        Target and features, such as ``"y ~ bs(age, 5) + sex:dose"``; needs the package formulaic.
+    interactions : "all" or sequence, optional
+        Pairs of columns whose products become features beside the columns: ``["age:dose", ("sex", "*")]``.
     positive : optional
         Which of two classes is the positive one.
     format, separator, decimal, encoding, columns : optional
@@ -148,6 +163,9 @@ def make_dataset(
     table = read_table(source, format=format, separator=separator, decimal=decimal, encoding=encoding, columns=columns)
     if table.n_rows == 0:
         raise InputError(f"{table.source} has no rows; expected at least two")
+    if formula is not None or interactions is not None:
+        refuse_structure(table, formula, interactions)
+    target = formula_target(formula, table.names, target)
     given = {"weights": weights, "offset": offset, "groups": groups, "time": time}
     roles = {role: _series_of(table, value, role) for role, value in given.items() if value is not None}
     aim = _series_of(table, target, "target")
@@ -162,8 +180,14 @@ def make_dataset(
         raise InputError(
             f"{sorted(clash)[0]!r} is excluded, but it is also the target or has another role; drop one of the two"
         )
+    ordered = dict(ordered or {})
+    if ordered and table.frame is None:
+        raise InputError("ordered levels need a table with named columns, got an array of numbers; give a data frame")
+    check_ordered(ordered, table.names, {c: r for r, c in by_column.items()})
     understood = understand_target(aim, family, None if positive is None else str(positive), decimal)
-    return _assemble(table, name, understood, roles, by_column, tuple(exclude), tuple(keep))
+    return _assemble(
+        table, name, understood, roles, by_column, tuple(exclude), tuple(keep), ordered, (formula, interactions)
+    )
 
 
 def _assemble(
@@ -174,6 +198,8 @@ def _assemble(
     by_column: dict[str, str],
     exclude: tuple[str, ...],
     keep: tuple[str, ...],
+    ordered: Mapping[str, Sequence[str]],
+    asked: tuple[str | None, Any],
 ) -> Dataset:
     rows = np.flatnonzero(~np.isnan(aim.y))
     dropped = table.n_rows - rows.size
@@ -181,14 +207,15 @@ def _assemble(
     frame, matrix = table.frame, table.matrix
     if frame is not None:
         frame = frame[rows] if dropped else frame
-        described = describe_columns(frame, table.forms, keep)
+        described = describe_columns(frame, table.forms, keep, ordered)
     else:
         matrix = cast(Any, matrix)[rows] if dropped else matrix
         described = describe_matrix(cast(Any, matrix), table.names)
     described = tuple(_with_role(c, set_aside.get(c.name), c.name in exclude) for c in described)
-    used = [c.name for c in described if c.used]
-    if not used:
+    if not any(c.used for c in described):
         raise InputError(_no_features(described))
+    structure, described = structure_of(*asked, described)
+    used = [c.name for c in described if c.used]
     y = aim.y[rows]
     if frame is not None:
         frame = frame.select(used)
@@ -215,6 +242,7 @@ def _assemble(
         source=table.source,
         sha256=table.sha256,
         rows=rows,
+        structure=structure,
     )
     leaks = find_leaks(frame, matrix, used, y, aim.family)
     duplicates = find_duplicates(frame, matrix, used)

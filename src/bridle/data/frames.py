@@ -68,7 +68,9 @@ def _from_pandas(source: Any) -> pl.DataFrame:
         dtype = str(column.dtype)
         if dtype == "category":
             labels = [None if is_gone(v) else str(v) for v in column.astype(object)]
-            columns.append(pl.Series(name, labels, dtype=pl.String).cast(pl.Categorical))
+            order = [str(c) for c in column.cat.categories] if column.cat.ordered else []
+            kind = pl.Enum(order) if order and len(set(order)) == len(order) else pl.Categorical()
+            columns.append(pl.Series(name, labels, dtype=pl.String).cast(kind))
         elif dtype.startswith("Sparse["):
             columns.append(pl.Series(name, np.asarray(column)))
         elif column.dtype.kind in "iufbM" and isinstance(column.dtype, np.dtype):

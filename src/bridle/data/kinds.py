@@ -1,25 +1,26 @@
 """What each column of a table is: recognised once, reported to people, and relied on by the encoder.
 
-Kinds: "numeric", "boolean" and "categorical" become features; "date", "identifier", "constant", "text" and "empty"
-are left out, each with its reason. The rules never look at the target.
+Kinds: "numeric", "boolean", "categorical" and "ordered" become features; "date", "identifier", "constant", "text" and
+"empty" are left out, each with its reason. The rules never look at the target.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from bridle.data.ordered import ordered_levels
 from bridle.data.values import PLAIN, NumberFormat, as_text, guess_format, parse_numbers, without_missing
 
 if TYPE_CHECKING:
     import polars as pl
 
-USED_KINDS = ("numeric", "boolean", "categorical")
+USED_KINDS = ("numeric", "boolean", "categorical", "ordered")
 TRUTH = ({"false", "true"}, {"no", "yes"}, {"n", "y"}, {"f", "t"}, {"off", "on"})
 ID_NAME = re.compile(r"(?i)^(unnamed:? ?\d+|index|row ?names?|rn|rows?|row[_ .-]?(id|no|nr|num|number)|obs|pk|key)$")
 ID_PART = re.compile(r"(?i)(^|[_ .-])(id|uuid|guid|identifier|ssn|mrn)([_ .-]|$)|[a-z]I[Dd]$")
@@ -53,6 +54,7 @@ class Column:
     note: str
     examples: tuple[str, ...] = ()
     form: NumberFormat = PLAIN
+    levels: tuple[str, ...] = ()  # of an ordered column, lowest first
 
 
 def settle_types(
@@ -87,9 +89,29 @@ def settle_types(
 
 
 def describe_columns(
-    frame: pl.DataFrame, forms: Mapping[str, NumberFormat] | None = None, keep: Collection[str] = ()
+    frame: pl.DataFrame,
+    forms: Mapping[str, NumberFormat] | None = None,
+    keep: Collection[str] = (),
+    ordered: Mapping[str, Sequence[str]] | None = None,
 ) -> tuple[Column, ...]:
-    """Recognise the kind of every column; ``keep`` names columns that are features whatever they look like."""
+    """Recognise the kind of every column.
+
+    Parameters
+    ----------
+    frame : polars.DataFrame
+        The table.
+    forms : mapping, optional
+        Number formats of the columns that were text.
+    keep : collection of str
+        Columns that are features whatever they look like.
+    ordered : mapping of str to sequence of str, optional
+        Levels of ordered columns, lowest first; a polars Enum brings its own.
+
+    Raises
+    ------
+    InputError
+        An ordered column holds a level that isn't listed.
+    """
     import polars as pl
 
     forms = forms or {}
@@ -105,11 +127,23 @@ def describe_columns(
         if name in keep and not column.used and column.kind not in ("constant", "empty"):
             kind = "numeric" if frame.schema[name].is_numeric() else "categorical"
             column = replace(column, kind=kind, used=True, note=f"kept as asked, though it looks like {column.kind}")
+        column = _in_order(column, frame[name], (ordered or {}).get(name))
         form = forms.get(name, PLAIN)
         if form != PLAIN and column.used:
             column = replace(column, note=_join(_form_note(form), column.note))
         columns.append(replace(column, form=form))
     return tuple(columns)
+
+
+def _in_order(column: Column, series: pl.Series, given: Sequence[str] | None) -> Column:
+    """Make a column of ordered levels of one whose order is given, or known by its type."""
+    if given is None and column.kind != "categorical":
+        return column
+    levels = ordered_levels(series, given)
+    if levels is None or column.kind in ("constant", "empty"):
+        return column
+    shown = levels if len(levels) <= 8 else (*levels[:4], "...", levels[-1])
+    return replace(column, kind="ordered", used=True, note=f"ordered: {' < '.join(shown)}", levels=levels)
 
 
 def _describe(series: pl.Series, n_missing: int, n_distinct: int) -> Column:

@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from bridle.design.encoder import Encoder
 from bridle.design.matrix import Design
+from bridle.design.table import design_matrix
 
-__all__ = ["Design", "Encoder"]
+__all__ = ["Design", "Encoder", "design_matrix"]

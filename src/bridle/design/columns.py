@@ -2,8 +2,9 @@
 
 Numbers stay one feature. Labels become one 0/1 feature for every level, none left out, so that under a penalty the fit
 does not depend on which level is the reference (there is none); a column of exactly two levels is one feature, because
-the second would only repeat the first. Without a penalty the columns of one factor add up to the intercept, and the
-minimum-norm solution among the equally good ones is meant: its predictions do not depend on the coding either.
+the second would only repeat the first. Ordered labels become steps (:mod:`bridle.design.ordered`). Without a penalty
+the columns of one factor add up to the intercept, and the minimum-norm solution among the equally good ones is meant:
+its predictions do not depend on the coding either.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from bridle.data.kinds import TRUTH, Column, rare_below
 from bridle.data.values import PLAIN, NumberFormat, as_numbers, as_text
 from bridle.design.matrix import center
+from bridle.design.ordered import learn_fills, observed, ordered_cells
 from bridle.errors import InputError
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 Float = NDArray[np.float64]
 Index = NDArray[np.int64]
 OTHER, MISSING = "(other)", "(missing)"
-COUNTED_KINDS = ("number", "pair", "levels")
+COUNTED_KINDS = ("number", "pair", "levels", "ordered")
 
 
 @dataclass(frozen=True)
@@ -34,12 +36,16 @@ class ColumnCode:
     """What was learned about one column."""
 
     name: str
-    kind: str  # "number", "pair" (two levels, one feature) or "levels"
+    kind: str  # "number", "pair" (two levels, one feature), "levels" or "ordered"
     form: NumberFormat = PLAIN
-    levels: tuple[str, ...] = ()  # those with a feature of their own; for a pair (zero, one)
+    levels: tuple[
+        str, ...
+    ] = ()  # those with a feature of their own; for a pair (zero, one); ordered: those seen, lowest first
     rare: int = 0  # how many rare levels share the feature "(other)"; 0 means there is none
     missing: bool = False  # whether being missing is a feature
     fill: float = 0.0  # stands for a missing number, or for a missing or unseen level of a pair
+    declared: tuple[str, ...] = ()  # all levels of an ordered column, lowest first
+    fills: tuple[float, ...] = ()  # its steps where the level is missing or unknown
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -48,6 +54,8 @@ class ColumnCode:
             names = [self.name]
         elif self.kind == "pair":
             names = [f"{self.name} = {self.levels[1]}"]
+        elif self.kind == "ordered":
+            names = [f"{self.name} >= {level}" for level in self.levels[1:]]
         else:
             names = [f"{self.name} = {level}" for level in self.levels]
             names += [f"{self.name} = {OTHER}"] * (self.rare > 0)
@@ -59,10 +67,19 @@ class ColumnCode:
         return tuple(not (self.kind == "number" and i == 0) for i in range(len(self.features)))
 
     @property
+    def filled(self) -> int:
+        """How many of the first features hold a filled-in value where the cell is missing."""
+        return {"number": 1, "pair": 1, "ordered": len(self.levels) - 1}.get(self.kind, 0)
+
+    @property
     def stands_for_unseen(self) -> str:
         """What a level counts as that never occurred in training, in words."""
         if self.kind == "pair":
             return f"it counts as the average of {self.levels[0]!r} and {self.levels[1]!r}"
+        if self.kind == "ordered":
+            return (
+                "it counts as the average of its neighbours, or if it isn't among the ordered levels as a missing cell"
+            )
         if self.rare:
             return "it counts as one of the rare levels"
         return "no level's effect is added"
@@ -70,9 +87,9 @@ class ColumnCode:
 
 @dataclass(frozen=True)
 class Encoded:
-    """The cells of one column for m rows: a dense number column, and/or the feature that is 1 in each row."""
+    """The cells of one column for m rows: dense number columns, or the feature that is 1 in each row."""
 
-    number: Float | None  # (m,), for numbers and pairs
+    number: Float | None  # (m,) for numbers and pairs, (m, K) for steps
     code: Index | None  # (m,), for levels: index of the feature that is 1; -1 for none
     missing: Index  # rows in which the cell is missing
     gaps: Index  # rows in which ``number`` is imputed
@@ -96,6 +113,8 @@ def learn(column: Column, series: pl.Series, weights: Float | None, policy: str)
         known[gone] = False
         fill = center(values[known], None if weights is None else weights[known], how, 0.0)
         return ColumnCode(column.name, "number", column.form, missing=flagged, fill=fill)
+    if column.kind == "ordered":
+        return _learn_ordered(column, series, weights, how, flagged)
     labels = as_text(series)
     counts = labels.drop_nulls().value_counts(name="n")
     rows = dict(zip(counts[series.name].to_list(), counts["n"].to_list(), strict=True))
@@ -116,6 +135,15 @@ def learn(column: Column, series: pl.Series, weights: Float | None, policy: str)
     return ColumnCode(column.name, "levels", levels=tuple(own), rare=rare, missing=is_flagged(n_missing, n))
 
 
+def _learn_ordered(column: Column, series: pl.Series, weights: Float | None, how: str, flagged: bool) -> ColumnCode:
+    levels = observed(series, column.levels)
+    if len(levels) < 2:
+        return ColumnCode(column.name, "levels", levels=levels)  # says nothing; the encoder leaves it out
+    steps = ordered_cells(series, column.levels, levels, None)[0]
+    fills = learn_fills(steps, weights, how)
+    return ColumnCode(column.name, "ordered", levels=levels, missing=flagged, declared=column.levels, fills=fills)
+
+
 def encode(code: ColumnCode, series: pl.Series) -> Encoded:
     """Turn a column into numbers as it was learned.
 
@@ -133,6 +161,9 @@ def encode(code: ColumnCode, series: pl.Series) -> Encoded:
             values = np.array(values)
             values[gone] = code.fill
         return Encoded(values, None, gone, gone, {})
+    if code.kind == "ordered":
+        steps, missing, gaps, unseen = ordered_cells(series, code.declared, code.levels, code.fills)
+        return Encoded(steps, None, missing, gaps, unseen)
     labels = as_text(series, keep=code.levels)
     found = labels.unique().drop_nulls().to_list()
     position = {level: i for i, level in enumerate(code.levels)}
@@ -215,7 +246,8 @@ def moments(code: ColumnCode, cells: Encoded, weights: Float | None) -> tuple[li
         scales.append(float(np.sqrt(np.average((x - mean) ** 2, weights=weights))))
 
     if cells.number is not None:
-        add(cells.number)
+        for x in np.atleast_2d(cells.number.T):
+            add(x)
         if code.missing:
             flag = np.zeros(cells.number.size)
             flag[cells.missing] = 1.0

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
@@ -15,10 +13,14 @@ from scipy import sparse
 from bridle.data.dataset import Dataset
 from bridle.data.frames import frame_from
 from bridle.data.reading import Table, read_table
+from bridle.data.values import PLAIN
 from bridle.design.arrays import dense_matrix, learn_columns, missing_cells, places, sparse_matrix
-from bridle.design.columns import COUNTED_KINDS, ColumnCode, Encoded, encode, learn, moments, unit
+from bridle.design.cells import DenseCells, SparseCells
+from bridle.design.checks import check_encoder, need_columns, refuse_missing
+from bridle.design.columns import ColumnCode, encode, learn, moments, unit
 from bridle.design.matrix import Design
-from bridle.errors import FileFormatError, InputError
+from bridle.design.terms import SPARSE_CELLS, SPARSE_DENSITY, Recipe, Term, learn_terms
+from bridle.errors import InputError
 from bridle.frozen import from_json, to_json
 
 if TYPE_CHECKING:
@@ -28,8 +30,6 @@ Float = NDArray[np.float64]
 Index = NDArray[np.int64]
 POLICIES = ("indicator", "mean", "median", "drop", "error")
 DTYPES = ("float64", "float32")
-SPARSE_CELLS = 1 << 22  # smaller matrices stay dense: 32 MiB
-SPARSE_DENSITY = 0.1
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,15 @@ class Encoder:
 
     - a number: itself; missing: the training mean (or median), and 1 in ``name (missing)``
     - one of two levels: 0 or 1; missing or unseen: the training share of the second (its median under ``median``)
+    - one of several ordered levels: for each but the lowest 1 in ``name >= level`` if the row's level is that or
+      higher; missing or unknown: the training means of these
     - one of several levels: 1 in ``name = level`` and 0 in the others; levels rarer than 5 rows (5 % in small tables;
       0.5 % in large ones) share ``name = (other)``, and unseen levels join them; without rare levels an unseen level is
       0 in all of them. Missing is a level of its own.
 
     ``(missing)`` features are made where at least 5 training rows (5 % in small tables) are missing.
+
+    Where the dataset has a structure (a formula, or interactions), the features are the products that it asks for.
     """
 
     codes: tuple[ColumnCode, ...]
@@ -54,6 +58,7 @@ class Encoder:
     scale: tuple[float, ...]  # (p,), weighted 1/n standard deviations
     positions: tuple[int, ...] | None = None  # for arrays: which columns are used
     width: int = 0  # for arrays: how many columns they must have
+    terms: tuple[Term, ...] = ()  # products of columns; none where every column is features of its own
 
     @classmethod
     def fit(
@@ -91,7 +96,7 @@ class Encoder:
         for column in dataset.features:
             series = _part(frame[column.name], rows)
             if missing in ("drop", "error") and series.null_count():
-                _refuse_missing(column.name, series.null_count(), series.len(), missing)
+                refuse_missing(column.name, series.null_count(), series.len(), missing)
             code = learn(column, series, weights, missing)
             if code.kind == "levels" and len(code.features) < 2:
                 continue  # one level in the training rows says nothing
@@ -103,7 +108,18 @@ class Encoder:
         if len(set(names)) < len(names):
             double = next(name for name in names if names.count(name) > 1)
             raise InputError(f"two features would be called {double!r}; rename the column {double.split(' = ')[0]!r}")
-        return cls(tuple(codes), missing, dtype, tuple(means), tuple(scales))
+        encoder = cls(tuple(codes), missing, dtype, tuple(means), tuple(scales))
+        return encoder if dataset.structure is None else encoder._with_terms(dataset, rows, weights)
+
+    def _with_terms(self, dataset: Dataset, rows: Index | None, weights: Float | None) -> Encoder:
+        assert dataset.structure is not None
+        base = self.transform(dataset, rows)
+        recipe, mean, scale = learn_terms(dataset.structure, self.codes, base, self.mean, weights)
+        names = recipe.feature_names
+        if len(set(names)) < len(names):
+            double = next(name for name in names if names.count(name) > 1)
+            raise InputError(f"two features would be called {double!r}; write each term of the formula once")
+        return replace(self, mean=mean, scale=scale, terms=recipe.terms)
 
     @classmethod
     def _fit_matrix(
@@ -114,34 +130,88 @@ class Encoder:
         gone = missing_cells(matrix)
         if gone and missing in ("drop", "error"):
             j = min(gone)
-            _refuse_missing(names[j], gone[j].size, matrix.shape[0], missing)
+            refuse_missing(names[j], gone[j].size, matrix.shape[0], missing)
         position = {c.name: j for j, c in enumerate(dataset.columns)}
         codes, means, scales = learn_columns(matrix, names, gone, missing, weights)
         return cls(codes, missing, dtype, means, scales, tuple(position[c] for c in names), len(dataset.columns))
 
     @cached_property
+    def recipe(self) -> Recipe | None:
+        """How the features come from the encoded columns; None where they are these."""
+        return Recipe(self.codes, self.terms) if self.terms else None
+
+    @cached_property
     def feature_names(self) -> tuple[str, ...]:
         """(p,) names of the features."""
+        return self._encoded_names if self.recipe is None else self.recipe.feature_names
+
+    @cached_property
+    def _encoded_names(self) -> tuple[str, ...]:
         return tuple(name for code in self.codes for name in code.features)
 
     @cached_property
     def source_columns(self) -> tuple[str, ...]:
-        """(p,) the table column of each feature."""
+        """(p,) the table column of each feature, or a product's label: "sex:dose"."""
+        if self.recipe is not None:
+            return self.recipe.source
         return tuple(code.name for code in self.codes for _ in code.features)
+
+    @cached_property
+    def reads(self) -> dict[str, tuple[str, ...]]:
+        """The table columns behind each of :attr:`source_columns`."""
+        if self.recipe is None:
+            return {code.name: (code.name,) for code in self.codes}
+        found: dict[str, tuple[str, ...]] = {}
+        for source, term in zip(self.recipe.source, self.recipe.owner, strict=True):
+            found[source] = tuple(dict.fromkeys((*found.get(source, ()), *term.columns)))
+        return found
 
     @cached_property
     def indicator(self) -> tuple[bool, ...]:
         """(p,) whether the feature is 0 or 1 for a level or for being missing."""
+        if self.recipe is not None:
+            return self.recipe.indicator
         return tuple(flag for code in self.codes for flag in code.indicator)
+
+    @cached_property
+    def groups(self) -> tuple[str, ...]:
+        """(p,) the label of the group that each feature enters a model with: its column, or its term.
+
+        All levels of a category, all steps of an ordered one, a number with its ``(missing)`` feature, and all columns
+        of a spline or a product are a group.
+        """
+        return self.source_columns if self.recipe is None else self.recipe.groups
 
     @cached_property
     def units(self) -> tuple[str, ...]:
         """(p,) the unit of each coefficient in words: "per unit", "per mm", "when fixed"."""
+        forms = {code.name: code.form for code in self.codes}
         return tuple(
-            unit(name, code.name, flag, code.form)
-            for code in self.codes
-            for name, flag in zip(code.features, code.indicator, strict=True)
+            unit(name, column, flag, forms.get(column, PLAIN))
+            for name, column, flag in zip(self.feature_names, self.source_columns, self.indicator, strict=True)
         )
+
+    def subset(self, used: NDArray[np.bool_]) -> tuple[Encoder, Index]:
+        """Give the encoder of the columns or terms with a feature that is ``used`` (p,), and where its features are."""
+        if self.recipe is None:
+            source = np.asarray(self.source_columns, dtype=object)
+            there = set(source[used])
+            kept = np.flatnonzero([column in there for column in source])
+            terms, needed = self.terms, there
+        else:
+            wanted = {id(term) for term, use in zip(self.recipe.owner, used, strict=True) if use}
+            kept = np.flatnonzero([id(term) in wanted for term in self.recipe.owner])
+            terms = tuple(term for term in self.terms if id(term) in wanted)
+            needed = {c for term in terms for c in term.columns}
+        chosen = [k for k, code in enumerate(self.codes) if code.name in needed]
+        return replace(
+            self,
+            codes=tuple(self.codes[k] for k in chosen),
+            mean=tuple(self.mean[j] for j in kept),
+            scale=tuple(self.scale[j] for j in kept),
+            positions=None if self.positions is None else tuple(self.positions[k] for k in chosen),
+            terms=terms,
+        ), kept
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -204,38 +274,17 @@ class Encoder:
             A value is missing, of the wrong type, or contradicts another.
         """
         encoder = from_json(cls, data)
-        encoder._check()
+        check_encoder(encoder, POLICIES, DTYPES)
         return encoder
 
-    def _check(self) -> None:
-        def refuse(what: str) -> FileFormatError:
-            return FileFormatError(f"the encoder in the file is damaged: {what}; save the model again")
-
-        for code in self.codes:  # before anything is derived from them
-            if code.kind not in COUNTED_KINDS or code.rare < 0 or not np.isfinite(code.fill):
-                raise refuse(f"column {code.name!r} has no valid code")
-            if len(set(code.levels)) != len(code.levels) or (code.kind == "pair" and len(code.levels) != 2):
-                raise refuse(f"column {code.name!r} has contradicting levels")
-            if code.form.decimal not in (".", ","):
-                raise refuse(f"column {code.name!r} has the decimal mark {code.form.decimal!r}")
-        p = len(self.feature_names)
-        if self.missing not in POLICIES or self.dtype not in DTYPES:
-            raise refuse(f"unknown option {self.missing!r} or {self.dtype!r}")
-        if len(self.mean) != p or len(self.scale) != p or not np.isfinite([*self.mean, *self.scale]).all():
-            raise refuse(f"{p} features need as many finite means and scales")
-        if len(set(self.columns)) != len(self.codes) or len(set(self.feature_names)) != p:
-            raise refuse("two columns or features have the same name")
-        if self.positions is not None and (
-            len(self.positions) != len(self.codes) or not all(0 <= j < self.width for j in self.positions)
-        ):
-            raise refuse("the columns' positions don't fit")
-
     def _transform_frame(self, frame: pl.DataFrame, rows: Index | None, weights: Float | None) -> Design:
-        _need(self.columns, frame.columns)
-        n, p = frame.height if rows is None else rows.size, len(self.feature_names)
+        need_columns(self.columns, frame.columns)
+        n, p = frame.height if rows is None else rows.size, len(self._encoded_names)
         cells = n * sum(1 if code.kind == "levels" else len(code.features) for code in self.codes)
         builder = (
-            _Sparse(n, p) if n * p >= SPARSE_CELLS and cells < SPARSE_DENSITY * n * p else _Dense(n, p, self.dtype)
+            SparseCells(n, p)
+            if n * p >= SPARSE_CELLS and cells < SPARSE_DENSITY * n * p
+            else DenseCells(n, p, self.dtype)
         )
         gaps: list[tuple[int, Index]] = []
         n_missing: dict[str, int] = {}
@@ -245,23 +294,32 @@ class Encoder:
             part = encode(code, _part(frame[code.name], rows))
             if part.missing.size:
                 if self.missing == "error":
-                    _refuse_missing(code.name, part.missing.size, n, "error")
+                    refuse_missing(code.name, part.missing.size, n, "error")
                 n_missing[code.name] = int(part.missing.size)
             unseen |= {(code.name, level): k for level, k in part.unseen.items()}
             if part.gaps.size:
-                gaps.append((j, part.gaps))
+                gaps += [(j + k, part.gaps) for k in range(code.filled)]
             builder.add(j, code, part)
             j += len(code.features)
-        return Design(
-            builder.finish(self.dtype),
-            self.feature_names,
-            self.source_columns,
-            self.indicator,
-            tuple(gaps),
-            self._how,
-            weights,
-            n_missing,
-            unseen,
+        indicator = tuple(flag for code in self.codes for flag in code.indicator)
+        source = tuple(code.name for code in self.codes for _ in code.features)
+        encoded = Design(
+            builder.finish(self.dtype), self._encoded_names, source, indicator, tuple(gaps), self._how, weights,
+            n_missing, unseen,
+        )  # fmt: skip
+        return encoded if self.recipe is None else self._expand(encoded, self.recipe)
+
+    def _expand(self, encoded: Design, recipe: Recipe) -> Design:
+        return replace(
+            encoded,
+            matrix=recipe.build(encoded.matrix, self.dtype),
+            feature_names=self.feature_names,
+            source=self.source_columns,
+            indicator=self.indicator,
+            gaps=(),
+            groups=self.groups,
+            base=encoded if encoded.gaps else None,
+            recipe=recipe if encoded.gaps else None,
         )
 
     @property
@@ -278,7 +336,7 @@ class Encoder:
         gone = missing_cells(matrix)
         if gone and self.missing == "error":
             j = min(gone)
-            _refuse_missing(self.codes[j].name, gone[j].size, matrix.shape[0], "error")
+            refuse_missing(self.codes[j].name, gone[j].size, matrix.shape[0], "error")
         place = places(self.codes)
         make = dense_matrix if isinstance(matrix, np.ndarray) else sparse_matrix
         return Design(
@@ -293,56 +351,6 @@ class Encoder:
         )
 
 
-class _Dense:
-    """Fills a Fortran ordered matrix column by column: no second copy of the whole."""
-
-    def __init__(self, n: int, p: int, dtype: str) -> None:
-        self.matrix = np.zeros((n, p), dtype=dtype, order="F")
-
-    def add(self, j: int, code: ColumnCode, part: Encoded) -> None:
-        if part.number is not None:
-            self.matrix[:, j] = part.number
-            if code.missing:
-                self.matrix[part.missing, j + 1] = 1.0
-        elif part.code is not None:
-            rows = np.flatnonzero(part.code >= 0)
-            self.matrix[rows, j + part.code[rows]] = 1.0
-
-    def finish(self, _: str) -> Any:
-        return self.matrix
-
-
-class _Sparse:
-    """Collects the nonzero cells of a mostly empty matrix."""
-
-    def __init__(self, n: int, p: int) -> None:
-        self.shape = (n, p)
-        self.rows: list[Index] = []
-        self.columns: list[Index] = []
-        self.values: list[Float] = []
-
-    def add(self, j: int, code: ColumnCode, part: Encoded) -> None:
-        everyone = np.arange(self.shape[0])
-        if part.number is not None:
-            self._put(everyone, np.full(everyone.size, j), part.number)
-            if code.missing:
-                self._put(part.missing, np.full(part.missing.size, j + 1), np.ones(part.missing.size))
-        elif part.code is not None:
-            rows = np.flatnonzero(part.code >= 0)
-            self._put(rows, j + part.code[rows], np.ones(rows.size))
-
-    def _put(self, rows: Index, columns: Index, values: Float) -> None:
-        self.rows.append(rows)
-        self.columns.append(columns)
-        self.values.append(values)
-
-    def finish(self, dtype: str) -> Any:
-        entries = (np.concatenate(self.values).astype(dtype), (np.concatenate(self.rows), np.concatenate(self.columns)))
-        matrix = sparse.csc_array(sparse.coo_array(entries, shape=self.shape))
-        matrix.sort_indices()
-        return matrix
-
-
 def _part(series: pl.Series, rows: Index | None) -> pl.Series:
     """Take rows of one column at a time, so that the table is never copied whole."""
     return series if rows is None else series[rows]
@@ -351,21 +359,3 @@ def _part(series: pl.Series, rows: Index | None) -> pl.Series:
 def _plain(source: Any) -> bool:
     """Whether ``source`` is a file, an array or a matrix rather than a frame."""
     return isinstance(source, str | Table | np.ndarray) or hasattr(source, "__fspath__") or sparse.issparse(source)
-
-
-def _need(columns: Sequence[str], there: Sequence[str]) -> None:
-    known = set(there)
-    lacking = [c for c in columns if c not in known]
-    if not lacking:
-        return
-    close = difflib.get_close_matches(lacking[0], list(there), n=2)
-    hint = f" (is {lacking[0]!r} called {close[0]!r} here?)" if close else ""
-    shown = ", ".join(map(repr, lacking[:8])) + (f" and {len(lacking) - 8} more" if len(lacking) > 8 else "")
-    raise InputError(
-        f"the table lacks {len(lacking)} of {len(columns)} columns that the model needs: {shown}{hint}; add them"
-    )
-
-
-def _refuse_missing(name: str, count: int, n: int, policy: str) -> None:
-    how = "drop such rows first (Dataset.complete_rows)" if policy == "drop" else "fill them, or choose another policy"
-    raise InputError(f"column {name!r} is missing in {count} of {n} rows, and the policy is missing={policy!r}: {how}")

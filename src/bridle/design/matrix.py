@@ -19,7 +19,8 @@ class Design:
     """n rows of p numeric features.
 
     ``matrix`` has no missing cells: they hold the value that the encoder learned from its training rows. Inside a fold
-    :meth:`for_rows` fills them from that fold's training rows instead, so nothing leaks from held-out rows.
+    :meth:`for_rows` fills them from that fold's training rows instead, so nothing leaks from held-out rows; products
+    and splines of such cells are then made anew.
     """
 
     matrix: Any  # (n, p) Fortran ordered array, or csc_array; an array that was usable as it came keeps its order
@@ -31,6 +32,13 @@ class Design:
     weights: Float | None = None  # (n,), for the means
     n_missing: Mapping[str, int] = field(default_factory=dict)  # table column -> rows in which it is missing
     unseen: Mapping[tuple[str, str], int] = field(default_factory=dict)  # (table column, level) -> rows
+    groups: tuple[str, ...] = ()  # (p,), features of one label enter a model together; by default those of a column
+    base: Design | None = None  # the encoded columns that terms are made of, where some of their cells are imputed
+    recipe: Any = None  # bridle.design.terms.Recipe, with ``base``
+
+    def __post_init__(self) -> None:
+        if not self.groups:
+            object.__setattr__(self, "groups", self.source)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -62,6 +70,9 @@ class Design:
         Without missing cells, or with ``train`` None, this is :attr:`matrix` itself, not a copy. A column without a
         known cell in ``train`` keeps the encoder's value.
         """
+        if train is not None and self.base is not None:
+            changed = {j for j, _ in self.base.gaps}
+            return self.recipe.refill(self.matrix, self.base.for_rows(train), changed)
         if train is None or not self.gaps:
             return self.matrix
         inside = np.zeros(self.shape[0], dtype=bool)
@@ -89,7 +100,7 @@ class Design:
 
     def filled(self) -> Design:
         """Return the same design with its missing cells settled: :meth:`for_rows` is then always :attr:`matrix`."""
-        return replace(self, gaps=())
+        return replace(self, gaps=(), base=None)
 
     def take(self, rows: Index | NDArray[np.bool_]) -> Design:
         """Return the design of some rows (numbers, also repeated ones, or a mask)."""
@@ -109,7 +120,8 @@ class Design:
             if new.size:
                 gaps.append((j, new))
         weights = None if self.weights is None else self.weights[index]
-        return replace(self, matrix=matrix, gaps=tuple(gaps), weights=weights, n_missing={}, unseen={})
+        base = None if self.base is None else self.base.take(index)
+        return replace(self, matrix=matrix, gaps=tuple(gaps), weights=weights, n_missing={}, unseen={}, base=base)
 
 
 def center(values: NDArray[Any], weights: Float | None, how: str, otherwise: float) -> float:

@@ -114,6 +114,7 @@ def _model_result(
         curve=_curve(fit, split) if fit.tuned else None,
         path=summaries.path_summary(fit, problem, summaries.shown_features(fit), stability) if fit.has_path else None,
         intercept=fit.intercept,
+        terms=() if bare else summaries.terms(fit, problem, split.encoder),
         coefficients=() if bare else summaries.coefficients(fit, problem, stability, level),
         certificate=summaries.certificate(fit, problem),
         lambda_bootstrap=() if stability is None else tuple(stability.chosen_lambda.tolist()),

@@ -127,6 +127,9 @@ def study(
     time: Any = None,
     exclude: Sequence[str] = (),
     keep: Sequence[str] = (),
+    ordered: Mapping[str, Sequence[str]] | None = None,
+    formula: str | None = None,
+    interactions: str | Sequence[str | Sequence[str]] | None = None,
     positive: Any = None,
     separator: str | None = None,
     decimal: str | None = None,
@@ -151,7 +154,7 @@ def study(
     data : path, "-", data frame (pandas, polars, Arrow), Dataset
         The table; a file may be CSV, Parquet or Feather, gzip or zstd; "-" is standard input.
     target : str or (n,)
-        Column to predict, or the values themselves.
+        Column to predict, or the values themselves; a formula may name it instead.
     models : sequence of str, optional
         Some of "unregularised", "ridge", "lasso", "elastic net", "dropout"; all by default, dropout only where PyTorch
         is installed (the extra ``nn``).
@@ -175,6 +178,14 @@ def study(
         Columns to leave out.
     keep : sequence of str
         Columns to use although they look like an identifier, a date or free text.
+    ordered : mapping of str to sequence of str, optional
+        Columns of ordered categories with all their levels, lowest first; a polars Enum and an ordered pandas
+        Categorical bring their own order.
+    formula : str, optional
+        Target and features, such as ``"y ~ bs(age, 5) + sex:dose"``; needs the extra ``formula``. Knots and means are
+        learned from the training rows.
+    interactions : "all" or sequence, optional
+        Pairs of columns whose products become features beside the columns: ``["age:dose", ("sex", "*")]``.
     positive : optional
         Label of the class to predict the probability of.
     separator, decimal, encoding : str, optional
@@ -221,7 +232,8 @@ def study(
     roles = {"weights": weights, "offset": offset, "groups": groups, "time": time}
     return _run(  # the table isn't kept here, so that it can go once it has become a matrix
         make_dataset(
-            data, target, family=family, exclude=tuple(exclude), keep=tuple(keep), positive=positive, **roles, **reading
+            data, target, family=family, exclude=tuple(exclude), keep=tuple(keep), ordered=ordered, formula=formula,
+            interactions=interactions, positive=positive, **roles, **reading
         ),
         options, offset_name, command, progress or _silent,
     )  # fmt: skip

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bridle.design import Encoder
 from bridle.diagnosis.intervals import t_quantile
 from bridle.diagnosis.verdict import Interval
 from bridle.job import words
@@ -15,7 +17,8 @@ from bridle.job.fitting import Fit, Problem
 from bridle.job.holdout import auc
 from bridle.job.stability import Stability
 from bridle.losses import Family
-from bridle.results import Certificate, Coefficient, CurveSummary, PathSummary
+from bridle.model_io.effects import term_effects
+from bridle.results import Certificate, Coefficient, CurveSummary, PathSummary, TermEffect
 from bridle.selection import applicable_rules
 
 Float = NDArray[np.float64]
@@ -23,6 +26,7 @@ Float = NDArray[np.float64]
 SHOWN_PATHS = 12  # features drawn on the path chart; more can't be told apart
 SHOWN_SAMPLES = 20  # bootstrap paths drawn behind it
 SHOWN_COEFFICIENTS = 200
+SHOWN_TERMS = 100
 
 
 def loss_interval(value: float, error: float, problem: Problem, level: float) -> Interval:
@@ -151,6 +155,23 @@ def _coefficient(j: int, fit: Fit, problem: Problem, stability: Stability | None
         mean=float(fit.path.mean[j]),
         scale=scale,
     )
+
+
+def terms(fit: Fit, problem: Problem, encoder: Encoder) -> tuple[TermEffect, ...]:
+    """Groups of several features as wholes, those that move the link most first."""
+    if fit.path is None:
+        return ()
+    groups = np.asarray(problem.design.groups, dtype=object)
+    found = []
+    for effect in term_effects(encoder, fit.coef, fit.path.mean):
+        at = np.flatnonzero(groups == effect.name)
+        if at.size > 1 or effect.kind == "product":
+            part = np.asarray(problem.X[:, at] @ fit.coef[at], dtype=np.float64)
+            centre = float(np.average(part, weights=problem.weights))
+            found.append(
+                replace(effect, size=float(np.sqrt(np.average((part - centre) ** 2, weights=problem.weights))))
+            )
+    return tuple(sorted(found, key=lambda e: -e.size)[:SHOWN_TERMS])
 
 
 def certificate(fit: Fit, problem: Problem) -> Certificate | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -129,19 +129,7 @@ class TableModel(ABC):
 
         Only these columns are asked of a table; a lasso that kept 12 of 7,000 columns needs 12.
         """
-        source = np.asarray(self.encoder.source_columns, dtype=object)
-        used = set(source[self.used])
-        kept = np.flatnonzero([column in used for column in source])
-        chosen = [k for k, code in enumerate(self.encoder.codes) if code.name in used]
-        at = self.encoder.positions
-        encoder = replace(
-            self.encoder,
-            codes=tuple(self.encoder.codes[k] for k in chosen),
-            mean=tuple(self.encoder.mean[j] for j in kept),
-            scale=tuple(self.encoder.scale[j] for j in kept),
-            positions=None if at is None else tuple(at[k] for k in chosen),
-        )
-        return encoder, kept
+        return self.encoder.subset(self.used)
 
     @cached_property
     def columns(self) -> tuple[str, ...]:

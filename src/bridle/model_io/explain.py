@@ -8,7 +8,7 @@ model c_j = b_j (x_j - r_j), exact and unique: the Shapley values of the linear 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +36,7 @@ class Contribution:
     """What one table column, or one design feature, adds to the prediction on the link scale."""
 
     name: str
-    column: str  # the table column; the same as ``name`` for a column
+    column: str  # the table column, or the label of a product of several; the same as ``name`` for a column
     value: str  # as it stands in the row: "2.3", "fixed", "missing"
     reference: str  # the same in the reference; empty where an average has no plain value
     contribution: float  # link scale; positive raises the prediction
@@ -136,16 +136,24 @@ def _columns(
     other: polars.DataFrame | None,
     against: str,
 ) -> tuple[Contribution, ...]:
-    unseen = model.needed[0].unseen(frame)
-    found = []
+    encoder = model.needed[0]
+    unseen, found = encoder.unseen(frame), []
     for column, part in parts.items():
-        shown, before = _shown(frame, column), "" if other is None else _shown(other, column)
-        subject = f"{column} is missing, which" if shown == MISSING else f"{column} = {shown}"
-        if column in unseen:
-            subject += " (never seen in training)"
-        sentence = f"{subject} {_effect(model, part)} against {against}" if part != 0.0 else ""
+        reads = encoder.reads[column]
+        shown = " : ".join(_shown(frame, c) for c in reads)
+        before = "" if other is None else " : ".join(_shown(other, c) for c in reads)
+        alone = len(reads) == 1
+        subject = " and ".join(_subject(frame, c, unseen) for c in reads)
+        which = ", which" if alone and shown == MISSING else " together" if not alone else ""
+        sentence = f"{subject}{which} {_effect(model, part, plural=not alone)} against {against}" if part != 0.0 else ""
         found.append(Contribution(column, column, shown, before, part, sentence))
     return _ranked(found)
+
+
+def _subject(frame: polars.DataFrame, column: str, unseen: Collection[str]) -> str:
+    shown = _shown(frame, column)
+    subject = f"{column} is missing" if shown == MISSING else f"{column} = {shown}"
+    return f"{subject} (never seen in training)" if column in unseen else subject
 
 
 def _offset_part(model: TableModel, offset: float, offset_r: float, against: str) -> Contribution:
@@ -154,8 +162,8 @@ def _offset_part(model: TableModel, offset: float, offset_r: float, against: str
     return Contribution(model.offset, model.offset, number(offset), number(offset_r), part, sentence)
 
 
-def _effect(model: TableModel, part: float) -> str:
-    verb, size = "raises" if part > 0 else "lowers", number(abs(part))
+def _effect(model: TableModel, part: float, plural: bool = False) -> str:
+    verb, size = ("raise" if part > 0 else "lower") + "s" * (not plural), number(abs(part))
     if model.loss.link_name == "identity":
         return f"{verb} the predicted {model.target} by {size}"
     if model.loss.link_name == "logit":

@@ -13,6 +13,7 @@ from bridle.model_io.base import Meta, TableModel
 
 if TYPE_CHECKING:
     from bridle.design import Encoder
+    from bridle.results import TermEffect
 
 Float = NDArray[np.float64]
 
@@ -75,6 +76,13 @@ class Model(TableModel):
     @property
     def outline(self) -> str:  # noqa: D102
         return f"{np.count_nonzero(self.coef)} of {self.coef.size} features"
+
+    @property
+    def effects(self) -> tuple[TermEffect, ...]:
+        """What each term does as a whole: categories by their levels, none of them a reference; splines by points."""
+        from bridle.model_io.effects import term_effects
+
+        return term_effects(self.encoder, self.coef, self.reference)
 
     def split(self, x: Float, r: Float) -> tuple[float, Float]:  # noqa: D102
         coef = self.coef[self.needed[1]]

@@ -44,7 +44,8 @@ def _slim(model: ModelResult) -> ModelResult:
     said = tuple(
         dataclasses.replace(c, effect="", column="" if c.column == c.feature else c.column) for c in model.coefficients
     )
-    model = dataclasses.replace(model, coefficients=said)
+    whole = tuple(dataclasses.replace(t, words="", columns=()) for t in model.terms)
+    model = dataclasses.replace(model, coefficients=said, terms=whole)
     if model.verdict is not None:
         checks = tuple(dataclasses.replace(c, message="", advice="") for c in model.verdict.checks)
         model = dataclasses.replace(model, verdict=dataclasses.replace(model.verdict, checks=checks))
