@@ -22,8 +22,9 @@ from typing import Any
 import numpy as np
 from families import FAMILIES, Family
 from numpy.typing import NDArray
-from penalties import Blocks, Mcp, get_penalty
 from scipy import sparse
+
+from penalties import Blocks, Mcp, get_penalty
 
 Float = NDArray[np.float64]
 
