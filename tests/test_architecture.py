@@ -18,6 +18,7 @@ LAYERS = [
     ["files", "frozen"],
     ["_core"],
     ["losses", "penalties"],
+    ["survival"],
     ["convert", "grid"],
     ["data", "datasets"],
     ["certificates", "moments"],
