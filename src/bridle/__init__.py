@@ -43,6 +43,8 @@ _HOME = {
     "LinearDropoutRegressor": "bridle.estimators",
     "PoissonRegressor": "bridle.estimators",
     "PoissonRegressorCV": "bridle.estimators",
+    "CoxRegressor": "bridle.estimators",
+    "CoxRegressorCV": "bridle.estimators",
     "survival_target": "bridle.survival",
     "concordance_index": "bridle.survival",
     "DropoutClassifier": "bridle.estimators",

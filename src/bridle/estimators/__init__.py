@@ -1,5 +1,6 @@
 """Estimators in the scikit-learn manner: a changed import line changes nothing but speed, and adds certificates."""
 
+from bridle.estimators._cox import CoxRegressor, CoxRegressorCV
 from bridle.estimators._dropout_classifier import DropoutClassifier
 from bridle.estimators._dropout_cv import DropoutPathCV
 from bridle.estimators._dropout_regressor import DropoutRegressor
@@ -13,6 +14,8 @@ from bridle.estimators._ridge import Ridge
 from bridle.estimators._ridge_cv import RidgeCV
 
 __all__ = [
+    "CoxRegressor",
+    "CoxRegressorCV",
     "DropoutClassifier",
     "DropoutPathCV",
     "DropoutRegressor",

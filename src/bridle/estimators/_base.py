@@ -129,7 +129,7 @@ def path_options(estimator: Any, family: str = "gaussian", l1_ratio: float | Non
         "lower": lower,
         "upper": upper,
         "tol": min(max(float(estimator.tol), FINEST), goal),
-        "max_iter": 100_000 if allowed is None else PATIENCE[family] * max(int(allowed), 1),
+        "max_iter": 100_000 if allowed is None else PATIENCE.get(family, 1000) * max(int(allowed), 1),
     }
 
 

@@ -92,7 +92,7 @@ class PathCV(RegressorMixin, LinearPrediction):  # type: ignore[misc]
         w, o = check_weight(weight, n), check_offset(offset, n)
         if hasattr(self, "precompute"):
             check_precompute(self, p)
-        folds = split_rows(check_cv(self.cv), X, y, routed, params)
+        folds = self._folds(X, y, routed, params)
         fixed = {"sample_weight": w, "offset": o}
         options = path_options(self, self._family) | fixed
         if self.rule in CROSS_VALIDATED:
@@ -105,6 +105,9 @@ class PathCV(RegressorMixin, LinearPrediction):  # type: ignore[misc]
         chosen = path_options(self, self._family, self.path_.l1_ratio) | fixed
         self._store_fit(fit_at(X, y, [self.alpha_], chosen), X.dtype)
         return self
+
+    def _folds(self, X: Any, y: Any, routed: Any, params: dict[str, Any]) -> Folds:
+        return split_rows(check_cv(self.cv), X, y, routed, params)
 
     def _cross_validate(
         self, X: Any, y: Float, folds: Folds, options: dict[str, Any]
