@@ -22,6 +22,31 @@ double divergence(double x, double y, double log_y) {
   return x > 0.0 ? x * (std::log(x) - log_y) - x + y : y;
 }
 
+// Sum of factor * count * log(x), with one logarithm for many x that have the same factor.
+class LogSum {
+ public:
+  void add(double factor, double count, double x) {
+    if (count != 1.0 || !(x > 1e-100 && x < 1e100)) {
+      total_ += factor * count * std::log(x);
+      return;
+    }
+    if (factor != factor_ || product_ < 1e-150 || product_ > 1e150) flush();
+    factor_ = factor;
+    product_ *= x;
+  }
+  double total() {
+    flush();
+    return total_;
+  }
+
+ private:
+  void flush() {
+    if (product_ != 1.0) total_ += factor_ * std::log(product_);
+    product_ = 1.0;
+  }
+  double factor_ = 0.0, product_ = 1.0, total_ = 0.0;
+};
+
 }  // namespace
 
 // What one call knows of each time (K,), and of each row (n,). Everything at time k is in units of e^scale[k].
@@ -162,7 +187,8 @@ void Cox::gather(const double* w, const double* eta, const double* x, const Sums
   const double* mass = sums.mass.data();
   for (index_t k = times_ - 1; k >= 0; --k) {
     double sum = k + 1 < times_ && time_stratum_[k + 1] == time_stratum_[k] ? at[k + 1] : 0.0;
-    for (index_t e = open_start_[k]; e < open_start_[k + 1]; ++e) sum += x ? mass[open_[e]] * x[open_[e]] : mass[open_[e]];
+    for (index_t e = open_start_[k]; e < open_start_[k + 1]; ++e)
+      sum += x ? mass[open_[e]] * x[open_[e]] : mass[open_[e]];
     at[k] = sum;
   }
   if (late_.empty()) return;
@@ -245,17 +271,17 @@ void Cox::hazards(Sums& sums) const {
 double Cox::value(const double*, const double* w, const double* eta, index_t) const {
   thread_local Sums sums;
   sum_up(w, eta, sums);
-  double total = 0.0;
+  LogSum logs;
+  double linear = 0.0;
   for (index_t k = 0; k < times_; ++k) {
     if (sums.count[k] == 0) continue;
-    double log_levels = 0.0, linear = 0.0;
+    const double mean = sums.weight[k] / static_cast<double>(sums.count[k]);
     levels(ties_, sums.others[k], sums.own[k], sums.count[k],
-           [&](double, double level, double count) { log_levels += count * std::log(level); });
+           [&](double, double level, double count) { logs.add(mean, count, level); });
     for (index_t e = event_start_[k]; e < event_start_[k + 1]; ++e)
       if (w[events_[e]] > 0.0) linear += w[events_[e]] * (eta[events_[e]] - sums.scale[k]);
-    total += sums.weight[k] / static_cast<double>(sums.count[k]) * log_levels - linear;
   }
-  return total;
+  return logs.total() - linear;
 }
 
 void Cox::derivatives(const double*, const double* w, const double* eta, index_t, double* residual,
@@ -295,12 +321,15 @@ class Cox::Second final : public Curvature {
     std::vector<double> residual(cox.n_);
     cox.derivatives(nullptr, w, eta, cox.n_, residual.data(), diagonal_.data());
     cox.sum_up(w, eta, sums_);
+    event_.assign(cox.events_.size(), 0.0);
     for (auto* v : {&inverse_, &others_, &mixed_, &own_}) v->assign(cox.times_, 0.0);
     for (index_t k = 0; k < cox.times_; ++k) {
       if (sums_.count[k] == 0) continue;
       const double full = sums_.others[k] + sums_.own[k];
       const double rate = sums_.weight[k] / static_cast<double>(sums_.count[k]) / full;
       inverse_[k] = 1.0 / full;
+      for (index_t e = cox.event_start_[k]; e < cox.event_start_[k + 1]; ++e)
+        if (w[cox.events_[e]] > 0.0) event_[e] = sums_.mass_at(k, cox.events_[e], w, eta);
       levels(cox.ties_, sums_.others[k], sums_.own[k], sums_.count[k], [&](double share, double level, double count) {
         const double ratio = full / level, part = count * rate * ratio * ratio;
         others_[k] += part;
@@ -320,15 +349,12 @@ class Cox::Second final : public Curvature {
         at[k] = 0.0;
         continue;
       }
+      const index_t from = cox_.event_start_[k], to = cox_.event_start_[k + 1];
       double own = 0.0;
-      const auto each = [&](auto&& use) {
-        for (index_t e = cox_.event_start_[k]; e < cox_.event_start_[k + 1]; ++e)
-          if (w[cox_.events_[e]] > 0.0) use(cox_.events_[e], sums_.mass_at(k, cox_.events_[e], w, eta));
-      };
-      each([&](index_t i, double mass) { own += mass * x[i]; });
+      for (index_t e = from; e < to; ++e) own += event_[e] * x[cox_.events_[e]];
       own *= inverse_[k];
       const double others = at[k] * inverse_[k], back = mixed_[k] * others + own_[k] * own;
-      each([&](index_t i, double mass) { out[i] -= mass * back; });
+      for (index_t e = from; e < to; ++e) out[cox_.events_[e]] -= event_[e] * back;
       at[k] = others_[k] * others + mixed_[k] * own;
     }
     cox_.spread(w, eta, sums_, at, [&](index_t i, double sum) { out[i] -= sum; });
@@ -338,6 +364,7 @@ class Cox::Second final : public Curvature {
   const Cox& cox_;
   Sums sums_;
   std::vector<double> w_, eta_, diagonal_;              // (n,)
+  std::vector<double> event_;                           // w e^eta of each event, in units of its time
   std::vector<double> inverse_, others_, mixed_, own_;  // (K,) 1 / (O + T); d/m sum of 1, share, share^2 over level^2
 };
 
@@ -345,7 +372,8 @@ std::unique_ptr<Curvature> Cox::second(const double* w, const double* eta, index
   return std::make_unique<Second>(*this, w, eta);
 }
 
-void Cox::increments(const double* w, const double* eta, std::vector<double>& hazard, std::vector<double>& scale) const {
+void Cox::increments(const double* w, const double* eta, std::vector<double>& hazard,
+                     std::vector<double>& scale) const {
   Sums sums;
   sum_up(w, eta, sums);
   hazards(sums);

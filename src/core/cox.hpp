@@ -48,8 +48,8 @@ class Cox final : public Loss {
   void hazards(Sums& sums) const;
   // Sums over the others at each time (K,): of x w e^eta at time k in units of e^scale[k], x (n,) or null for 1.
   void gather(const double* w, const double* eta, const double* x, const Sums& sums, std::vector<double>& at) const;
-  // The way back: to each row (n,) the sum of w e^eta rate[k] over the times at which it is among the others, rate (K,) in
-  // units of e^-scale[k]; use(i, sum).
+  // The way back: to each row (n,) the sum of w e^eta rate[k] over the times at which it is among the others, rate (K,)
+  // in units of e^-scale[k]; use(i, sum).
   template <class Use>
   void spread(const double* w, const double* eta, const Sums& sums, const std::vector<double>& rate, Use&& use) const;
   double log_mass(const double* w, const double* eta, index_t k) const;
