@@ -19,6 +19,7 @@ LAYERS = [
     ["_core"],
     ["losses"],
     ["penalties"],
+    ["survival"],
     ["convert", "grid"],
     ["data", "datasets"],
     ["certificates", "moments"],

@@ -17,6 +17,8 @@ namespace nb = nanobind;
 
 using Vector = nb::ndarray<const double, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
+using Target = nb::ndarray<const double, nb::c_contig, nb::device::cpu>;  // (n,), or (n, m) as a loss takes it
+
 using Rows = nb::ndarray<const double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 
 template <class T>

@@ -9,6 +9,7 @@ void bind_blocks(nanobind::module_& m);
 void bind_design(nanobind::module_& m);
 void bind_moments(nanobind::module_& m);
 void bind_path(nanobind::module_& m);
+void bind_survival(nanobind::module_& m);
 }  // namespace bridle_bind
 
 NB_MODULE(_core, m) {
@@ -19,4 +20,5 @@ NB_MODULE(_core, m) {
   bridle_bind::bind_moments(m);
   bridle_bind::bind_path(m);
   bridle_bind::bind_blocks(m);
+  bridle_bind::bind_survival(m);
 }

@@ -38,11 +38,11 @@ bridle::Problem problem_of(const nb::tuple& own, index_t n, index_t p) {
   return problem;
 }
 
-nb::list solve(const BoundDesign& x, const bridle::Loss& loss, Vector y, Vector offset, nb::list problems, double l1_ratio,
+nb::list solve(const BoundDesign& x, const bridle::Loss& loss, Target y, Vector offset, nb::list problems, double l1_ratio,
                bool intercept, Vector lambdas, double tol, index_t max_iter, int mode, int threads) {
   const index_t n = x.view->rows(), p = x.view->columns();
-  for (Vector* v : {&y, &offset})
-    if (static_cast<index_t>(v->shape(0)) != n) throw nb::value_error("a row vector has the wrong length");
+  if (static_cast<index_t>(offset.shape(0)) != n || y.ndim() == 0 || static_cast<index_t>(y.shape(0)) != n)
+    throw nb::value_error("a row vector has the wrong length");
   std::vector<bridle::Problem> all;
   for (nb::handle own : problems) {
     bridle::Problem problem = problem_of(nb::cast<nb::tuple>(own), n, p);

@@ -31,6 +31,14 @@ class Loss:  # of a family; see src/core/losses.hpp
 class PythonLoss(Loss):  # asks a function, ask(what, *arrays) -> (n,), for what a family says
     def __init__(self, ask: Callable[..., _Float]) -> None: ...
 
+class Cox(Loss):  # K distinct times of events, by stratum and time
+    def values(self, w: _Float, eta: _Float) -> _Float: ...  # (n,), (L, n) -> (L,)
+    def derivatives(self, w: _Float, eta: _Float) -> tuple[_Float, _Float]: ...  # residual, curvature (n,)
+    def curvature_times(self, w: _Float, eta: _Float, x: _Float) -> _Float: ...  # second derivatives times x (n,)
+    def saturated(self, w: _Float) -> float: ...
+    def scaling_gap(self, w: _Float, eta: _Float, s: float) -> float: ...
+    def increments(self, w: _Float, eta: _Float) -> tuple[_Float, _Float]: ...  # hazard, scale (K,)
+
 class Moments:
     def add(self, other: Moments) -> None: ...
     def summary(self, which: NDArray[np.int32]) -> Summary: ...  # of the rows of some cells together
@@ -79,6 +87,10 @@ def sparse(
     starts: NDArray[np.int32] | NDArray[np.int64],
     rows: int,
 ) -> Design: ...
+def concordance(
+    rows: _Float, rank: _Index, w: _Float, ranks: int
+) -> tuple[float, float, float]: ...  # weights of pairs whose survivor has a lower, an equal, any rank
+def cox(rows: _Float, efron: bool) -> Cox: ...  # (n, 4): start, time, event, stratum
 def loss(family: str, parameters: list[float]) -> Loss: ...
 def solve_paths(
     design: Design,

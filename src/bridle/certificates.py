@@ -84,34 +84,37 @@ def certify(
         The gap bounds how far the objective is from its minimum, whatever the solver did. For MCP and SCAD there is
         none: ``kkt`` and ``stationarity`` say how far the point is from being stationary.
     """
-    fam = get_family(family)
+    fam = get_family(family).referee()
+    centred = fit_intercept or not fam.has_intercept
     pen = penalty or Penalty()
     rows = _Rows(X)
-    target = np.asarray(y, dtype=np.float64)
+    target = fam.target(y, rows.n)
     w = np.full(rows.n, 1.0) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
     w = w / np.sum(w)
     o = np.zeros(rows.n) if offset is None else np.asarray(offset, dtype=np.float64)
     b = np.asarray(coef, dtype=np.float64)
     mean, deviation = rows.moments(w)
-    scale = penalty_scale(mean, deviation, fit_intercept=fit_intercept, standardize=standardize)
-    factor = (
-        np.where(deviation > constant_below(mean), pen.factors(rows.p), np.inf)
-        if fit_intercept
-        else pen.factors(rows.p)
-    )
+    scale = penalty_scale(mean, deviation, fit_intercept=centred, standardize=standardize)
+    factor = pen.factors(rows.p)
+    if centred:
+        factor = np.where((deviation > constant_below(mean)) & ~fam.unseen(target, w, rows.matrix), factor, np.inf)
     lower, upper = (bound * scale for bound in pen.bounds(rows.p))
 
     eta = o + intercept + rows.times(b)
     unpenalised = np.isfinite(factor) if lam == 0.0 else factor == 0.0
     free = unpenalised & (b * scale > lower) & (b * scale < upper)
-    fitted = _refit(eta, target, w, fam, rows.columns(free, mean, scale, fit_intercept=fit_intercept))
-    theta = -w * fam.gradient(target, fitted)
-    z = (rows.dots(theta) - (mean * np.sum(theta) if fit_intercept else 0.0)) / scale
+    columns = rows.columns(free, mean if centred else np.zeros_like(mean), scale)
+    if fit_intercept and fam.has_intercept:
+        columns = np.column_stack([columns, np.ones(rows.n)])
+    fitted = _refit(eta, target, w, fam, columns)
+    theta = fam.residual(target, fitted, w)
+    z = (rows.dots(theta) - (mean * np.sum(theta) if centred else 0.0)) / scale
     kkt = pen.worst_violation(b * scale, z, lam, factor, lower, upper)
-    primal = float(np.sum(w * fam.loss(target, eta))) + pen.cost(b * scale, lam, factor)
+    primal = fam.total_loss(target, eta, w) + pen.cost(b * scale, lam, factor)
     if pen.concave:
-        null = -w * fam.gradient(target, o + (fam.null_predictor(target, w, o) if fit_intercept else 0.0))
-        slopes = (rows.dots(null) - (mean * np.sum(null) if fit_intercept else 0.0)) / scale
+        start = fam.null_predictor(target, w, o) if fit_intercept and fam.has_intercept else 0.0
+        null = fam.residual(target, o + start, w)
+        slopes = (rows.dots(null) - (mean * np.sum(null) if centred else 0.0)) / scale
         on = np.isfinite(factor) & (factor > 0.0)
         return Certificate(
             primal, np.nan, np.nan, np.nan, kkt, relative(kkt, float(np.max(np.abs(slopes[on]), initial=0.0)))
@@ -119,13 +122,9 @@ def certify(
     z = np.where(free, 0.0, z)
 
     def gap_at(s: float) -> float:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            u = np.where(w > 0.0, -s * theta / w, 0.0)
-        rows_part = fam.loss(target, eta) + fam.conjugate(target, u) - u * eta
         features = pen.conjugate(s * z, lam, factor, lower, upper) - s * z * b * scale
-        return float(np.sum(w * np.where(w > 0.0, rows_part, 0.0)) + np.sum(features)) + pen.cost(
-            b * scale, lam, factor
-        )
+        cost = fam.fenchel_gap(target, eta, fitted, s, w)
+        return cost + float(np.sum(features)) + pen.cost(b * scale, lam, factor)
 
     gap = min(gap_at(1.0), gap_at(pen.feasible_scale(z, lam, factor, lower, upper)))
     reference = null_gap(fam, target, w, o, fit_intercept=fit_intercept)
@@ -150,10 +149,7 @@ def null_gap(family: Family, y: Float, w: Float, offset: Float, *, fit_intercept
         Half the mean null deviance; 0 if the null model fits every row but for rounding.
     """
     start = family.null_predictor(y, w, offset) if fit_intercept else 0.0
-    saturated = family.saturated(y)
-    gap = float(np.sum(w * (family.loss(y, start + offset) - saturated)))
-    rounding = 1e-14 * float(np.sum(w * np.abs(saturated))) + 1e-28 * float(np.sum(w * y**2))
-    return gap if gap > rounding else 0.0
+    return family.excess(y, start + offset, w)
 
 
 def relative(gap: float, reference: float) -> float:
@@ -187,13 +183,12 @@ def _refit(eta: Float, y: Float, w: Float, family: Family, Z: Float) -> Float:
     """Return the predictor (n,) nearby at which the loss's gradient is orthogonal to Z (n, q), by Newton's method."""
     if Z.shape[1] == 0:
         return eta
-    value = float(np.sum(w * family.loss(y, eta)))
+    value = family.total_loss(y, eta, w)
     for _ in range(50):
-        slope = Z.T @ (w * family.gradient(y, eta))
-        curvature = Z.T @ ((w * family.curvature(y, eta))[:, None] * Z)
-        step, *_ = np.linalg.lstsq(curvature, slope, rcond=None)
+        slope = -Z.T @ family.residual(y, eta, w)
+        step, *_ = np.linalg.lstsq(family.hessian(y, eta, w, Z), slope, rcond=None)
         trial, share = eta - Z @ step, 1.0
-        while (moved := float(np.sum(w * family.loss(y, trial)))) > value + 1e-14 * abs(value) and share > 1e-6:
+        while (moved := family.total_loss(y, trial, w)) > value + 1e-14 * abs(value) and share > 1e-6:
             share *= 0.5
             trial = eta - share * (Z @ step)
         done = float(slope @ step) <= 1e-28 * max(abs(value), 1e-300)
@@ -210,6 +205,11 @@ class _Rows:
         self._sparse = hasattr(X, "tocsc")
         self._X: Any = X if self._sparse else np.asarray(X)
         self.n, self.p = self._X.shape
+
+    @property
+    def matrix(self) -> Any:
+        """The matrix itself."""
+        return self._X
 
     def _blocks(self) -> list[slice]:
         size = max(1, _BLOCK_BYTES // (8 * max(self.p, 1)))
@@ -233,14 +233,12 @@ class _Rows:
             return np.asarray(self._X @ b, dtype=np.float64)
         return np.concatenate([np.asarray(self._X[s], dtype=np.float64) @ b for s in self._blocks()])
 
-    def columns(self, which: NDArray[np.bool_], mean: Float, scale: Float, *, fit_intercept: bool) -> Float:
-        """Return the chosen columns, standardised, and the intercept's, (n, chosen + 1)."""
+    def columns(self, which: NDArray[np.bool_], mean: Float, scale: Float) -> Float:
+        """Return the chosen columns, standardised, (n, chosen)."""
         X = self._X.tocsc() if self._sparse else self._X
         picked = X[:, np.flatnonzero(which)]
         Z = np.asarray(picked.toarray() if self._sparse else picked, dtype=np.float64)
-        if not fit_intercept:
-            return Z / scale[which]
-        return np.column_stack([(Z - mean[which]) / scale[which], np.ones(self.n)])
+        return np.asarray((Z - mean[which]) / scale[which])
 
     def moments(self, w: Float) -> tuple[Float, Float]:
         """Weighted mean and standard deviation of the columns, (p,) each, in two passes."""

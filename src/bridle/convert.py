@@ -41,9 +41,11 @@ PEERS = MappingProxyType(
         "glmnet.poisson": "-1/S sum_i s_i loglik_i + lambda*[alpha*|b|_1 + (1 - alpha)/2*|b|^2]",
         "glmnet.gamma": "1/(2S) sum_i s_i deviance_i + lambda*[alpha*|b|_1 + (1 - alpha)/2*|b|^2]",
         "glmnet.negative_binomial": "1/(2S) sum_i s_i deviance_i + lambda*[alpha*|b|_1 + (1 - alpha)/2*|b|^2]",
+        "glmnet.cox": "-1/S partial loglik (Breslow) + lambda*[alpha*|b|_1 + (1 - alpha)/2*|b|^2]",
         "statsmodels.OLS": "1/(2n) RSS + alpha*[L1_wt*|b|_1 + (1 - L1_wt)/2*|b|^2]",
         "statsmodels.WLS": "1/(2n) sum_i s_i (y_i - eta_i)^2 + S/n*alpha*[L1_wt*|b|_1 + (1 - L1_wt)/2*|b|^2]",
         "statsmodels.GLM": "-1/n sum_i s_i loglik_i + alpha*[L1_wt*|b|_1 + (1 - L1_wt)/2*|b|^2]",
+        "statsmodels.PHReg": "-1/n partial loglik + alpha*[L1_wt*|b|_1 + (1 - L1_wt)/2*|b|^2]",
         "statsmodels.Logit": "-sum_i loglik_i + alpha*|b|_1",
         "statsmodels.Poisson": "-sum_i loglik_i + alpha*|b|_1",
     }

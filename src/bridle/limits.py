@@ -10,10 +10,12 @@ from scipy import linalg, sparse
 
 from bridle import _core
 from bridle.problem import Problem
+from bridle.survival.monotone import is_monotone
 
 Float = NDArray[np.float64]
 
 _MOST_ENTRIES = 20_000_000  # of a dense copy that is made only to look into a rank; larger problems keep the path's end
+_MOST_ORDERED = 2_000_000  # the same, of a programme with as many conditions as rows times the depth of a tree
 _LOSSY = 1e-6  # ratio of singular values below which X'X keeps fewer than four digits of the smallest
 _SUSPICIOUS = 15.0  # |eta| that a fitted probability reaches only next to 0 or 1
 
@@ -52,10 +54,18 @@ def at_zero(problem: Problem, raw: _core.PathResult, status: list[str], tol: flo
             status[-1] = "separated"
             return ["at lambda = 0 the classes are separated: the likelihood has no maximum, the coefficients no limit"]
         return []
+    on = problem.w > 0.0
+    small = problem.shape[0] * problem.shape[1] <= _MOST_ORDERED
+    if problem.family.name == "cox" and small and np.ptp(eta[on] - problem.offset[on]) > _SUSPICIOUS:
+        Z = (_dense(problem.matrix)[:, used] - problem.centre[used]) / problem.scale[used]
+        if is_monotone(problem.y, problem.w, Z, problem.lower[used], problem.upper[used]):
+            status[-1] = "separated"
+            return ["at lambda = 0 the partial likelihood is monotone: it has no maximum, the coefficients no limit"]
     bounded = bool(np.isfinite(problem.lower).any() or np.isfinite(problem.upper).any())
     if bounded or problem.shape[0] * problem.shape[1] > _MOST_ENTRIES or not np.any(b):
         return []
     X = (_dense(problem.matrix)[:, used] - problem.centre[used]) / problem.scale[used]
+    X = problem.family.seen(problem.y, problem.w, X)
     root = np.sqrt(problem.w)
     U, s, Vt = np.linalg.svd(root[:, None] * X, full_matrices=False)
     rank = int(np.sum(s > s[0] * max(X.shape) * np.finfo(float).eps))

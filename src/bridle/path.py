@@ -383,7 +383,7 @@ def as_path(
         family=problem.family.spec,
         lambdas=grid,
         l1_ratio=problem.l1_ratio,
-        intercept=raw["intercept"],
+        intercept=raw["intercept"] if problem.family.has_intercept else np.zeros(len(grid)),
         coef_sparse=coefficients(raw, problem.shape[1]),
         mean=problem.mean,
         scale=problem.scale,
@@ -396,7 +396,7 @@ def as_path(
         null_deviance=2.0 * problem.reference,
         lambda_max=lambda_max,
         tol=settings.tol,
-        fit_intercept=problem.fit_intercept,
+        fit_intercept=problem.fit_intercept and problem.family.has_intercept,
         standardize=problem.standardize,
         feature_names=None,
         notes=tuple(notes),
@@ -425,7 +425,7 @@ def coefficients(raw: _core.PathResult, p: int) -> sparse.csr_array:
 
 _ADVICE = {
     "max_iter": "Raise max_iter or tol, or ask for fewer small lambdas.",
-    "separated": "The classes are separated: use a penalty (lambda > 0), which always has a solution.",
+    "separated": "The likelihood has no maximum: use a penalty (lambda > 0), which always has a solution.",
     "stalled": "Rounding stops here: raise tol, centre or rescale the columns, or use float64.",
 }
 

@@ -54,7 +54,7 @@ class Problem:
     design: _core.Design
     matrix: Any  # the array or CSC matrix that the design looks into
     family: Family
-    y: Float  # (n,)
+    y: Float  # (n,), or n rows as the family takes them
     w: Float  # (n,) sums to 1
     offset: Float  # (n,)
     mean: Float  # (p,)
@@ -65,7 +65,7 @@ class Problem:
     lower: Float
     upper: Float
     l1_ratio: float
-    fit_intercept: bool
+    fit_intercept: bool  # or columns are centred for a loss that an intercept doesn't change
     standardize: bool
     start: float  # intercept of the null model
     reference: float
@@ -128,6 +128,7 @@ class Problem:
         target = fam.target(y, n)
         o = np.zeros(n) if offset is None else row_values(offset, n, "offset")
         weights = [_weights(w, n) for w in sample_weights]
+        fit_intercept = bool(fit_intercept) or not fam.has_intercept
         starts = [_start(fam, target, w, o) if fit_intercept else 0.0 for w in weights]
         summary: _core.Summary | None = None
         if len(weights) == 1 and fam is GAUSSIAN and not sparse.issparse(matrix) and applies((n, p), mode):
@@ -135,7 +136,7 @@ class Problem:
             crossed = summary.slope if fit_intercept else summary.slope + summary.mean * summary.y_mean
             means, deviations, products = summary.mean[None], summary.deviation[None], crossed[None]
         else:
-            residuals = [-w * fam.gradient(target, o + start) for w, start in zip(weights, starts, strict=True)]
+            residuals = [fam.residual(target, o + start, w) for w, start in zip(weights, starts, strict=True)]
             means, squares, products = design.survey(np.array(weights), np.array(residuals))
             deviations = np.sqrt(squares)
         lower, upper = (np.ascontiguousarray(bound) for bound in penalty.bounds(p))
@@ -149,6 +150,10 @@ class Problem:
             if fit_intercept and constant.any():
                 factor[constant] = np.inf
                 notes.append(f"{_columns(constant)} constant: their coefficients are 0")
+            unseen = fam.unseen(target, w, matrix) & ~constant
+            if unseen.any():
+                factor[unseen] = np.inf
+                notes.append(f"{_columns(unseen)} constant in every stratum: their coefficients are 0")
             problem = cls(
                 design=design,
                 matrix=matrix,
@@ -164,7 +169,7 @@ class Problem:
                 lower=lower,
                 upper=upper,
                 l1_ratio=penalty.l1_ratio,
-                fit_intercept=bool(fit_intercept),
+                fit_intercept=fit_intercept,
                 standardize=bool(standardize),
                 start=start,
                 reference=null_gap(fam, target, w, o, fit_intercept=fit_intercept),
@@ -178,7 +183,7 @@ class Problem:
     @property
     def saturated(self) -> float:
         """Mean loss of a model that fits every row."""
-        return 0.0 if self.family is GAUSSIAN else float(np.sum(self.w * self.family.saturated(self.y)))
+        return 0.0 if self.family is GAUSSIAN else self.family.total_saturated(self.y, self.w)
 
     @property
     def centre(self) -> Float:
@@ -210,7 +215,7 @@ class Problem:
             matrix=Z,
             mean=np.zeros(r),
             deviation=np.sqrt(self.w @ Z**2),
-            products=Z.T @ (-self.w * self.family.gradient(self.y, self.offset + self.start)),
+            products=Z.T @ self.family.residual(self.y, self.offset + self.start, self.w),
             scale=np.ones(r),
             factor=np.where(np.arange(r) < r - unpenalised, 1.0, 0.0),
             lower=np.full(r, -np.inf),
@@ -221,7 +226,7 @@ class Problem:
 
     def _null_result(self, count: int) -> _core.PathResult:
         zeros = np.zeros(count)
-        loss = float(np.sum(self.w * self.family.loss(self.y, self.start + self.offset)))
+        loss = self.family.total_loss(self.y, self.start + self.offset, self.w)
         return {
             "intercept": np.full(count, self.start),
             "starts": np.zeros(count + 1, dtype=np.int64),
@@ -249,10 +254,11 @@ class Problem:
             eta = self.offset + raw["intercept"][0] + self.design.times(b)
             room = 1.0 + 1e-9  # what the fit of the unpenalised features may be off by
             noise = 10.0 * float(raw["kkt"][0])  # and what it leaves of slopes that it should have made 0
-            products = self.design.dots(-self.w * self.family.gradient(self.y, eta))
-        gradient = self.family.gradient(self.y, eta)
-        slope = products + (self.mean * (self.w @ gradient) if self.fit_intercept else 0.0)
-        length = np.hypot(self.mean, self.deviation) * np.sqrt(max(float(self.w @ gradient**2), self.reference))
+            products = self.design.dots(self.family.residual(self.y, eta, self.w))
+        residual = self.family.residual(self.y, eta, self.w)
+        slope = products - (self.mean * np.sum(residual) if self.fit_intercept else 0.0)
+        size = float(np.sum(residual**2 / np.where(self.w > 0.0, self.w, 1.0)))
+        length = np.hypot(self.mean, self.deviation) * np.sqrt(max(size, self.reference))
         slope[np.abs(slope) <= 1e-13 * length + noise * self.scale] = 0.0  # what rounding leaves of an exact 0
         top = room * self.penalty.largest_strength(slope / self.scale, self.factor)
         if self.l1_ratio >= L1_FLOOR or top == 0.0:

@@ -22,11 +22,12 @@ constexpr index_t kTall = 4;       // rows for each column, from which on folds'
 // Reads what walks have asked for, each column once.
 class Reader {
  public:
-  Reader(const Design& design, bool intercept, int threads)
-      : design_(design),
+  Reader(const Problem& problem, int threads)
+      : design_(*problem.design),
         threads_(threads),
-        tall_(!design.sparse() && design.rows() >= kTall * design.columns()),
-        shared_(design, intercept) {}
+        tall_(!design_.sparse() && design_.rows() >= kTall * design_.columns()),
+        alike_(tall_ && !problem.loss->coupled()),
+        shared_(design_, problem.intercept) {}
 
   // Answers those who need what others need too, in an order that keeps all in step: matrices, then steps, then
   // products. They are moved from waiting to answered; false if memory ran out.
@@ -135,7 +136,7 @@ class Reader {
 
   // One matrix for all where there are rows enough for it to suit all; new weights where the newest don't do.
   bool make_grams(const std::vector<Walk*>& waiting, const std::vector<Walk*>& everyone) {
-    if (!tall_ || everyone.size() < 2)
+    if (!alike_ || everyone.size() < 2)
       return side_by_side(threads_, static_cast<index_t>(waiting.size()),
                           [&](index_t i) { waiting[i]->solver().make_gram(); });
     wishes_ += std::count_if(waiting.begin(), waiting.end(), [&](Walk* walk) {
@@ -171,6 +172,7 @@ class Reader {
   const Design& design_;
   const int threads_;
   const bool tall_;
+  const bool alike_;  // so that one matrix serves all
   SharedGram shared_;
   index_t wishes_ = 0;  // for newer weights than the newest
   std::vector<double> products_;
@@ -220,9 +222,9 @@ bool Walk::advance() {
 namespace {
 
 // All walks at each lambda from number `first` on.
-Status march(std::vector<std::unique_ptr<Walk>>& walks, index_t first, index_t count, const Design& design,
-             bool intercept, const Settings& settings, int threads) {
-  Reader reader(design, intercept, threads);
+Status march(std::vector<std::unique_ptr<Walk>>& walks, index_t first, index_t count, const Problem& problem,
+             const Settings& settings, int threads) {
+  Reader reader(problem, threads);
   for (index_t l = first; l < count; ++l) {
     std::vector<Walk*> busy, waiting, everyone;
     for (auto& walk : walks) {
@@ -262,7 +264,7 @@ Status solve_summarised(const Problem& problem, const double* lambdas, index_t c
   std::vector<std::unique_ptr<Walk>> walks;
   walks.push_back(std::make_unique<Walk>(problem, lambdas, count, settings));
   walks[0]->take_over(path, std::move(result), l);
-  const Status status = march(walks, l, count, *problem.design, problem.intercept, settings, 1);
+  const Status status = march(walks, l, count, problem, settings, 1);
   result = std::move(walks[0]->result());
   return status;
 }
@@ -292,7 +294,7 @@ Status solve_paths(const std::vector<Problem>& problems, const double* lambdas, 
           walks[i] = std::make_unique<Walk>(problems[i], lambdas, count, quiet);
         }))
       return Status::out_of_memory;
-    const Status status = march(walks, 0, count, *problems[0].design, problems[0].intercept, settings, threads);
+    const Status status = march(walks, 0, count, problems[0], settings, threads);
     if (status != Status::converged) return status;
     for (auto& walk : walks) results.push_back(std::move(walk->result()));
     return status;

@@ -13,6 +13,13 @@
 
 namespace bridle {
 
+// Second derivatives H of a loss at one point, where they aren't diagonal; (n, n), never formed.
+class Curvature {
+ public:
+  virtual ~Curvature() = default;
+  virtual void times(const double* x, double* out) const = 0;  // out = H x, (n,) each
+};
+
 // One block of rows: y, w, eta are (n,); w sums to 1 over all rows.
 class Loss {
  public:
@@ -46,6 +53,11 @@ class Loss {
   virtual bool may_separate() const { return false; }
   // How far in eta one Newton step on the intercept may go: about where the curvature stays the same.
   virtual double reach() const { return 2.0; }
+  // Adding a constant to eta changes nothing, so that there is no intercept to fit.
+  virtual bool shift_invariant() const { return false; }
+  // Rows act on each other: the curvature of `derivatives` is then a diagonal that H doesn't exceed, and this is H.
+  virtual bool coupled() const { return false; }
+  virtual std::unique_ptr<Curvature> second(const double*, const double*, index_t) const { return nullptr; }
 };
 
 constexpr double kNoLimit = std::numeric_limits<double>::infinity();

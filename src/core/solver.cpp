@@ -199,7 +199,7 @@ bool Solver::look() {
   }
   if (careful_) predict();
   differentiate();
-  if (in_.intercept) centre_intercept();
+  if (in_.intercept && !loss_->shift_invariant()) centre_intercept();
   request_ = {Need::inside, work_.list, {}, false};
   return request_.any();
 }

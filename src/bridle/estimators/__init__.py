@@ -1,6 +1,7 @@
 """Estimators in the scikit-learn manner: a changed import line changes nothing but speed, and adds certificates."""
 
 from bridle.estimators._concave import MCPRegressor, SCADRegressor
+from bridle.estimators._cox import CoxRegressor, CoxRegressorCV
 from bridle.estimators._dropout_classifier import DropoutClassifier
 from bridle.estimators._dropout_cv import DropoutPathCV
 from bridle.estimators._dropout_regressor import DropoutRegressor
@@ -18,6 +19,8 @@ from bridle.estimators._ridge_cv import RidgeCV
 from bridle.estimators._robust import HuberRegressor, QuantileRegressor
 
 __all__ = [
+    "CoxRegressor",
+    "CoxRegressorCV",
     "DropoutClassifier",
     "DropoutPathCV",
     "DropoutRegressor",

@@ -96,7 +96,7 @@ class PathCV(RegressorMixin, LinearPrediction):  # type: ignore[misc]
         w, o = check_weight(weight, n), check_offset(offset, n)
         if hasattr(self, "precompute"):
             check_precompute(self, p)
-        folds = split_rows(check_cv(self.cv), X, y, routed, params)
+        folds = self._folds(X, y, routed, params)
         fixed = {"sample_weight": w, "offset": o}
         options = path_options(self, self._spec()) | self._penalty(p) | fixed
         if self.rule in CROSS_VALIDATED:
@@ -113,6 +113,9 @@ class PathCV(RegressorMixin, LinearPrediction):  # type: ignore[misc]
     def _penalty(self, p: int) -> dict[str, Any]:
         """Return what says which penalty of p features is meant, if it isn't the elastic net."""
         return {}
+
+    def _folds(self, X: Any, y: Any, routed: Any, params: dict[str, Any]) -> Folds:
+        return split_rows(check_cv(self.cv), X, y, routed, params)
 
     def _cross_validate(
         self, X: Any, y: Float, folds: Folds, options: dict[str, Any]

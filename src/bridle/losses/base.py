@@ -45,6 +45,7 @@ class Family(ABC):
     loss_name: ClassVar[str] = "mean deviance per row"  # what the mean unit deviance is called in words
     formula: ClassVar[str] = "f(y, eta)"  # the unit loss as it is printed
     has_intercept: ClassVar[bool] = True  # whether an intercept changes the loss
+    row_wise: ClassVar[bool] = True  # whether the loss is a sum of terms with one row's predictor in each
     compiled: ClassVar[bool] = False  # whether the core has the loss; else it calls back
     link_name: ClassVar[Literal["identity", "log", "logit"]] = "identity"
     is_classifier: ClassVar[bool] = False  # whether the target is one of two classes
@@ -209,6 +210,77 @@ class Family(ABC):
         """
         unit = 2.0 * (self.loss(y[:, None], eta) - self.saturated(y)[:, None])
         return np.asarray(np.average(unit, axis=0, weights=w))
+
+    # Sums over rows, the loss as a whole: what a family overrides whose loss isn't row by row. eta, w are (n,). -----
+
+    def total_loss(self, y: Float, eta: Float, w: Float) -> float:
+        """Return F(eta) = sum_i w_i loss(y_i, eta_i)."""
+        return float(np.sum(w * self.loss(y, eta)))
+
+    def total_saturated(self, y: Float, w: Float) -> float:
+        """Return the loss of the model that fits every row exactly, sum_i w_i saturated(y_i)."""
+        return float(np.sum(w * self.saturated(y)))
+
+    def excess(self, y: Float, eta: Float, w: Float) -> float:
+        """Return how far F(eta) is above the saturated loss; 0 where rounding alone could have made it so much."""
+        saturated = self.saturated(y)
+        value = float(np.sum(w * (self.loss(y, eta) - saturated)))
+        rounding = 1e-14 * float(np.sum(w * np.abs(saturated))) + 1e-28 * float(np.sum(w * y**2))
+        return value if value > rounding else 0.0
+
+    def residual(self, y: Float, eta: Float, w: Float) -> Float:
+        """Return minus the gradient of F, (n,)."""
+        return np.asarray(-w * self.gradient(y, eta))
+
+    def hessian(self, y: Float, eta: Float, w: Float, Z: Float) -> Float:
+        """Return the second derivatives of F along the columns of Z (n, q), (q, q)."""
+        return np.asarray(Z.T @ ((w * self.curvature(y, eta))[:, None] * Z))
+
+    def fenchel_gap(self, y: Float, eta: Float, fitted: Float, s: float, w: Float) -> float:
+        """Return F(eta) + F*(u) - u'eta >= 0, or a bound of it from above; u is s times the gradient at ``fitted``."""
+        u = s * self.gradient(y, fitted)
+        part = self.loss(y, eta) + self.conjugate_from(y, u, eta) - u * eta
+        return float(np.sum(w * np.where(w > 0.0, part, 0.0)))
+
+    def units(self, y: Float, w: Float | None) -> Float:
+        """Return what each row counts for where losses are averaged over held-out rows, (n,): its weight."""
+        return np.ones(len(y)) if w is None else w
+
+    def held_out_deviance(self, y: Float, eta: Float, held: NDArray[np.bool_], w: Float | None = None) -> Float:
+        """Return the mean deviance of held-out rows, by their :meth:`units`.
+
+        Parameters
+        ----------
+        y : (n,)
+            Target of the rows of a fold, those of training among them only where the loss isn't row by row.
+        eta : (n, L)
+            Their linear predictors from the training rows.
+        held : (n,)
+            Which of them are held out.
+        w : (n,) or None
+            Weights.
+
+        Returns
+        -------
+        (L,)
+        """
+        return self.mean_deviance(y[held], eta[held], None if w is None else w[held])
+
+    def classes(self, y: Float) -> NDArray[np.int64] | None:
+        """Return the class of each row that folds have to balance, (n,), or None if there are none."""
+        return None
+
+    def unseen(self, y: Float, w: Float, X: Any) -> NDArray[np.bool_]:
+        """Return which columns of X (n, p), sparse or not, the loss can't see beside those that are constant, (p,)."""
+        return np.zeros(X.shape[1], dtype=bool)
+
+    def seen(self, y: Float, w: Float, X: Float) -> Float:
+        """Return the columns of X (n, p), already centred, less what doesn't change the loss."""
+        return X
+
+    def referee(self) -> Family:
+        """Return the same family in plain NumPy, for what has to be apart from the core."""
+        return self
 
     @abstractmethod
     def loss(self, y: Float, eta: Float) -> Float:

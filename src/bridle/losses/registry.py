@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -12,6 +13,18 @@ from bridle.losses.base import Family
 from bridle.losses.canonical import BINOMIAL, GAUSSIAN, POISSON, Binomial, Gaussian, Poisson
 from bridle.losses.log_link import GAMMA, Gamma, negative_binomial, tweedie
 from bridle.losses.robust import Huber, Quantile, SquaredHinge
+
+
+def _elsewhere(module: str, name: str) -> Callable[..., Family]:
+    """Return what makes a family of a layer above, which is imported when it is asked for."""
+
+    def make(**parameters: Any) -> Family:
+        made = getattr(importlib.import_module(module), name)(**parameters)
+        assert isinstance(made, Family)
+        return made
+
+    return make
+
 
 FAMILIES: dict[str, Callable[..., Family]] = {
     "gaussian": Gaussian,
@@ -23,6 +36,7 @@ FAMILIES: dict[str, Callable[..., Family]] = {
     "huber": Huber,
     "quantile": Quantile,
     "squared_hinge": SquaredHinge,
+    "cox": _elsewhere("bridle.survival", "CoxFamily"),
 }
 """What makes a family of this name from its parameters."""
 

@@ -18,7 +18,7 @@ from bridle.penalties import Penalty, read_penalty
 from bridle.problem import Problem, Settings, bound, column_names, one_blas_thread, optional_array
 from bridle.selection.crew import Crew
 from bridle.selection.curve import Curve, Selection
-from bridle.selection.fits import FoldData, FoldFit, check_folds, fit_folds
+from bridle.selection.fits import FoldData, FoldFit, check_folds, fit_folds, per_unit
 from bridle.selection.folds import Folds, make_folds
 from bridle.selection.freedom import WORK_LIMIT, effective_df
 from bridle.selection.grams import FoldMoments
@@ -120,7 +120,7 @@ def cross_validate(
     chosen = _settled(X, y, get_family(family), sample_weight, offset, fit_intercept, standardize)
     data = FoldData.make(X, y, sample_weight, offset, chosen)
     folds = folds if isinstance(folds, Folds) else make_folds(data.y, family=chosen.spec, splitter=folds)
-    check_folds(folds, data)
+    check_folds(folds, data, chosen)
     ratios = [float(a) for a in np.atleast_1d(np.asarray(l1_ratio, dtype=np.float64))]
     if not ratios:
         raise InputError("l1_ratio is empty; give at least one number from 0 to 1")
@@ -245,9 +245,9 @@ def _curve(
 ) -> Curve:
     n_train = np.array([train.size for train, _ in folds], dtype=np.int64)
     n_test = np.array([test.size for _, test in folds], dtype=np.int64)
-    weight = n_test.astype(np.float64)
-    if data.weight is not None:
-        weight = np.array([data.weight[test].sum() for _, test in folds])
+    family = get_family(path.family)
+    units = family.units(data.y, data.weight)
+    per = 1.0 if family.row_wise else per_unit(family, data, np.arange(data.y.shape[0]))
     p = int(data.design.shape[1])
     return Curve(
         model=_model(path),
@@ -256,18 +256,18 @@ def _curve(
         values=path.lambdas,
         test_loss=np.array([fit.test_loss for fit in fits]),
         train_loss=np.array([fit.train_loss for fit in fits]),
-        test_weight=weight,
+        test_weight=np.array([units[test].sum() for _, test in folds]),
         n_train=n_train,
         n_test=n_test,
         n_repeats=folds.n_repeats,
         l1_ratio=path.l1_ratio,
         scores={name: np.array([fit.scores[name] for fit in fits]) for name in fits[0].scores},
-        full_loss=path.deviance,
-        null_loss=path.null_deviance,
+        full_loss=path.deviance * per,
+        null_loss=path.null_deviance * per,
         df=freedom,
         n_nonzero=path.n_nonzero,
         n_features=p if penalty_factor is None else int(np.sum(np.isfinite(penalty_factor))),  # excluded ones aren't
-        sum_weight=float(data.y.size if data.weight is None else data.weight.sum()),
+        sum_weight=float(units.sum()),
         fit_intercept=path.fit_intercept,
     )
 

@@ -154,7 +154,7 @@ class FoldData:
         return self.design.for_rows(train) if hasattr(self.design, "for_rows") else self.design
 
 
-def check_folds(folds: Folds, data: FoldData) -> None:
+def check_folds(folds: Folds, data: FoldData, family: Family | None = None) -> None:
     """Refuse folds of another table, and parts without weight."""
     n = data.y.shape[0]
     for j, (train, test) in enumerate(folds):
@@ -165,6 +165,9 @@ def check_folds(folds: Folds, data: FoldData) -> None:
         for part, rows in (("training", train), ("held-out", test)):
             if data.weight is not None and not data.weight[rows].sum() > 0:
                 raise InputError(f"the {part} rows of fold {j} have no weight; use fewer folds or leave those rows out")
+            units = None if family is None else family.units(data.y, data.weight)[rows]
+            if units is not None and not units.sum() > 0:
+                raise InputError(f"the {part} rows of fold {j} hold no event; use fewer folds")
 
 
 def score_fold(data: FoldData, pair: Pair, fits: Sequence[Path | GramFit], scorers: Mapping[str, Any]) -> list[FoldFit]:
@@ -173,6 +176,9 @@ def score_fold(data: FoldData, pair: Pair, fits: Sequence[Path | GramFit], score
     if not scorers and all(loss is not None for loss in known):
         return [FoldFit(fit.train_loss, fit.test_loss, {}, fit.status) for fit in fits if isinstance(fit, GramFit)]
     train, test = pair
+    family = get_family((fits[0] if isinstance(fits[0], Path) else fits[0].path()).family)
+    if not family.row_wise:
+        return [score_together(data, pair, fit, scorers) for fit in fits if isinstance(fit, Path)]
     if data.weight is not None:
         test = test[data.weight[test] > 0.0]  # an infinite loss of weight 0 is none
     X, y = data.matrix(train), data.y[test]
@@ -182,7 +188,6 @@ def score_fold(data: FoldData, pair: Pair, fits: Sequence[Path | GramFit], score
     scored = list[FoldFit]()
     for fit in fits:
         path = fit if isinstance(fit, Path) else fit.path()
-        family = get_family(path.family)
         loss, scores = np.empty(len(path.lambdas)), {name: np.empty(len(path.lambdas)) for name in scorers}
         for start, eta in _predictors(path, X if whole is None else whole, offset, None if whole is not None else test):
             loss[start : start + eta.shape[1]] = family.mean_deviance(y, eta, weight)
@@ -190,6 +195,43 @@ def score_fold(data: FoldData, pair: Pair, fits: Sequence[Path | GramFit], score
                 scores[name][start : start + eta.shape[1]] = scorer(path, whole, y, eta, weight)
         scored.append(FoldFit(path.deviance, loss, scores, path.status))
     return scored
+
+
+def score_together(data: FoldData, pair: Pair, path: Path, scorers: Mapping[str, Any]) -> FoldFit:
+    """Score a loss that isn't row by row: what held-out rows add to it depends on those of training beside them."""
+    rows = np.sort(np.concatenate(pair))
+    if data.weight is not None:
+        rows = rows[data.weight[rows] > 0.0]
+    held = np.isin(rows, pair[1])
+    weight = None if data.weight is None else data.weight[rows]
+    offset = None if data.offset is None else data.offset[rows]
+    X, y = data.matrix(pair[0]), data.y[rows]
+    family, count = get_family(path.family), len(path.lambdas)
+    whole = take_rows(X, rows[held]) if scorers else None
+    loss, scores = np.empty(count), {name: np.empty(count) for name in scorers}
+    for start, eta in _predictors(path, X, offset, rows):
+        block = slice(start, start + eta.shape[1])
+        loss[block] = family.held_out_deviance(y, eta, held, weight)
+        for name, scorer in scorers.items():
+            scores[name][block] = scorer(path, whole, y[held], eta[held], None if weight is None else weight[held])
+    share = path.deviance * per_unit(family, data, pair[0])
+    return FoldFit(share, loss, scores, path.status)
+
+
+def per_unit(family: Family, data: FoldData, rows: Int) -> float:
+    """Return what turns a mean by weight into one by the family's units.
+
+    Parameters
+    ----------
+    family : Family
+        Of the loss.
+    data : FoldData
+        Target and weights.
+    rows : (m,)
+        Rows that the mean is over.
+    """
+    y, w = data.y[rows], np.ones(rows.size) if data.weight is None else data.weight[rows]
+    return float(w.sum() / family.units(y, w).sum())
 
 
 def _predictors(path: Path, X: Any, offset: Float | None, rows: Int | None) -> Iterator[tuple[int, Float]]:

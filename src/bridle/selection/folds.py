@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bridle.errors import DataWarning, InputError
-from bridle.losses import get_family
+from bridle.losses import FAMILIES, get_family
 from bridle.selection.assign import cuts, deal, draw, spread_groups
 
 Int = NDArray[np.int64]
@@ -54,8 +54,8 @@ def make_folds(
     """Split rows into folds for cross-validation.
 
     ``"auto"`` is time-ordered if ``time`` is given, grouped if ``groups`` is, stratified by class for a binomial
-    target, else plain K-fold. Asking for more folds than there are rows, groups, members of the rarer class, or times
-    (less one) gives as many as there can be, with a warning.
+    target and by event for times to one, else plain K-fold. Asking for more folds than there are rows, groups, members
+    of the rarer class, events, or times (less one) gives as many as there can be, with a warning.
 
     Parameters
     ----------
@@ -86,7 +86,8 @@ def make_folds(
     InputError
         The rows can't be split so, or pairs given overlap, are empty or point outside the table.
     """
-    y = _column("y", y, None)
+    event = _events(y, family)
+    y = _column("y", y if event is None else event, None)
     n = y.shape[0]
     groups = None if groups is None else _column("groups", groups, n)
     time = None if time is None else _column("time", time, n)
@@ -94,22 +95,22 @@ def make_folds(
         n_splits, splitter = int(splitter), None
     classes = _classes(y, family)
     if splitter is not None:
-        return _from_splitter(splitter, y, classes, groups)
-    kind = _resolve(kind, classes is not None, groups, time)
+        return _from_splitter(splitter, y, classes, event, groups)
+    kind = _resolve(kind, classes is not None or event is not None, groups, time)
     _check_counts(n, n_splits, n_repeats, kind)
     rng = np.random.default_rng(seed)
     if kind == "time":
         pairs = _time_pairs(np.asarray(time), n_splits)
         words = f"{len(pairs)} time-ordered folds, training on all earlier rows"
     else:
-        fold_of, words = _assigner(y, classes, groups, kind, n_splits)
+        fold_of, words = _assigner(y, classes, event, groups, kind, n_splits)
         pairs = []
         for _ in range(n_repeats):
             label = fold_of(rng)  # (n,)
             pairs += [_pair(label != k, label == k) for k in range(int(label.max()) + 1)]
         words += f", {n_repeats} repeats" if n_repeats > 1 else ""
         words += f", seed {seed}"
-    _check_classes(pairs, classes)
+    _check_classes(pairs, classes, event)
     return Folds(tuple(pairs), words, n_repeats, seed)
 
 
@@ -147,7 +148,8 @@ def holdout_split(
     InputError
         Too few rows, groups or times for two parts, or ``fraction`` isn't between 0 and 1.
     """
-    y = _column("y", y, None)
+    event = _events(y, family)
+    y = _column("y", y if event is None else event, None)
     n = y.shape[0]
     if not 0.0 < fraction < 1.0:
         raise InputError(f"fraction is {fraction}, expected the share of rows to hold out, between 0 and 1")
@@ -155,7 +157,7 @@ def holdout_split(
         raise InputError(f"{n} row can't be split into a training and a held-out part; 2 rows are the least")
     groups = None if groups is None else _column("groups", groups, n)
     time = None if time is None else _column("time", time, n)
-    classes = _classes(y, family)
+    classes = _classes(y, family) if event is None else event
     kind = _resolve("auto", classes is not None, groups, time)
     rng = np.random.default_rng(seed)
     if kind == "time":
@@ -190,6 +192,14 @@ def _classes(y: NDArray[Any], family: str) -> Int | None:
         return None
     distinct, of = _distinct("y", y)
     return of if distinct == 2 else None
+
+
+def _events(y: ArrayLike, family: str) -> Int | None:
+    """(n,) 1 where an event was seen and 0 where none was, or None where a target is one number a row."""
+    if family.partition("(")[0].strip() not in FAMILIES or get_family(family).row_wise:
+        return None
+    chosen = get_family(family)
+    return chosen.classes(chosen.target(y, len(np.asarray(y))))
 
 
 def _distinct(name: str, values: NDArray[Any]) -> tuple[int, Int]:
@@ -255,7 +265,12 @@ def _at_most(n_splits: int, most: int, what: str) -> int:
 
 
 def _assigner(
-    y: NDArray[Any], classes: Int | None, groups: NDArray[Any] | None, kind: Kind, n_splits: int
+    y: NDArray[Any],
+    classes: Int | None,
+    event: Int | None,
+    groups: NDArray[Any] | None,
+    kind: Kind,
+    n_splits: int,
 ) -> tuple[Any, str]:
     """Return a function from a Generator to the (n,) fold of each row, and the words for it."""
     n = y.shape[0]
@@ -264,7 +279,11 @@ def _assigner(
         _check_least("groups", distinct, 2)
         k = _at_most(n_splits, distinct, "groups")
         words = f"{k}-fold cross-validation, groups kept together"
-        return lambda rng: spread_groups(of, classes, np.full(k, 1.0 / k), rng), words
+        balanced = classes if event is None or event.all() else event
+        return lambda rng: spread_groups(of, balanced, np.full(k, 1.0 / k), rng), words
+    if kind == "stratified" and event is not None:
+        k = _at_most(n_splits, int(event.sum()), "events")
+        return lambda rng: deal(event, k, rng), f"{k}-fold cross-validation, stratified by event"
     if kind == "stratified" and classes is not None:
         rarer = int(np.bincount(classes).min())
         if rarer < 2:
@@ -294,7 +313,9 @@ def _time_pairs(time: NDArray[Any], n_splits: int) -> list[Pair]:
     return [_pair(rank < a, (rank >= a) & (rank < b)) for a, b in itertools.pairwise(edges)]
 
 
-def _from_splitter(splitter: Any, y: NDArray[Any], classes: Int | None, groups: NDArray[Any] | None) -> Folds:
+def _from_splitter(
+    splitter: Any, y: NDArray[Any], classes: Int | None, event: Int | None, groups: NDArray[Any] | None
+) -> Folds:
     n = y.shape[0]
     if hasattr(splitter, "split") and not isinstance(splitter, str | bytes):
         found = splitter.split(np.zeros((n, 1)), y, groups)
@@ -313,7 +334,7 @@ def _from_splitter(splitter: Any, y: NDArray[Any], classes: Int | None, groups: 
     if not given:
         raise InputError("the splitter gave no folds; at least one (train, test) pair is needed")
     pairs = [_checked(i, pair, n) for i, pair in enumerate(given)]
-    _check_classes(pairs, classes)
+    _check_classes(pairs, classes, event)
     words = f"{len(pairs)} folds given" if name == "given" else f"{len(pairs)} folds by {name}"
     known = isinstance(repeats, int | np.integer) and repeats >= 1 and len(pairs) % repeats == 0
     return Folds(tuple(pairs), words, int(repeats) if known else 1, None)
@@ -366,7 +387,10 @@ def _frozen(rows: NDArray[Any]) -> Int:
     return rows
 
 
-def _check_classes(pairs: Sequence[Pair], classes: Int | None) -> None:
+def _check_classes(pairs: Sequence[Pair], classes: Int | None, event: Int | None) -> None:
+    for i, (train, _) in enumerate(pairs if event is not None else ()):
+        if event is not None and not event[train].any():
+            raise InputError(f"the training rows of fold {i} hold no event, so nothing can be learned; use fewer folds")
     if classes is None:
         return
     for i, (train, _) in enumerate(pairs):

@@ -74,15 +74,15 @@ def effective_df(
     factor = np.ones(p) if penalty_factor is None else np.asarray(penalty_factor, dtype=np.float64)
     design = _Columns(X, path.mean, np.where(path.scale > 0, path.scale, 1.0), path.fit_intercept)
     active = _active_sets(path, factor, lower, upper)
+    family = get_family(path.family)
     penalty = Penalty(path.l1_ratio, factor, spec=path.penalty, groups=path.groups)
     if penalty.concave:
         work = _cost(n, _union(active).size)
         return np.full(len(active), np.nan) if work > limit else np.array(_ranks(design, w, active))
-    plan = _Plan.make(path, active, n, factor)
+    plan = _Plan.make(path, active, n, factor, row_wise=family.row_wise)
     if plan.work > limit:
         return np.full(len(active), np.nan)
     df = np.zeros(len(active))
-    family = get_family(path.family)
 
     def curved(i: int) -> Float:
         """(n,) weights times the curvature at fit i."""
@@ -106,7 +106,10 @@ def effective_df(
         shared = design.gram(w, plan.union) if plan.kind == "gram" else None
         for i in plan.steep:
             G = None if shared is None else _within(shared, plan.union, active[i])
-            df[i] = _penalised(design, curved(i), active[i], ridge[i] * factor, G)
+            if not family.row_wise:
+                eta = path.linear_predictor(X, offset, lam=float(path.lambdas[i]))
+                G = family.hessian(y, eta, w, design.shifted(slice(None), active[i]) / design.scale[active[i]])
+            df[i] = _penalised(design, w if G is not None else curved(i), active[i], ridge[i] * factor, G)
     return df
 
 
@@ -122,7 +125,7 @@ class _Plan:
     work: float  # floating-point operations, to a factor of 2
 
     @classmethod
-    def make(cls, path: Path, active: list[Int], n: int, factor: Float) -> _Plan:
+    def make(cls, path: Path, active: list[Int], n: int, factor: Float, *, row_wise: bool = True) -> _Plan:
         ridge = path.lambdas * (1.0 - path.l1_ratio)
         some = np.array([a.size > 0 for a in active])
         flat, steep = np.flatnonzero((ridge == 0.0) & some), np.flatnonzero((ridge > 0.0) & some)
@@ -135,6 +138,9 @@ class _Plan:
             return cls(flat, steep, union, quadratic, "each", work)
         if same and quadratic:
             return cls(flat, steep, union, quadratic, "spectrum", work + _cost(n, union.size) * 5.0)
+        if not row_wise:
+            each = float(sum(2.0 * n * active[i].size ** 2 + active[i].size ** 3 for i in steep))
+            return cls(flat, steep, union, quadratic, "each", work + each)
         if same and union.size > n and bool(np.all(factor[union] > 0.0)):
             return cls(
                 flat, steep, union, quadratic, "kernel", work + _cost(n, union.size) + steep.size * float(n) ** 3
@@ -283,7 +289,7 @@ def _penalised(design: _Columns, w: Float, columns: Int, penalty: Float, gram: F
     """Degrees of freedom of one fit; ``gram`` is that of its columns, if it is at hand."""
     n = design.X.shape[0]
     free = penalty[columns] == 0.0
-    if columns.size > n and not free.any():
+    if gram is None and columns.size > n and not free.any():
         return _trace(design.kernel(w, columns, penalty))
     G, base = _eliminate(design.gram(w, columns) if gram is None else gram, free)
     root = np.sqrt(penalty[columns[~free]])
