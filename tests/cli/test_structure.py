@@ -47,7 +47,24 @@ def test_interactions_and_ordered_levels(fit):
     assert notes["size"] == "ordered: small < middling < large"
 
 
+def test_hierarchy_and_group_penalty(fit):
+    formula = "diagnosis ~ bs(mean_radius, 4)*mean_texture + mean_symmetry"
+    done = fit(demo_path(), "--formula", formula, "--hierarchy", "strong", "--rule", "1se")
+    assert done.exit_code == 0, done.stderr
+    assert "Group lasso" in done.stdout
+    model = bridle.load("out/model.bridle")
+    there = {g for g, b in zip(model.encoder.groups, model.coef, strict=True) if b}
+    assert "bs(mean_radius, 4)" in there
+    assert "mean_texture" in there or "bs(mean_radius, 4):mean_texture" not in there
+
+
 MISTAKES = [
+    (("-t", "diagnosis", "--penalty", "lars"), "penalty 'lars'"),
+    (("-t", "diagnosis", "--hierarchy", "strong"), "there are no interactions"),
+    (
+        ("-t", "diagnosis", "--interactions", "all", "--hierarchy", "weak", "--penalty", "scad"),
+        "a penalty on whole groups",
+    ),
     (("--formula", "diagnosis ~ bs(mean_radius"), "can't be read"),
     (("-t", "mean_area", "--formula", "diagnosis ~ mean_radius"), "give one of them"),
     (("--formula", "mean_radius + mean_area"), "names none; name the column to predict"),

@@ -61,6 +61,20 @@ def fit(
             rich_help_panel="Models",
         ),
     ] = "min",
+    penalty: Annotated[
+        str,
+        typer.Option(
+            help="Of lasso and elastic net: elastic_net, group_lasso (categories and splines as wholes), "
+            "sparse_group_lasso.",
+            rich_help_panel="Models",
+        ),
+    ] = "elastic_net",
+    hierarchy: Annotated[
+        str | None,
+        typer.Option(
+            help="strong or weak: interactions only with both or one of their main effects.", rich_help_panel="Models"
+        ),
+    ] = None,
     family: Annotated[
         str | None,
         typer.Option(
@@ -178,6 +192,8 @@ def fit(
             models=_listed(models),
             family=family,
             rule=rule,
+            penalty=penalty,
+            hierarchy=hierarchy,
             folds=folds,
             repeats=repeats,
             holdout=holdout,

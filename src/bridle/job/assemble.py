@@ -15,7 +15,7 @@ import bridle
 from bridle.data import Dataset
 from bridle.diagnosis.verdict import Interval
 from bridle.job import holdout, networks, summaries, words
-from bridle.job.fitting import LABELS, TECHNIQUE, Fit, Problem
+from bridle.job.fitting import TECHNIQUE, Fit, Problem
 from bridle.job.judging import Judged
 from bridle.job.monte_carlo import monte_carlo
 from bridle.job.options import Options
@@ -82,7 +82,9 @@ def assemble(
             options, command, created, time.perf_counter() - started, networks_fitted=any(f.nets for f in fits)
         ),
         folds=split.problem.folds.description,
-        techniques=compare_techniques(judged.evidence, options.level, family.loss_name),
+        techniques=compare_techniques(
+            judged.evidence, options.level, family.loss_name, max((f.penalty for f in fits), default="")
+        ),
     )
 
 
@@ -92,7 +94,7 @@ def _model_result(
     problem, level = split.problem, options.level
     missing = Interval(float("nan"), float("nan"), float("nan"), level)
     common: dict[str, Any] = {
-        "name": fit.name, "label": LABELS[fit.name], "technique": TECHNIQUE[fit.name], "parameter": fit.parameter,
+        "name": fit.name, "label": fit.label, "technique": TECHNIQUE[fit.name], "parameter": fit.parameter,
         "value": fit.value, "l1_ratio": fit.l1_ratio, "rule": fit.rule, "reason": fit.reason,
         "n_features": fit.coef.size, "fit_seconds": fit.seconds,
     }  # fmt: skip

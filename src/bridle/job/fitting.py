@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 
 from bridle.convert import unitless_ratios
 from bridle.design import Design
+from bridle.design.hierarchy import Latent, LatentDesign
 from bridle.errors import BridleError
 from bridle.job.options import L1_RATIOS, Options, Progress
 from bridle.losses import Family
 from bridle.path import Path, fit_path
+from bridle.penalties import read_penalty
 from bridle.selection import Curve, Folds, cross_validate, select
 
 if TYPE_CHECKING:
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
 
 Float = NDArray[np.float64]
 
+COPIES_END, COPIES_VALUES = 0.01, 50  # a path's end over its start, and its length, where main effects have copies,
+# which slow it down; both are glinternet's
+PENALISED = ("lasso", "elastic net")  # the models that a penalty other than the elastic net is for
 LABELS = {
     "null": "Mean only",
     "unregularised": "Unregularised",
@@ -50,11 +55,40 @@ class Problem:
     groups: NDArray[Any] | None  # (n,)
     time: NDArray[Any] | None  # (n,)
     folds: Folds
+    penalty: str = "elastic_net"  # of the models with an L1 penalty
+    latent: Latent | None = None  # copies of main effects, where interactions need theirs
 
     @cached_property
     def X(self) -> Any:
         """(n, p) matrix, missing values filled from all training rows."""
         return self.design.for_rows(None)
+
+    def groups_features(self, name: str) -> bool:
+        """Whether the model called ``name`` has another penalty than the elastic net."""
+        return self.penalty != "elastic_net" and name in PENALISED
+
+    @cached_property
+    def _copies(self) -> LatentDesign | None:
+        return None if self.latent is None else LatentDesign(self.design, self.latent)
+
+    def design_for(self, name: str) -> Design | LatentDesign:
+        """What the model called ``name`` is fitted on; with copies of main effects if it keeps a hierarchy."""
+        return self._copies if self._copies is not None and self.groups_features(name) else self.design
+
+    def penalty_for(self, name: str) -> dict[str, Any]:
+        """The penalty of the model called ``name``, as options of the path functions; none for the elastic net."""
+        if not self.groups_features(name):
+            return {}
+        return {"penalty": self.penalty, "groups": self.design.groups if self.latent is None else self.latent.groups}
+
+    def end_for(self, name: str) -> float | None:
+        """Where the path of the model called ``name`` ends, over its start; None for the usual end."""
+        return COPIES_END if isinstance(self.design_for(name), LatentDesign) else None
+
+    def on_features(self, path: Path, name: str) -> Path:
+        """A path of the model called ``name`` as one on the features, copies summed up."""
+        design = self.design_for(name)
+        return design.collapse(path) if isinstance(design, LatentDesign) else path
 
     def take(self, rows: NDArray[np.int64]) -> Problem:
         """The same problem on some of its rows; the folds stay those of all rows."""
@@ -90,11 +124,12 @@ class Fit:
     nets: DropoutPath | None = None  # a network's, at all rates
     seconds: float = 0.0
     failed: str = ""  # why there are no numbers
+    penalty: str = ""  # its spec, unless it's the elastic net
 
     @property
     def label(self) -> str:
         """The model's name for people."""
-        return LABELS[self.name]
+        return label(self.name, self.penalty)
 
     @property
     def tuned(self) -> bool:
@@ -130,6 +165,15 @@ class Fit:
         return eta if offset is None else eta + offset
 
 
+def label(name: str, penalty: str = "") -> str:
+    """The name of a model for people, "Group lasso" of ("lasso", "group_lasso")."""
+    if not penalty or name not in PENALISED:
+        return LABELS[name]
+    words = read_penalty(penalty).words
+    said = words[0].upper() + words[1:]
+    return said if name == "lasso" else f"{said} + L2"
+
+
 def fit_models(problem: Problem, options: Options, progress: Progress) -> tuple[Fit, ...]:
     """Fit the null model and each model asked for; a model that can't be fitted is kept, with the reason.
 
@@ -150,7 +194,9 @@ def fit_models(problem: Problem, options: Options, progress: Progress) -> tuple[
                 fits.append(_fit(name, problem, options, start))
         except BridleError as error:
             none = np.zeros(problem.design.shape[1])
-            fits.append(Fit(name, float("nan"), none, failed=str(error), seconds=time.perf_counter() - start))
+            penalty = problem.penalty if problem.groups_features(name) else ""
+            seconds = time.perf_counter() - start
+            fits.append(Fit(name, float("nan"), none, failed=str(error), seconds=seconds, penalty=penalty))
         progress("fitting models", k + 1, len(options.models))
     return tuple(fits)
 
@@ -165,19 +211,24 @@ def fit_null(problem: Problem) -> Fit:
 def _fit(name: str, problem: Problem, options: Options, start: float) -> Fit:
     free = name == "unregularised"
     cv = cross_validate(
-        problem.design,
+        problem.design_for(name),
         problem.y,
         folds=problem.folds,
         family=problem.family.spec,
         l1_ratio=(1.0,) if free else l1_ratios(name, problem),
         lambdas=[0.0] if free else None,
+        lambda_min_ratio=problem.end_for(name),
+        n_lambdas=100 if problem.end_for(name) is None else COPIES_VALUES,
         sample_weight=problem.weight,
         offset=problem.offset,
         tol=options.tol,
         n_jobs=options.n_jobs,
+        **problem.penalty_for(name),
     )
     chosen = select(cv.curves, "min" if free else options.rule)
-    path = cv.paths[chosen.curve]
+    path, curve = problem.on_features(cv.paths[chosen.curve], name), cv.curves[chosen.curve]
+    if curve.n_nonzero is not None:
+        curve = replace(curve, n_nonzero=path.n_nonzero)
     return Fit(
         name=name,
         intercept=float(path.intercept[chosen.index]),
@@ -188,8 +239,9 @@ def _fit(name: str, problem: Problem, options: Options, start: float) -> Fit:
         reason="no penalty: the least-squares or maximum-likelihood fit" if free else chosen.reason,
         index=chosen.index,
         path=path,
-        curve=cv.curves[chosen.curve],
+        curve=curve,
         seconds=time.perf_counter() - start,
+        penalty=problem.penalty if problem.groups_features(name) else "",
     )
 
 
@@ -202,7 +254,8 @@ def l1_ratios(name: str, problem: Problem) -> tuple[float, ...]:
 
 def refit(problem: Problem, fit: Fit, lambdas: Float, weight: Float, tol: float) -> Path:
     """Path of the same penalty on reweighted rows: a bootstrap sample is a vector of weights, no copy of the rows."""
-    return fit_path(
-        problem.X, problem.y, family=problem.family.spec, l1_ratio=fit.l1_ratio,
-        lambdas=lambdas, sample_weight=weight, offset=problem.offset, tol=tol,
+    path = fit_path(
+        problem.design_for(fit.name).for_rows(None), problem.y, family=problem.family.spec, l1_ratio=fit.l1_ratio,
+        lambdas=lambdas, sample_weight=weight, offset=problem.offset, tol=tol, **problem.penalty_for(fit.name),
     )  # fmt: skip
+    return problem.on_features(path, fit.name)

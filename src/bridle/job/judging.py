@@ -111,8 +111,13 @@ def _contenders(
         elif fit.name == "unregularised":
             own.append(FixedContender(fit.name, fit.label, X, target))
         else:
-            ratios, seed = L1_RATIOS[fit.name], options.seed
-            own.append(LinearContender(fit.name, fit.label, X, target, ratios, options.rule, STRENGTHS, seed=seed))
+            own.append(
+                LinearContender(
+                    fit.name, fit.label, problem.design_for(fit.name), target, L1_RATIOS[fit.name], options.rule,
+                    STRENGTHS, seed=options.seed, lambda_min_ratio=problem.end_for(fit.name),
+                    penalty=problem.penalty_for(fit.name),
+                )
+            )  # fmt: skip
     return (*others, *own), notes
 
 

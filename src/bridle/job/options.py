@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from bridle.errors import InputError
 from bridle.nets.extra import available
+from bridle.penalties import read_penalty
 
 Progress = Callable[[str, int, int], None]  # stage, done, total
 
@@ -35,6 +36,8 @@ class Options:
     seed: int
     n_jobs: int
     tol: float
+    penalty: str = "elastic_net"
+    hierarchy: str = ""
 
 
 def check_options(
@@ -53,6 +56,8 @@ def check_options(
     seed: int,
     n_jobs: int | None,
     tol: float,
+    penalty: str = "elastic_net",
+    hierarchy: str | None = None,
 ) -> Options:
     """Return the settings as one value.
 
@@ -74,12 +79,21 @@ def check_options(
     _between("bootstrap", bootstrap, 0, 10_000)
     _between("seed", seed, 0, 2**32 - 1)
     _between("tol", tol, 1e-12, 1e-2)
+    kind = read_penalty(penalty)
+    if hierarchy is not None:
+        _one_of("hierarchy", hierarchy, ("strong", "weak"))
+        kind = read_penalty("group_lasso") if kind.name == "elastic_net" else kind
+        if not kind.grouped or kind.l1_share > 0.0:
+            raise InputError(
+                f"hierarchy needs a penalty on whole groups, and {penalty!r} isn't one; leave penalty out, or give "
+                "group_lasso"
+            )
     jobs = (os.cpu_count() or 1) if n_jobs is None or n_jobs == -1 else n_jobs
     _between("n_jobs", jobs, 1, 4096)
     return Options(
         models=wanted, rule=rule, folds=folds, repeats=repeats, holdout=holdout, margin=margin, level=level,
         missing=missing, bootstrap=bootstrap, challengers=challengers, learning_curve=learning_curve, seed=seed,
-        n_jobs=jobs, tol=tol,
+        n_jobs=jobs, tol=tol, penalty=kind.spec, hierarchy=hierarchy or "",
     )  # fmt: skip
 
 

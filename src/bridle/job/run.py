@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from bridle.data import Dataset, make_dataset
 from bridle.design import Design, Encoder
+from bridle.design.hierarchy import latent_groups
 from bridle.diagnosis import Verdict
 from bridle.errors import BridleError, BridleWarning, InputError
 from bridle.job import assemble
@@ -115,6 +116,8 @@ def study(
     models: Sequence[str] | None = None,
     family: str | None = None,
     rule: str = "min",
+    penalty: str = "elastic_net",
+    hierarchy: str | None = None,
     folds: int = 10,
     repeats: int = 2,
     holdout: float = 0.2,
@@ -163,6 +166,11 @@ def study(
     rule : str
         How lambda and the dropout rate are chosen on the validation curve: "min", "1se", "within"; for lambda also
         "aic", "aicc", "bic", "ebic", "gcv".
+    penalty : str
+        Of the models "lasso" and "elastic net": "group_lasso" or "sparse_group_lasso(l1_share=0.95)" take categories,
+        splines, products and numbers with their ``(missing)`` feature in or out as wholes.
+    hierarchy : {"strong", "weak"}, optional
+        A product of columns enters a model only with both of its main effects, or with one; by a group lasso.
     folds, repeats : int
         Folds of the validation curve, and repeats of the 5-fold comparison behind the verdict.
     holdout : float
@@ -223,7 +231,7 @@ def study(
     options = check_options(
         models=models, rule=rule, folds=folds, repeats=repeats, holdout=holdout, margin=margin, level=level,
         missing=missing, bootstrap=bootstrap, challengers=challengers, learning_curve=learning_curve, seed=seed,
-        n_jobs=n_jobs, tol=tol,
+        n_jobs=n_jobs, tol=tol, penalty=penalty, hierarchy=hierarchy,
     )  # fmt: skip
     offset_name = offset if isinstance(offset, str) else ""
     if isinstance(data, Dataset):
@@ -368,6 +376,8 @@ def _split(
             groups=training.groups,
             time=training.time,
             folds=folds,
+            penalty=options.penalty,
+            latent=latent_groups(encoder, options.hierarchy) if options.hierarchy else None,
         ),
         test=test,
         X_test=whole.take(test).for_rows(None),

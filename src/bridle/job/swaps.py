@@ -29,10 +29,15 @@ def find_swaps(problem: Problem, fit: Fit, options: Options) -> tuple[Swap, ...]
     """
     if fit.path is None or fit.curve is None or not np.any(fit.coef):
         return ()
+    if problem.latent is not None and problem.groups_features(fit.name):
+        return ()  # a main effect can't be left out without its interactions
     X = problem.X
     order = np.argsort(-np.abs(fit.coef * fit.path.scale), kind="stable")[:AT_MOST]
-    found = []
+    found, tried = [], set[str]()
     for j in order[fit.coef[order] != 0.0]:
+        if problem.groups_features(fit.name) and problem.design.source[j] in tried:
+            continue  # its group was left out as a whole already
+        tried.add(problem.design.source[j])
         r = correlations(X, int(j), problem.weights, fit.path.mean, fit.path.scale)
         own = np.array([s == problem.design.source[j] for s in problem.design.source])
         r[own] = 0.0
@@ -58,6 +63,7 @@ def _cost(problem: Problem, fit: Fit, out: NDArray[np.bool_], options: Options) 
         problem.design, problem.y, folds=problem.folds, family=problem.family.spec, l1_ratio=fit.l1_ratio,
         lambdas=[fit.value], sample_weight=problem.weight, offset=problem.offset,
         penalty_factor=np.where(out, np.inf, 1.0), tol=options.tol, effective_df=False, n_jobs=options.n_jobs,
+        **problem.penalty_for(fit.name),
     ).curves[0]  # fmt: skip
     return excess_risk(
         without.test_loss[:, 0], fit.curve.test_loss[:, fit.index], n_train=fit.curve.n_train,

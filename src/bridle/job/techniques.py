@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 from bridle.diagnosis import Evidence
 from bridle.diagnosis.intervals import MaxT, correction, log_ratios, standard_errors
 from bridle.diagnosis.verdict import Interval
-from bridle.job.fitting import LABELS, TECHNIQUE
+from bridle.job.fitting import TECHNIQUE, label
 from bridle.job.words import number, percent
 from bridle.results import TechniqueGap, Techniques
 
 Float = NDArray[np.float64]
 
 
-def compare_techniques(evidence: Evidence, level: float, loss_name: str) -> Techniques | None:
+def compare_techniques(evidence: Evidence, level: float, loss_name: str, penalty: str = "") -> Techniques | None:
     """Compare every technique with the best one, by excess risk; None with fewer than two.
 
     The best one is found on the same folds, so the intervals are simultaneous over all pairs (max-t, two-sided), not
@@ -29,6 +29,8 @@ def compare_techniques(evidence: Evidence, level: float, loss_name: str) -> Tech
         Confidence level, of all intervals together.
     loss_name : str
         The loss in words.
+    penalty : str
+        Of the lasso and elastic net, if it is another than the elastic net.
     """
     names = [n for n in evidence.names if n in TECHNIQUE and n != "null"]
     if len(names) < 2:
@@ -42,10 +44,10 @@ def compare_techniques(evidence: Evidence, level: float, loss_name: str) -> Tech
     critical = _critical(losses, evidence.test_weight, level)
     est, influence = log_ratios(losses[:, 0], losses[:, 1:], evidence.test_weight)  # of the best to the others
     half = critical * standard_errors(influence, correction(evidence.n_train, evidence.n_test))
-    gaps = [_gap(names[0], float(mean[0]), Interval(0.0, 0.0, 0.0, level))]
+    gaps = [_gap(names[0], label(names[0], penalty), float(mean[0]), Interval(0.0, 0.0, 0.0, level))]
     for k, name in enumerate(names[1:]):
         value, lower, upper = (float(np.expm1(-est[k] + d)) for d in (0.0, -half[k], half[k]))
-        gaps.append(_gap(name, float(mean[k + 1]), Interval(value, lower, upper, level)))
+        gaps.append(_gap(name, label(name, penalty), float(mean[k + 1]), Interval(value, lower, upper, level)))
     return Techniques(names[0], _sentence(gaps, loss_name), tuple(gaps), evidence.scheme)
 
 
@@ -56,8 +58,8 @@ def _critical(losses: Float, weight: Float, level: float) -> float:
     return MaxT.of(np.concatenate([influence, -influence], axis=1)).critical(1.0 - level)
 
 
-def _gap(name: str, loss: float, excess: Interval) -> TechniqueGap:
-    return TechniqueGap(name, LABELS[name], TECHNIQUE[name], loss, excess, beyond_noise=excess.lower > 0.0)
+def _gap(name: str, said: str, loss: float, excess: Interval) -> TechniqueGap:
+    return TechniqueGap(name, said, TECHNIQUE[name], loss, excess, beyond_noise=excess.lower > 0.0)
 
 
 def _sentence(gaps: list[TechniqueGap], loss_name: str) -> str:

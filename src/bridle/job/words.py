@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from bridle.job.fitting import Fit
 from bridle.losses import Family
 from bridle.nets.settings import Training
+from bridle.penalties import Kind, read_penalty
 from bridle.results import ModelResult
 
 Float = NDArray[np.float64]
@@ -82,12 +83,28 @@ def objective(family: Family, fit: Fit) -> str:
     if not fit.has_path:
         return head
     lam, a = number(fit.value, 4), fit.l1_ratio
+    if fit.penalty and a > 0.0:
+        return f"{head}, plus {_other_penalty(read_penalty(fit.penalty), lam, a)} (b per standard deviation)"
     terms = []
     if a > 0.0:
         terms.append("|bⱼ|" if a == 1.0 else f"{number(a)}·|bⱼ|")
     if a < 1.0:
         terms.append("½bⱼ²" if a == 0.0 else f"{number((1 - a) / 2)}·bⱼ²")
     return f"{head}, plus {lam} · Σⱼ [{' + '.join(terms)}] (b per standard deviation)"
+
+
+def _other_penalty(kind: Kind, lam: str, a: float) -> str:
+    """A penalty that isn't the elastic net, with its numbers; m_g is the number of features of a group."""
+    ridge = f" + {lam} · Σⱼ {number((1 - a) / 2)}·bⱼ²" if a < 1.0 else ""
+    slope = lam if a == 1.0 else f"{number(a)}·{lam}"
+    size, over = ("‖b_g‖", "Σ_g") if kind.grouped else ("|bⱼ|", "Σⱼ")
+    root = "√m_g·" if kind.grouped else ""
+    if kind.concave:
+        return f"{over} {kind.concave.upper()}({size}; {root}{slope}, γ = {number(kind.gamma)}){ridge}"
+    if kind.l1_share == 0.0:
+        return f"{slope} · Σ_g √m_g·‖b_g‖{ridge}"
+    t = kind.l1_share
+    return f"{slope} · [{number(t)}·Σⱼ |bⱼ| + {number(1.0 - t)}·Σ_g √m_g·‖b_g‖]{ridge}"
 
 
 def _lowered(share: float) -> str:
