@@ -11,8 +11,11 @@ namespace {
 constexpr index_t kDirect = 4000;  // cells up to which Newton's system is factored
 constexpr int kNewton = 30;        // steps with one set of cells
 constexpr int kQuiet = 20;         // sweeps that mend slopes and gain nothing
+constexpr index_t kMany = 5000;        // sweeps and Newton steps in one model
+constexpr index_t kManyConcave = 300;  // the same where the model may have no minimum nearby
 constexpr int kProximal = 10;      // steps within a block with an L1 part
-constexpr double kJitter = 1e-13;  // of the largest diagonal: dependent columns get a direction that a kink ends
+constexpr double kDependent = 1e-13;  // share of a block's largest curvature that is rounding
+constexpr double kJitter = 1e-12;  // of the largest diagonal: dependent columns get a direction that a kink ends
 
 double norm(const double* x, index_t count) {
   double total = 0.0;
@@ -60,7 +63,9 @@ void BlockDescent::decompose() {
     work.resize(lwork);
     blas().dsyev(&job, &uplo, &n, vectors_.data() + vectors_at_[block.from], &n, values_.data() + block.from,
                  work.data(), &lwork, &info);
-    for (index_t k = 0; k < block.size; ++k) values_[block.from + k] = std::max(0.0, values_[block.from + k]);
+    double* values = values_.data() + block.from;  // ascending; a direction without curvature has none from rounding
+    for (index_t k = 0; k < block.size; ++k)
+      if (values[k] < kDependent * values[block.size - 1]) values[k] = 0.0;
   }
 }
 
@@ -375,10 +380,13 @@ void BlockDescent::minimise(const ModelMatrix& matrix, index_t predictors, const
   least_ = std::max(precision.enough * precision.share * precision.share, 1e2 * precision.noise * precision.noise);
   const auto same = [](const Cell& a, const Cell& b) { return a.position == b.position && a.predictor == b.predictor; };
   solved_.clear();
+  bool concave = false;
+  for (const Block& block : blocks) concave = concave || block.term.concave();
+  const index_t last = budget.used + (concave ? kManyConcave : kMany);
   int since = 0;
   while (true) {
     const bool gained = sweep();
-    if (!budget.spend() || !gained) return;
+    if (!budget.spend() || !gained || budget.used >= last) return;
     collect();
     const index_t free = static_cast<index_t>(cells_.size());
     if (++since < 1 + static_cast<int>(free / 50)) continue;
