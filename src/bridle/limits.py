@@ -86,7 +86,7 @@ def at_zero(problem: Problem, raw: _core.PathResult, status: list[str], tol: flo
 
 
 def splits(problem: Problem, eta: Float) -> bool:
-    """Whether the plane of a fit, whose predictors are ``eta`` (n,), splits the classes: no programme is needed then."""
+    """Whether the plane of a fit with predictors ``eta`` (n,) splits the classes: no programme is needed then."""
     y, on = problem.y, problem.w > 0.0
     right = np.where(y == 1.0, eta - problem.offset > 0.0, eta - problem.offset < 0.0)
     return bool(np.all(right[on] & ((y == 0.0) | (y == 1.0))[on]))
