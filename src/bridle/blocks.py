@@ -14,11 +14,14 @@ from numpy.typing import NDArray
 from scipy import linalg, sparse
 
 from bridle import _core
+from bridle.limits import splits
 from bridle.penalties import Penalty
 from bridle.penalties.concave import concavity
 from bridle.problem import Problem, Settings, one_blas_thread
 
 Float = NDArray[np.float64]
+
+_SEPARATED = 2  # the core's status
 
 
 def applies(problem: Problem) -> bool:
@@ -89,6 +92,8 @@ def _solve(problem: Problem, lambdas: Float, settings: Settings) -> tuple[_core.
             settings.tol,
             settings.max_iter,
         )
+    if problem.penalty.concave and problem.family.name == "binomial":
+        _mark_separated(problem, found)
     raw: _core.PathResult = {
         "intercept": found["intercept"][:, 0],
         "starts": found["starts"],
@@ -101,6 +106,17 @@ def _solve(problem: Problem, lambdas: Float, settings: Settings) -> tuple[_core.
         "n_iter": found["n_iter"],
     }
     return raw, found["slope"]
+
+
+def _mark_separated(problem: Problem, found: _core.BlockResult) -> None:
+    """Tell fits apart that can't converge since a bounded penalty lets a likelihood without maximum run away."""
+    starts, status = found["starts"], found["status"]
+    for k in np.flatnonzero(status):
+        b = np.zeros(problem.shape[1])
+        part = slice(int(starts[k]), int(starts[k + 1]))
+        b[found["columns"][part]] = found["values"][part]
+        if splits(problem, problem.offset + found["intercept"][k, 0] + problem.design.times(b)):
+            status[k] = _SEPARATED
 
 
 def _joined(raws: list[_core.PathResult]) -> _core.PathResult:

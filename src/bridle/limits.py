@@ -50,7 +50,7 @@ def at_zero(problem: Problem, raw: _core.PathResult, status: list[str], tol: flo
     eta = problem.offset + raw["intercept"][-1] + problem.design.times(b)
     if problem.family.name == "binomial" and np.max(np.abs(eta[problem.w > 0.0])) > _SUSPICIOUS:
         small = problem.shape[0] * problem.shape[1] <= _MOST_ENTRIES
-        if _splits(problem, eta) or (small and not _settled(problem, used, eta) and _separated(problem, used)):
+        if splits(problem, eta) or (small and not _settled(problem, used, eta) and _separated(problem, used)):
             status[-1] = "separated"
             return ["at lambda = 0 the classes are separated: the likelihood has no maximum, the coefficients no limit"]
         return []
@@ -95,8 +95,8 @@ def at_zero(problem: Problem, raw: _core.PathResult, status: list[str], tol: flo
     return [f"at lambda = 0 the columns have rank {rank} of {X.shape[1]}: the solution of smallest norm is given"]
 
 
-def _splits(problem: Problem, eta: Float) -> bool:
-    """Whether the plane of the fit itself splits the classes: then no programme need be solved to know."""
+def splits(problem: Problem, eta: Float) -> bool:
+    """Whether the plane of a fit with predictors ``eta`` (n,) splits the classes: no programme is needed then."""
     y, on = problem.y, problem.w > 0.0
     right = np.where(y == 1.0, eta - problem.offset > 0.0, eta - problem.offset < 0.0)
     return bool(np.all(right[on] & ((y == 0.0) | (y == 1.0))[on]))

@@ -425,7 +425,7 @@ def coefficients(raw: _core.PathResult, p: int) -> sparse.csr_array:
 
 _ADVICE = {
     "max_iter": "Raise max_iter or tol, or ask for fewer small lambdas.",
-    "separated": "The likelihood has no maximum: use a penalty (lambda > 0), which always has a solution.",
+    "separated": "The likelihood has no maximum: use a lasso or ridge penalty (lambda > 0), which always has a solution.",
     "stalled": "Rounding stops here: raise tol, centre or rescale the columns, or use float64.",
 }
 

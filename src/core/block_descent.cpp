@@ -8,11 +8,11 @@
 namespace bridle {
 namespace {
 
-constexpr index_t kDirect = 4000;  // cells up to which Newton's system is factored
-constexpr int kNewton = 30;        // steps with one set of cells
 constexpr int kQuiet = 20;         // sweeps that mend slopes and gain nothing
+constexpr index_t kMany = 5000;        // sweeps and Newton steps in one model
+constexpr index_t kManyConcave = 300;  // the same where the model may have no minimum nearby
 constexpr int kProximal = 10;      // steps within a block with an L1 part
-constexpr double kJitter = 1e-13;  // of the largest diagonal: dependent columns get a direction that a kink ends
+constexpr double kDependent = 1e-13;  // share of a block's largest curvature that is rounding
 
 double norm(const double* x, index_t count) {
   double total = 0.0;
@@ -60,7 +60,9 @@ void BlockDescent::decompose() {
     work.resize(lwork);
     blas().dsyev(&job, &uplo, &n, vectors_.data() + vectors_at_[block.from], &n, values_.data() + block.from,
                  work.data(), &lwork, &info);
-    for (index_t k = 0; k < block.size; ++k) values_[block.from + k] = std::max(0.0, values_[block.from + k]);
+    double* values = values_.data() + block.from;  // ascending; a direction without curvature has none from rounding
+    for (index_t k = 0; k < block.size; ++k)
+      if (values[k] < kDependent * values[block.size - 1]) values[k] = 0.0;
   }
 }
 
@@ -195,166 +197,6 @@ bool BlockDescent::sweep() {
   return gained && quiet_ < kQuiet;
 }
 
-void BlockDescent::collect() {
-  cells_.clear();
-  for (size_t number = 0; number < blocks_->size(); ++number) {
-    const Block& block = (*blocks_)[number];
-    const BlockTerm& term = block.term;
-    bool on = term.free();
-    for (index_t k = block.first; k < block.last && !on; ++k)
-      on = !all_zero(beta_ + k * size_ + block.from, block.size);
-    if (!on) continue;
-    for (index_t k = block.first; k < block.last; ++k)
-      for (index_t j = block.from; j < block.from + block.size; ++j) {
-        const double b = beta_[k * size_ + j];
-        const bool kink = b == 0.0 && (term.l1 > 0.0 || (block.cells() == 1 && !term.free()));
-        const bool flat = curvature(j) <= 0.0 && term.free() && term.ridge == 0.0;
-        if (!kink && !flat && b > term.lower && b < term.upper)
-          cells_.push_back({j, k, static_cast<index_t>(number)});
-      }
-  }
-}
-
-// Minus the gradient of model and penalty in the free cells, and its Hessian, upper triangle by columns.
-void BlockDescent::newton_system() {
-  const index_t n = static_cast<index_t>(cells_.size());
-  gradient_.resize(n);
-  hessian_.assign(n * n, 0.0);
-  for (index_t a = 0; a < n; ++a) {
-    const Cell& cell = cells_[a];
-    const BlockTerm& term = (*blocks_)[cell.block].term;
-    const double b = beta_[cell.predictor * size_ + cell.position];
-    gradient_[a] = slope_[cell.predictor * size_ + cell.position] - term.ridge * b -
-                   (b > 0.0 ? term.l1 : (b < 0.0 ? -term.l1 : 0.0));
-    const double* column = matrix_.column(cell.position);
-    for (index_t c = 0; c <= a; ++c)
-      if (cells_[c].predictor == cell.predictor) hessian_[a * n + c] = column[cells_[c].position];
-    hessian_[a * n + a] += term.ridge;
-  }
-  for (index_t first = 0; first < n;) {  // cells of a block follow one another
-    index_t last = first;
-    double squares = 0.0;
-    for (; last < n && cells_[last].block == cells_[first].block; ++last) {
-      const double b = beta_[cells_[last].predictor * size_ + cells_[last].position];
-      squares += b * b;
-    }
-    const BlockTerm& term = (*blocks_)[cells_[first].block].term;
-    const double r = std::sqrt(squares);
-    if (r > 0.0 && term.l2 > 0.0) {
-      const double slope = term.rho_slope(r) / r, bend = term.rho_curvature(r);
-      for (index_t a = first; a < last; ++a) {
-        const double b = beta_[cells_[a].predictor * size_ + cells_[a].position];
-        gradient_[a] -= slope * b;
-        if (last - first == 1) {
-          hessian_[a * n + a] += bend;
-          continue;
-        }
-        hessian_[a * n + a] += slope;
-        for (index_t c = first; c <= a; ++c)
-          hessian_[a * n + c] +=
-              (bend - slope) * (b / r) * (beta_[cells_[c].predictor * size_ + cells_[c].position] / r);
-      }
-    }
-    first = last;
-  }
-}
-
-// How far the step may go, at most `most`: to the first coefficient that meets a kink at 0 or its bound.
-double BlockDescent::room(double most, index_t& blocking) const {
-  double t = most;
-  blocking = -1;
-  for (size_t a = 0; a < cells_.size(); ++a) {
-    const Block& block = (*blocks_)[cells_[a].block];
-    const double b = beta_[cells_[a].predictor * size_ + cells_[a].position], d = step_[a];
-    if (d == 0.0) continue;
-    const bool kink = block.term.l1 > 0.0 || (block.cells() == 1 && !block.term.free());
-    double limit = d > 0.0 ? block.term.upper : block.term.lower;
-    if (kink && b * d < 0.0) limit = 0.0;
-    if (std::isinf(limit)) continue;
-    if ((limit - b) / d < t) {
-      t = (limit - b) / d;
-      blocking = static_cast<index_t>(a);
-    }
-  }
-  return t;
-}
-
-void BlockDescent::spread_step() {
-  change_.assign(size_ * predictors_, 0.0);
-  for (size_t a = 0; a < cells_.size(); ++a)
-    simd::axpy(step_[a], matrix_.column(cells_[a].position), change_.data() + cells_[a].predictor * size_, size_);
-}
-
-// Of the blocks that have free cells, at trial_.
-double BlockDescent::penalty_of_active() {
-  double total = 0.0;
-  for (size_t a = 0; a < cells_.size(); ++a) {
-    if (a > 0 && cells_[a].block == cells_[a - 1].block) continue;
-    const Block& block = (*blocks_)[cells_[a].block];
-    gather(block, trial_.data(), now_.data());
-    total += block.term.value(now_.data(), block.cells());
-  }
-  return total;
-}
-
-bool BlockDescent::newton() {
-  for (int turn = 0; turn < kNewton; ++turn) {
-    collect();
-    const index_t n = static_cast<index_t>(cells_.size());
-    if (n == 0 || n > kDirect) return false;
-    newton_system();
-    double largest = 0.0;
-    for (index_t a = 0; a < n; ++a) largest = std::max(largest, std::abs(hessian_[a * n + a]));
-    for (index_t a = 0; a < n; ++a) hessian_[a * n + a] += kJitter * largest;
-    char uplo = 'U';
-    int size = static_cast<int>(n), info = 0;
-    blas().dpotrf(&uplo, &size, hessian_.data(), &size, &info);
-    if (info != 0) return false;
-    step_ = gradient_;
-    for (index_t a = 0; a < n; ++a)
-      step_[a] = (step_[a] - simd::dot(hessian_.data() + a * n, step_.data(), a)) / hessian_[a * n + a];
-    for (index_t a = n - 1; a >= 0; --a) {
-      step_[a] /= hessian_[a * n + a];
-      simd::axpy(-step_[a], hessian_.data() + a * n, step_.data(), a);
-    }
-    const double promised = simd::dot(gradient_.data(), step_.data(), n);
-    if (!(promised > 0.0)) return promised == 0.0;
-    spread_step();
-    double square = 0.0, linear = 0.0;  // of the model along the step
-    for (index_t a = 0; a < n; ++a) {
-      const index_t at = cells_[a].predictor * size_ + cells_[a].position;
-      square += step_[a] * change_[at];
-      linear += step_[a] * slope_[at];
-    }
-    index_t blocking = -1;
-    double t = room(1.0, blocking);
-    trial_.assign(beta_, beta_ + size_ * predictors_);
-    const double before = penalty_of_active();
-    for (int halving = 0;; ++halving, t *= 0.5, blocking = -1) {
-      if (halving == 30) return false;
-      for (index_t a = 0; a < n; ++a) {
-        const index_t at = cells_[a].predictor * size_ + cells_[a].position;
-        trial_[at] = beta_[at] + t * step_[a];
-      }
-      if (blocking >= 0) {  // exactly there
-        const Block& block = (*blocks_)[cells_[blocking].block];
-        const index_t at = cells_[blocking].predictor * size_ + cells_[blocking].position;
-        const double limit = step_[blocking] > 0.0 ? block.term.upper : block.term.lower;
-        const bool kink = block.term.l1 > 0.0 || (block.cells() == 1 && !block.term.free());
-        trial_[at] = kink && beta_[at] * step_[blocking] < 0.0 ? 0.0 : limit;
-      }
-      const double model = -t * linear + 0.5 * t * t * square, after = penalty_of_active();
-      const double rounding = 1e-15 * (std::abs(before) + std::abs(t * linear));
-      if (model + after - before <= -1e-4 * t * promised + rounding) break;
-    }
-    std::copy(trial_.begin(), trial_.end(), beta_);
-    simd::axpy(-t, change_.data(), slope_, size_ * predictors_);
-    if (!budget_->spend()) return false;
-    if (blocking < 0 && promised <= kNothing * kNothing * precision_->enough) return true;
-  }
-  return false;
-}
-
 void BlockDescent::minimise(const ModelMatrix& matrix, index_t predictors, const std::vector<Block>& blocks,
                             const Precision& precision, Budget& budget, double* beta, double* slope) {
   matrix_ = matrix;
@@ -375,10 +217,13 @@ void BlockDescent::minimise(const ModelMatrix& matrix, index_t predictors, const
   least_ = std::max(precision.enough * precision.share * precision.share, 1e2 * precision.noise * precision.noise);
   const auto same = [](const Cell& a, const Cell& b) { return a.position == b.position && a.predictor == b.predictor; };
   solved_.clear();
+  bool concave = false;
+  for (const Block& block : blocks) concave = concave || block.term.concave();
+  const index_t last = budget.used + (concave ? kManyConcave : kMany);
   int since = 0;
   while (true) {
     const bool gained = sweep();
-    if (!budget.spend() || !gained) return;
+    if (!budget.spend() || !gained || budget.used >= last) return;
     collect();
     const index_t free = static_cast<index_t>(cells_.size());
     if (++since < 1 + static_cast<int>(free / 50)) continue;

@@ -51,6 +51,11 @@ class BlockDescent {
   void collect();                 // cells_ that are free to move on both sides
   bool newton();                  // to the minimum over these; false where the model isn't convex there
   void newton_system();
+  bool solve_system();
+  bool take_step(double promised, bool& blocked);
+  double landing(index_t a, double t, bool blocked) const;
+  bool kink(const Cell& cell) const;
+  index_t place(const Cell& cell) const { return cell.predictor * size_ + cell.position; }
   double room(double most, index_t& blocking) const;
   void spread_step();             // slopes' change along the step
   double penalty_of_active();

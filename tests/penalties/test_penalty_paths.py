@@ -226,6 +226,15 @@ def test_dependent_columns_within_and_between_groups(kit):
         assert kit.referee(path, X, y) <= 1e-8 * (1.0 + 1e-6)
 
 
+def test_a_bounded_penalty_cannot_hold_separated_classes(kit):
+    X, y, _ = kit.data("binomial", 40, 90, seed=1)
+    with pytest.warns(BridleWarning, match="separated"):
+        path = kit.fit(X, y, "mcp", None, family="binomial", n_lambdas=12, lambda_min_ratio=0.05)
+    assert path.status[0] == "converged"
+    assert path.status[-1] == "separated"
+    assert kit.fit(X, y, "mcp", None, family="binomial", n_lambdas=12, lambda_min_ratio=0.05, l1_ratio=0.5).converged
+
+
 def test_the_objective_is_printed_as_it_was_solved(kit):
     X, y, groups = kit.data("gaussian", 30, 6, seed=15)
     assert "lam * sum_g v_g sqrt(m_g) |(s_j b_j)_g|_2," in kit.fit(X, y, "group_lasso", groups, n_lambdas=2).objective

@@ -121,21 +121,7 @@ class SparseGroupLasso(FamilyModel):
     Attributes
     ----------
     coef_ : (p,)
-        Coefficients.
-    intercept_ : float
-        Intercept.
-    n_iter_ : int
-        Iterations.
-    relative_gap_ : float
-        Duality gap over the null model's objective.
-    objective_ : str
-        The objective solved, with its numbers.
-    path_ : Path
-        The fit with its certificate.
-    n_features_in_ : int
-        Number of features.
-    feature_names_in_ : (p,)
-        Names of the features, where X has them.
+        Coefficients; the other attributes are those of :class:`GroupLasso`.
     """
 
     def __init__(
@@ -290,12 +276,6 @@ class GroupLassoCV(_GroupedCV):
         Certificate of the fit.
     objective_ : str
         The objective solved, with its numbers.
-    n_iter_ : int
-        Iterations.
-    n_features_in_ : int
-        Number of features.
-    feature_names_in_ : (p,)
-        Names of the features, where X has them.
     """
 
     def __init__(

@@ -1,0 +1,199 @@
+// Newton steps of the block descent: on all coefficients that aren't at a kink or bound, with the others held.
+#include <algorithm>
+#include <cmath>
+
+#include "blas.hpp"
+#include "block_descent.hpp"
+
+namespace bridle {
+namespace {
+
+constexpr index_t kDirect = 4000;  // cells up to which Newton's system is factored
+constexpr int kNewton = 30;        // steps with one set of cells
+constexpr int kHalvings = 30;      // of a step
+constexpr double kJitter = 1e-12;  // of the largest diagonal: dependent columns get a direction that a kink ends
+
+bool all_zero(const double* x, index_t count) {
+  return std::all_of(x, x + count, [](double value) { return value == 0.0; });
+}
+
+}  // namespace
+
+// Whether the penalty has a kink at 0 for this coefficient alone.
+bool BlockDescent::kink(const Cell& cell) const {
+  const Block& block = (*blocks_)[cell.block];
+  return block.term.l1 > 0.0 || (block.cells() == 1 && !block.term.free());
+}
+
+void BlockDescent::collect() {
+  cells_.clear();
+  for (size_t number = 0; number < blocks_->size(); ++number) {
+    const Block& block = (*blocks_)[number];
+    const BlockTerm& term = block.term;
+    bool on = term.free();
+    for (index_t k = block.first; k < block.last && !on; ++k)
+      on = !all_zero(beta_ + k * size_ + block.from, block.size);
+    if (!on) continue;
+    for (index_t k = block.first; k < block.last; ++k)
+      for (index_t j = block.from; j < block.from + block.size; ++j) {
+        const double b = beta_[k * size_ + j];
+        const bool kink = b == 0.0 && (term.l1 > 0.0 || (block.cells() == 1 && !term.free()));
+        const bool flat = curvature(j) <= 0.0 && term.free() && term.ridge == 0.0;
+        if (!kink && !flat && b > term.lower && b < term.upper)
+          cells_.push_back({j, k, static_cast<index_t>(number)});
+      }
+  }
+}
+
+// Minus the gradient of model and penalty in the free cells, and its Hessian, upper triangle by columns.
+void BlockDescent::newton_system() {
+  const index_t n = static_cast<index_t>(cells_.size());
+  gradient_.resize(n);
+  hessian_.assign(n * n, 0.0);
+  for (index_t a = 0; a < n; ++a) {
+    const Cell& cell = cells_[a];
+    const BlockTerm& term = (*blocks_)[cell.block].term;
+    const double b = beta_[place(cell)];
+    gradient_[a] = slope_[place(cell)] - term.ridge * b -
+                   (b > 0.0 ? term.l1 : (b < 0.0 ? -term.l1 : 0.0));
+    const double* column = matrix_.column(cell.position);
+    for (index_t c = 0; c <= a; ++c)
+      if (cells_[c].predictor == cell.predictor) hessian_[a * n + c] = column[cells_[c].position];
+    hessian_[a * n + a] += term.ridge;
+  }
+  for (index_t first = 0; first < n;) {  // cells of a block follow one another
+    index_t last = first;
+    double squares = 0.0;
+    for (; last < n && cells_[last].block == cells_[first].block; ++last) {
+      const double b = beta_[place(cells_[last])];
+      squares += b * b;
+    }
+    const BlockTerm& term = (*blocks_)[cells_[first].block].term;
+    const double r = std::sqrt(squares);
+    if (r > 0.0 && term.l2 > 0.0) {
+      const double slope = term.rho_slope(r) / r, bend = term.rho_curvature(r);
+      for (index_t a = first; a < last; ++a) {
+        const double b = beta_[place(cells_[a])];
+        gradient_[a] -= slope * b;
+        if (last - first == 1) {
+          hessian_[a * n + a] += bend;
+          continue;
+        }
+        hessian_[a * n + a] += slope;
+        for (index_t c = first; c <= a; ++c)
+          hessian_[a * n + c] +=
+              (bend - slope) * (b / r) * (beta_[place(cells_[c])] / r);
+      }
+    }
+    first = last;
+  }
+}
+
+// How far the step may go, at most `most`: to the first coefficient that meets a kink at 0 or its bound.
+double BlockDescent::room(double most, index_t& blocking) const {
+  double t = most;
+  blocking = -1;
+  for (size_t a = 0; a < cells_.size(); ++a) {
+    const Block& block = (*blocks_)[cells_[a].block];
+    const double b = beta_[place(cells_[a])], d = step_[a];
+    if (d == 0.0) continue;
+    double limit = d > 0.0 ? block.term.upper : block.term.lower;
+    if (kink(cells_[a]) && b * d < 0.0) limit = 0.0;
+    if (std::isinf(limit)) continue;
+    if ((limit - b) / d < t) {
+      t = (limit - b) / d;
+      blocking = static_cast<index_t>(a);
+    }
+  }
+  return t;
+}
+
+void BlockDescent::spread_step() {
+  change_.assign(size_ * predictors_, 0.0);
+  for (size_t a = 0; a < cells_.size(); ++a)
+    simd::axpy(step_[a], matrix_.column(cells_[a].position), change_.data() + cells_[a].predictor * size_, size_);
+}
+
+// Of the blocks that have free cells, at trial_.
+double BlockDescent::penalty_of_active() {
+  double total = 0.0;
+  for (size_t a = 0; a < cells_.size(); ++a) {
+    if (a > 0 && cells_[a].block == cells_[a - 1].block) continue;
+    const Block& block = (*blocks_)[cells_[a].block];
+    gather(block, trial_.data(), now_.data());
+    total += block.term.value(now_.data(), block.cells());
+  }
+  return total;
+}
+
+// step_ = (Hessian)^-1 gradient_; false where the model isn't convex.
+bool BlockDescent::solve_system() {
+  const index_t n = static_cast<index_t>(cells_.size());
+  double largest = 0.0;
+  for (index_t a = 0; a < n; ++a) largest = std::max(largest, std::abs(hessian_[a * n + a]));
+  for (index_t a = 0; a < n; ++a) hessian_[a * n + a] += kJitter * largest;
+  char uplo = 'U';
+  int size = static_cast<int>(n), info = 0;
+  blas().dpotrf(&uplo, &size, hessian_.data(), &size, &info);
+  if (info != 0) return false;
+  step_ = gradient_;
+  for (index_t a = 0; a < n; ++a)
+    step_[a] = (step_[a] - simd::dot(hessian_.data() + a * n, step_.data(), a)) / hessian_[a * n + a];
+  for (index_t a = n - 1; a >= 0; --a) {
+    step_[a] /= hessian_[a * n + a];
+    simd::axpy(-step_[a], hessian_.data() + a * n, step_.data(), a);
+  }
+  return true;
+}
+
+// Where a cell lands after the share t of the step: exactly at the kink or bound that it's blocked by.
+double BlockDescent::landing(index_t a, double t, bool blocked) const {
+  const BlockTerm& term = (*blocks_)[cells_[a].block].term;
+  const double b = beta_[place(cells_[a])];
+  if (!blocked) return b + t * step_[a];
+  return kink(cells_[a]) && b * step_[a] < 0.0 ? 0.0 : (step_[a] > 0.0 ? term.upper : term.lower);
+}
+
+// Go along step_ as far as the model with its penalty falls; false if it doesn't. blocked: whether a kink ended it.
+bool BlockDescent::take_step(double promised, bool& blocked) {
+  const index_t n = static_cast<index_t>(cells_.size());
+  spread_step();
+  double square = 0.0, linear = 0.0;  // of the model along the step
+  for (index_t a = 0; a < n; ++a) {
+    square += step_[a] * change_[place(cells_[a])];
+    linear += step_[a] * slope_[place(cells_[a])];
+  }
+  index_t blocking = -1;
+  double t = room(1.0, blocking);
+  trial_.assign(beta_, beta_ + size_ * predictors_);
+  const double before = penalty_of_active();
+  for (int halving = 0;; ++halving, t *= 0.5, blocking = -1) {
+    if (halving == kHalvings) return false;
+    for (index_t a = 0; a < n; ++a) trial_[place(cells_[a])] = landing(a, t, a == blocking);
+    const double model = -t * linear + 0.5 * t * t * square, after = penalty_of_active();
+    const double rounding = 1e-15 * (std::abs(before) + std::abs(t * linear));
+    if (model + after - before <= -1e-4 * t * promised + rounding) break;
+  }
+  std::copy(trial_.begin(), trial_.end(), beta_);
+  simd::axpy(-t, change_.data(), slope_, size_ * predictors_);
+  blocked = blocking >= 0;
+  return true;
+}
+
+bool BlockDescent::newton() {
+  for (int turn = 0; turn < kNewton; ++turn) {
+    collect();
+    const index_t n = static_cast<index_t>(cells_.size());
+    if (n == 0 || n > kDirect) return false;
+    newton_system();
+    if (!solve_system()) return false;
+    const double promised = simd::dot(gradient_.data(), step_.data(), n);
+    if (!(promised > 0.0)) return promised == 0.0;
+    bool blocked = false;
+    if (!take_step(promised, blocked) || !budget_->spend()) return false;
+    if (!blocked && promised <= kNothing * kNothing * precision_->enough) return true;
+  }
+  return false;
+}
+
+}  // namespace bridle

@@ -1,0 +1,156 @@
+// The working set of the block solver: which groups take part, and how their coefficients lie.
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "block_solver.hpp"
+
+namespace bridle {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+}  // namespace
+
+BlockTerm BlockSolver::term(index_t group, double lam) const {
+  BlockTerm out;
+  if (members(group) == 0) return out;
+  const index_t j = members_[member_starts_[group]];
+  const double strength = lam * in_.factor[j];
+  out.l1 = strength * in_.l1_ratio * in_.l1_share;
+  out.l2 = strength * in_.l1_ratio * (1.0 - in_.l1_share) * root_[group];
+  out.ridge = strength * (1.0 - in_.l1_ratio);
+  out.shape = in_.shape;
+  out.gamma = in_.gamma;
+  if (members(group) * (in_.joint ? predictors_ : 1) == 1) {
+    out.lower = in_.lower[j] * in_.scale[j];
+    out.upper = in_.upper[j] * in_.scale[j];
+  }
+  return out;
+}
+
+// Groups at 0 whose slopes aren't near their threshold leave: the model's matrix and its descent stay small.
+void BlockSolver::shrink(double reach) {
+  std::vector<index_t> kept;
+  std::vector<index_t> places;
+  index_t at = 0;
+  for (index_t g : here_) {
+    const index_t m = members(g);
+    bool on = term(g, lam_).free();
+    for (index_t k = 0; k < predictors_; ++k)
+      for (index_t i = at; i < at + m; ++i) on = on || beta_[k * working() + i] != 0.0;
+    if (on || excess_outside(g, reach) > 0.0) {
+      kept.push_back(g);
+      for (index_t i = at; i < at + m; ++i) places.push_back(i);
+    } else {
+      inside_[g] = 0;
+    }
+    at += m;
+  }
+  if (kept.size() == here_.size()) return;
+  const index_t before = working(), after = static_cast<index_t>(places.size());
+  for (index_t k = 0; k < predictors_; ++k)
+    for (index_t i = 0; i < after; ++i) {
+      beta_[k * after + i] = beta_[k * before + places[i]];  // ascending: nothing is overwritten before it is read
+      slope_[k * after + i] = slope_[k * before + places[i]];
+    }
+  for (index_t i = 0; i < after; ++i) list_[i] = list_[places[i]];
+  beta_.resize(after * predictors_);
+  slope_.resize(after * predictors_);
+  const bool followed = !model_.empty() && model_.features() == before;
+  here_.swap(kept);
+  list_.resize(after);
+  if (followed)
+    model_.keep(places, sizes());
+  else
+    model_ = BlockModel(*in_.loss);
+}
+
+double BlockSolver::excess_outside(index_t group, double lam) const {
+  const BlockTerm at = term(group, lam);
+  double worst = 0.0;
+  const index_t width = in_.joint ? predictors_ : 1;
+  for (index_t first = 0; first < predictors_; first += width) {
+    outside_block(group, first, first + width, held_.data());
+    worst = std::max(worst, at.excess(held_.data(), members(group) * width));
+  }
+  return worst;
+}
+
+bool BlockSolver::grow(double lam) {
+  std::vector<std::pair<double, index_t>> found;
+  for (index_t g = 0; g < in_.groups; ++g) {
+    if (inside_[g] || members(g) == 0) continue;
+    const bool always = lam_ * in_.l1_ratio == 0.0 || in_.factor[members_[member_starts_[g]]] == 0.0;
+    const double excess = always ? kInfinity : excess_outside(g, lam);
+    if (always)
+      found.emplace_back(-kInfinity, g);
+    else if (excess > 0.0)
+      found.emplace_back(-excess / (in_.factor[members_[member_starts_[g]]] * root_[g]), g);
+  }
+  if (found.empty()) return false;
+  std::sort(found.begin(), found.end());
+  const index_t room = std::max<index_t>(100, 2 * active_features());
+  index_t taken = 0;
+  for (const auto& each : found) {
+    if (taken >= room && !std::isinf(each.first)) break;
+    add(each.second);
+    taken += members(each.second);
+  }
+  lay_out();
+  return true;
+}
+
+void BlockSolver::add(index_t group) {
+  const index_t before = working(), m = members(group);
+  inside_[group] = 1;
+  here_.push_back(group);
+  for (index_t i = member_starts_[group]; i < member_starts_[group + 1]; ++i) list_.push_back(members_[i]);
+  std::vector<double> beta(working() * predictors_, 0.0), slope(working() * predictors_);
+  for (index_t k = 0; k < predictors_; ++k) {
+    std::copy_n(beta_.data() + k * before, before, beta.data() + k * working());
+    std::copy_n(slope_.data() + k * before, before, slope.data() + k * working());
+    for (index_t i = 0; i < m; ++i) slope[k * working() + before + i] = outside_[k * p_ + list_[before + i]];
+  }
+  beta_.swap(beta);
+  slope_.swap(slope);
+}
+
+void BlockSolver::lay_out() {
+  blocks_.clear();
+  index_t at = 0;
+  const index_t width = in_.joint ? predictors_ : 1;
+  for (index_t g : here_) {
+    for (index_t first = 0; first < predictors_; first += width)
+      blocks_.push_back({at, members(g), first, first + width, term(g, lam_)});
+    at += members(g);
+  }
+}
+
+std::vector<index_t> BlockSolver::sizes() const {
+  std::vector<index_t> out;
+  for (index_t g : here_) out.push_back(members(g));
+  return out;
+}
+
+index_t BlockSolver::active_features() const {
+  index_t count = 0;
+  for (index_t i = 0; i < working(); ++i) {
+    bool on = false;
+    for (index_t k = 0; k < predictors_; ++k) on = on || beta_[k * working() + i] != 0.0;
+    count += on;
+  }
+  return count;
+}
+
+void BlockSolver::gather(const Block& block, const std::vector<double>& from, double* to) const {
+  for (index_t k = block.first; k < block.last; ++k, to += block.size)
+    std::copy_n(from.data() + k * working() + block.from, block.size, to);
+}
+
+void BlockSolver::outside_block(index_t group, index_t first, index_t last, double* to) const {
+  for (index_t k = first; k < last; ++k)
+    for (index_t i = member_starts_[group]; i < member_starts_[group + 1]; ++i) *to++ = outside_[k * p_ + members_[i]];
+}
+
+}  // namespace bridle
