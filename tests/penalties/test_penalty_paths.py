@@ -33,6 +33,26 @@ def test_every_family_with_every_penalty_is_certified(kit, family, spec, shape):
         assert path.n_nonzero[-1] > 3
 
 
+FURTHER = ["gamma", "tweedie(power=1.5)", "negative_binomial(theta=2)", "huber", "quantile", "squared_hinge"]
+
+
+@pytest.mark.parametrize("family", FURTHER)
+@pytest.mark.parametrize("spec", [*CONVEX, "mcp(gamma=12)", "group_scad(gamma=12)"])
+def test_families_that_know_nothing_of_these_penalties_are_certified_too(kit, family, spec):
+    X, _, groups = kit.data("gaussian", 120, 12, seed=1)
+    rng, eta = np.random.default_rng(0), 0.5 * (X[:, 0] - X[:, 0].mean()) / X[:, 0].std()
+    y = {
+        "gamma": rng.gamma(2.0, 0.5 * np.exp(eta)),
+        "tweedie(power=1.5)": rng.poisson(np.exp(eta)) * rng.gamma(2.0, 0.5, 120),
+        "negative_binomial(theta=2)": rng.poisson(np.exp(eta) * rng.gamma(2.0, 0.5, 120)).astype(float),
+        "squared_hinge": (eta + rng.normal(size=120) > 0.0).astype(float),
+    }.get(family, eta + rng.standard_t(3, 120))
+    path = kit.fit(X, y, spec, groups, family=family, n_lambdas=6, lambda_min_ratio=0.1, tol=1e-7)
+    assert path.converged
+    assert kit.referee(path, X, y) <= 1e-7 * (1.0 + 1e-6)
+    assert path.n_nonzero[-1] > 0
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_groups_of_one_are_the_lasso(kit, family):
     X, y, _ = kit.data(family, 80, 20, seed=2)
