@@ -1,8 +1,10 @@
 """Paths with groups, MCP and SCAD: certificates for every family, agreement with what is known, invariance."""
 
+import warnings
+
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
@@ -167,7 +169,11 @@ def test_weights_are_replication_and_order_does_not_matter(
     lambdas = (
         np.array([0.5, 0.25]) * kit.fit(X, y, spec, groups, sample_weight=weights, n_lambdas=1, **options).lambda_max
     )
-    path = kit.fit(X, y, spec, groups, sample_weight=weights, lambdas=lambdas, **options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", BridleWarning)
+        path = kit.fit(X, y, spec, groups, sample_weight=weights, lambdas=lambdas, **options)
+    assume("separated" not in path.status)  # a bounded penalty can't hold the coefficients then
+    assert path.converged
     many = np.repeat(np.arange(50), weights)
     again = kit.fit(X[many], y[many], spec, groups, lambdas=lambdas, **options)
     size = max(np.abs(path.coef).max(), 1e-3)

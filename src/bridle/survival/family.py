@@ -35,6 +35,7 @@ class CoxFamily(Family):
     formula: ClassVar[str] = "event * (log sum_(at risk) e^eta - eta)"
     has_intercept: ClassVar[bool] = False
     row_wise: ClassVar[bool] = False
+    information: ClassVar[Any] = "deviance"
     _domain: ClassVar[str] = "times and events"
 
     def __post_init__(self) -> None:
