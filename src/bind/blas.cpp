@@ -26,6 +26,7 @@ void bind_blas() {
   take(blas, "dsyrk", bridle::blas().dsyrk);
   take(blas, "dgemm", bridle::blas().dgemm);
   take(lapack, "dpotrf", bridle::blas().dpotrf);
+  take(lapack, "dsyev", bridle::blas().dsyev);
 }
 
 }  // namespace bridle_bind

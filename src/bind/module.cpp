@@ -5,6 +5,7 @@
 
 namespace bridle_bind {
 void bind_blas();
+void bind_blocks(nanobind::module_& m);
 void bind_design(nanobind::module_& m);
 void bind_moments(nanobind::module_& m);
 void bind_path(nanobind::module_& m);
@@ -17,4 +18,5 @@ NB_MODULE(_core, m) {
   bridle_bind::bind_design(m);
   bridle_bind::bind_moments(m);
   bridle_bind::bind_path(m);
+  bridle_bind::bind_blocks(m);
 }

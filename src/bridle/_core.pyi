@@ -48,6 +48,18 @@ class PathResult(TypedDict):
     status: NDArray[np.int32]  # (L,)
     n_iter: _Index  # (L,)
 
+class BlockResult(TypedDict):  # as PathResult, with K predictors; see src/core/block_problem.hpp
+    intercept: _Float  # (L, K)
+    starts: _Index  # (L + 1,)
+    columns: _Index  # (nnz,) of coefficients: feature * K + predictor
+    values: _Float  # (nnz,) on the original scale
+    gap: _Float  # (L,) for concave penalties kkt
+    kkt: _Float  # (L,)
+    loss: _Float  # (L,)
+    status: NDArray[np.int32]  # (L,)
+    n_iter: _Index  # (L,)
+    slope: float  # largest slope of penalised coefficients in the null model
+
 class FoldResult(PathResult):
     test_loss: _Float  # (L,) mean squared error of the rows held out
     test_rounding: float  # largest share of it that may be rounding
@@ -75,6 +87,29 @@ def solve_paths(
     mode: int,
     threads: int,
 ) -> list[PathResult]: ...
+def solve_blocks(
+    design: Design,
+    loss: Loss,
+    y: _Float,  # (n,) or as the loss takes it, by columns
+    offset: _Float,  # (n,) or (n, K) by columns
+    w: _Float,
+    centre: _Float,
+    scale: _Float,
+    penalty: tuple[str, float],  # kind, gamma
+    groups: tuple[_Index, _Index],  # starts (G + 1,), features
+    factor: _Float,  # (p,) alike within a group, or inf
+    joint: bool,  # whether norms run over the predictors too
+    lower: _Float,
+    upper: _Float,
+    l1_ratio: float,
+    l1_share: float,
+    intercept: bool,
+    start: _Float,  # (K,)
+    reference: float,
+    lambdas: _Float,
+    tol: float,
+    max_iter: int,
+) -> BlockResult: ...
 def provisional_centre(design: Design) -> _Float: ...  # (p,) mean of some rows
 def moments(
     design: Design,

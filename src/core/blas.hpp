@@ -13,6 +13,9 @@ struct Blas {
                 int* ldb, double* beta, double* c, int* ldc) = nullptr;
   // A = U'U for uplo = 'U'; info > 0 where A is not positive definite
   void (*dpotrf)(char* uplo, int* n, double* a, int* lda, int* info) = nullptr;
+  // A = V diag(w) V' for jobz = 'V': V takes the place of A, w ascending
+  void (*dsyev)(char* jobz, char* uplo, int* n, double* a, int* lda, double* w, double* work, int* lwork,
+                int* info) = nullptr;
 };
 
 // Set once, when the module is imported; read only from then on.

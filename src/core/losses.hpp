@@ -28,6 +28,15 @@ class Loss {
   virtual double scaling_gap(const double* y, const double* w, const double* eta, index_t n, double s) const = 0;
   // The loss is its own quadratic model, so that one step is exact.
   virtual bool quadratic() const { return false; }
+  // K, the number of linear predictors of a row. For K > 1 eta and residual are (n, K) by columns, and the model of the
+  // loss's curvature is the product of a number for each row and one (K, K) matrix for all: derivatives fills curvature
+  // (n,) with the numbers, coupling fills C (K, K) for them. What that model lacks costs steps, not accuracy.
+  virtual index_t responses() const { return 1; }
+  virtual void coupling(const double* y, const double* w, const double* eta, index_t n, const double* curvature,
+                        double* C) const {
+    (void)y, (void)w, (void)eta, (void)n, (void)curvature;
+    C[0] = 1.0;
+  }
   // It may fall for ever along a direction, so that without a penalty there is no minimum.
   virtual bool may_separate() const { return false; }
 };

@@ -1,0 +1,72 @@
+// Minimising the quadratic model plus penalty over blocks: cyclic block descent on a Gram matrix, and Newton steps on all
+// coefficients that aren't 0 in between.
+//
+// Descent finds which blocks are 0 quickly and digits slowly. Away from 0 norms are smooth, so that with the zeros held
+// Newton's method ends it; a step that would carry a coefficient through a kink ends there.
+#pragma once
+
+#include <vector>
+
+#include "block_penalty.hpp"
+#include "descent.hpp"
+#include "gram.hpp"
+
+namespace bridle {
+
+// Coefficients of positions [from, from + size) of the working set for predictors [first, last).
+struct Block {
+  index_t from = 0, size = 1, first = 0, last = 1;
+  BlockTerm term;
+  index_t cells() const { return size * (last - first); }
+};
+
+// The model of a move D (m, K): 1/2 tr(D'H D C) - tr(S'D), H the Gram matrix, C (K, K). Where a block spans several
+// predictors, C has to be diagonal.
+class BlockDescent {
+ public:
+  // From beta (m, K), by columns, and the slopes S there to the minimum; both follow.
+  void minimise(const Gram& gram, const double* coupling, index_t predictors, const std::vector<Block>& blocks,
+                const Precision& precision, Budget& budget, double* beta, double* slope);
+
+ private:
+  struct Cell {
+    index_t position, predictor, block;
+  };
+  void decompose();
+  bool sweep();
+  bool update(const Block& block);
+  void update_norm(const Block& block);
+  void update_sparse(const Block& block);
+  void gather(const Block& block, const double* from, double* to) const;
+  void move(const Block& block, const double* delta);  // slopes follow a move of one block
+  double curvature(index_t position) const { return gram_->at(position, position); }
+  double coupling(index_t k, index_t l) const { return coupling_[k * predictors_ + l]; }
+
+  void collect();                 // cells_ that are free to move on both sides
+  bool newton();                  // to the minimum over these; false where the model isn't convex there
+  void newton_system();
+  double room(double most, index_t& blocking) const;
+  void spread_step();             // slopes' change along the step
+  double penalty_of_active();
+
+  const Gram* gram_ = nullptr;
+  const double* coupling_ = nullptr;
+  const std::vector<Block>* blocks_ = nullptr;
+  const Precision* precision_ = nullptr;
+  Budget* budget_ = nullptr;
+  double *beta_ = nullptr, *slope_ = nullptr;
+  index_t size_ = 0, predictors_ = 1;
+
+  // Of each block of several features: H_gg = Q diag(values) Q'
+  std::vector<double> values_, vectors_;  // (m,); the Q one after another
+  std::vector<index_t> vectors_at_;       // (m,) where the Q of the block that starts here starts
+  std::vector<index_t> known_;            // sizes for which it is known, by first position
+  unsigned version_ = 0;
+
+  std::vector<double> now_, next_, pull_, rotated_, bends_;  // of one block
+  double off_ = 0.0, gain_ = 0.0;                            // of its last update
+  std::vector<Cell> cells_, solved_;
+  std::vector<double> gradient_, step_, hessian_, change_, trial_;
+};
+
+}  // namespace bridle

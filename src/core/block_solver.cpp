@@ -1,0 +1,532 @@
+#include "block_solver.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "blas.hpp"
+#include "block_gap.hpp"
+
+namespace bridle {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kDoubt = 0.5;  // as kSafety, where the referee refits unpenalised features
+
+// What a new Gram matrix of m columns costs, in steps of the outer loop (solver.cpp).
+double steps_for_gram(index_t m, double bytes) {
+  const double k = static_cast<double>(m);
+  return (0.03 * k * k + 1.5 * k) / (k * bytes / 6.0 + 40.0);
+}
+
+// A symmetric (size, size) = V diag(values) V', values ascending.
+void eigen(const std::vector<double>& matrix, index_t size, std::vector<double>& vectors, std::vector<double>& values) {
+  vectors = matrix;
+  values.resize(size);
+  char job = 'V', uplo = 'U';
+  int n = static_cast<int>(size), lwork = 34 * n, info = 0;
+  std::vector<double> work(lwork);
+  blas().dsyev(&job, &uplo, &n, vectors.data(), &n, values.data(), work.data(), &lwork, &info);
+}
+
+}  // namespace
+
+BlockSolver::BlockSolver(const BlockProblem& problem, const Settings& settings)
+    : in_(problem),
+      set_(settings),
+      x_{*problem.design, problem.centre, problem.scale, problem.intercept},
+      n_(problem.design->rows()),
+      p_(problem.design->columns()),
+      predictors_(problem.loss->responses()),
+      concave_(problem.shape != Shape::lasso),
+      inside_(problem.groups, 0),
+      outside_(p_ * predictors_),
+      coupling_(predictors_ * predictors_),
+      b0_(problem.start, problem.start + predictors_),
+      eta_(problem.offset, problem.offset + n_ * predictors_),
+      residual_(n_ * predictors_),
+      weights_(n_) {
+  index_t largest = 1;
+  member_starts_.push_back(0);
+  for (index_t g = 0; g < in_.groups; ++g) {
+    for (index_t i = in_.starts[g]; i < in_.starts[g + 1]; ++i)
+      if (std::isfinite(in_.factor[in_.features[i]])) members_.push_back(in_.features[i]);
+    member_starts_.push_back(static_cast<index_t>(members_.size()));
+    root_.push_back(std::sqrt(static_cast<double>(in_.starts[g + 1] - in_.starts[g])));
+    largest = std::max(largest, members(g));
+  }
+  for (std::vector<double>* buffer : {&held_, &held_slope_, &held_curvature_}) buffer->resize(largest * predictors_);
+  budget_.limit = settings.max_iter;
+  budget_.interrupted = settings.interrupted;
+  budget_.context = settings.context;
+  for (index_t k = 0; k < predictors_; ++k)
+    for (index_t i = 0; i < n_; ++i) eta_[k * n_ + i] += b0_[k];
+  look();
+  look_outside();
+  for (index_t g = 0; g < in_.groups; ++g)
+    for (index_t i = member_starts_[g]; i < member_starts_[g + 1]; ++i)
+      for (index_t k = 0; k < predictors_; ++k)
+        if (in_.factor[members_[i]] > 0.0)
+          null_slope_ = std::max(null_slope_, std::abs(outside_[k * p_ + members_[i]]));
+}
+
+BlockTerm BlockSolver::term(index_t group, double lam) const {
+  BlockTerm out;
+  if (members(group) == 0) return out;
+  const index_t j = members_[member_starts_[group]];
+  const double strength = lam * in_.factor[j];
+  out.l1 = strength * in_.l1_ratio * in_.l1_share;
+  out.l2 = strength * in_.l1_ratio * (1.0 - in_.l1_share) * root_[group];
+  out.ridge = strength * (1.0 - in_.l1_ratio);
+  out.shape = in_.shape;
+  out.gamma = in_.gamma;
+  if (members(group) * (in_.joint ? predictors_ : 1) == 1) {
+    out.lower = in_.lower[j] * in_.scale[j];
+    out.upper = in_.upper[j] * in_.scale[j];
+  }
+  return out;
+}
+
+Status BlockSolver::solve(double lam) {
+  budget_.used = 0;
+  begin(lam);
+  while (true) {
+    // 1. Certificate of the working set, then of all groups; violators join.
+    if (moved_) look();
+    const bool out_of_time = budget_.used >= budget_.limit || idle_ >= kStall;
+    gap_ = certificate(false);
+    if (gap_ <= target_ || out_of_time) {
+      if (!outside_known_) look_outside();
+      gap_ = certificate(true);
+      status_ = gap_ <= target_ ? Status::converged : (idle_ >= kStall ? Status::stalled : Status::max_iter);
+      if (gap_ <= target_ || out_of_time) return status_;
+      if (grow(lam)) last_ = kInfinity;
+    }
+    // 2. What the last step has won decides how old the model and how coarse its solution may be.
+    if (std::isfinite(last_)) {
+      const double price = steps_for_gram(working(), in_.design->bytes());
+      const bool far = gap_ > target_ && std::log(gap_ / target_) > (1.0 + price) * std::log(last_ / gap_);
+      refresh_ = refresh_ || ++spare_steps_ > price || far;
+    }
+    if (gap_ > 0.5 * last_) coarseness_ = std::max(1e-3 * coarseness_, 1e-25);
+    idle_ = gap_ < 0.9 * last_ ? 0 : idle_ + 1;
+    last_ = std::min(gap_, last_);
+    // 3. Model, its minimum, line search.
+    if (!improve()) ++idle_;
+    if (budget_.stop) return status_ = Status::interrupted;
+  }
+}
+
+void BlockSolver::begin(double lam) {
+  previous_ = first_ ? lam : lam_;
+  lam_ = lam;
+  first_ = tangent_ = false;
+  const double reach = std::max(0.0, 2.0 * lam - previous_);
+  shrink(reach);
+  grow(reach);
+  lay_out();
+  bool refits = false;
+  for (const Block& block : blocks_) refits = refits || BlockGap::unheld(block.term);
+  if (concave_) {
+    target_ = kSafety * set_.tol * null_slope_;
+    coarseness_ = 1e-3 * set_.tol * set_.tol;
+  } else {
+    target_ = (refits && lam * in_.l1_ratio > 0.0 ? kDoubt : kSafety) * set_.tol * in_.reference;
+    coarseness_ = 1e-3 * set_.tol;
+  }
+  last_ = kInfinity;
+  idle_ = 0;
+}
+
+// Groups at 0 whose slopes aren't near their threshold leave: the model's matrix and its descent stay small.
+void BlockSolver::shrink(double reach) {
+  std::vector<index_t> kept;
+  std::vector<index_t> places;
+  index_t at = 0;
+  for (index_t g : here_) {
+    const index_t m = members(g);
+    bool on = term(g, lam_).free();
+    for (index_t k = 0; k < predictors_; ++k)
+      for (index_t i = at; i < at + m; ++i) on = on || beta_[k * working() + i] != 0.0;
+    if (on || excess_outside(g, reach) > 0.0) {
+      kept.push_back(g);
+      for (index_t i = at; i < at + m; ++i) places.push_back(i);
+    } else {
+      inside_[g] = 0;
+    }
+    at += m;
+  }
+  if (kept.size() == here_.size()) return;
+  const index_t before = working(), after = static_cast<index_t>(places.size());
+  if (!gram_.empty() && gram_.size() == before)
+    gram_.keep(places);
+  else
+    gram_ = Gram();
+  for (index_t k = 0; k < predictors_; ++k)
+    for (index_t i = 0; i < after; ++i) {
+      beta_[k * after + i] = beta_[k * before + places[i]];  // ascending: nothing is overwritten before it is read
+      slope_[k * after + i] = slope_[k * before + places[i]];
+    }
+  for (index_t i = 0; i < after; ++i) list_[i] = list_[places[i]];
+  list_.resize(after);
+  beta_.resize(after * predictors_);
+  slope_.resize(after * predictors_);
+  here_.swap(kept);
+}
+
+double BlockSolver::excess_outside(index_t group, double lam) const {
+  const BlockTerm at = term(group, lam);
+  double worst = 0.0;
+  const index_t width = in_.joint ? predictors_ : 1;
+  for (index_t first = 0; first < predictors_; first += width) {
+    outside_block(group, first, first + width, held_.data());
+    worst = std::max(worst, at.excess(held_.data(), members(group) * width));
+  }
+  return worst;
+}
+
+bool BlockSolver::grow(double lam) {
+  std::vector<std::pair<double, index_t>> found;
+  for (index_t g = 0; g < in_.groups; ++g) {
+    if (inside_[g] || members(g) == 0) continue;
+    const double excess = excess_outside(g, lam);
+    const bool always = lam_ * in_.l1_ratio == 0.0 || in_.factor[members_[member_starts_[g]]] == 0.0;
+    if (always)
+      found.emplace_back(-kInfinity, g);
+    else if (excess > 0.0)
+      found.emplace_back(-excess / (in_.factor[members_[member_starts_[g]]] * root_[g]), g);
+  }
+  if (found.empty()) return false;
+  std::sort(found.begin(), found.end());
+  const index_t room = std::max<index_t>(100, 2 * active_features());
+  index_t taken = 0;
+  for (const auto& each : found) {
+    if (taken >= room && !std::isinf(each.first)) break;
+    add(each.second);
+    taken += members(each.second);
+  }
+  lay_out();
+  return true;
+}
+
+void BlockSolver::add(index_t group) {
+  const index_t before = working(), m = members(group);
+  inside_[group] = 1;
+  here_.push_back(group);
+  for (index_t i = member_starts_[group]; i < member_starts_[group + 1]; ++i) list_.push_back(members_[i]);
+  std::vector<double> beta(working() * predictors_, 0.0), slope(working() * predictors_);
+  for (index_t k = 0; k < predictors_; ++k) {
+    std::copy_n(beta_.data() + k * before, before, beta.data() + k * working());
+    std::copy_n(slope_.data() + k * before, before, slope.data() + k * working());
+    for (index_t i = 0; i < m; ++i) slope[k * working() + before + i] = outside_[k * p_ + list_[before + i]];
+  }
+  beta_.swap(beta);
+  slope_.swap(slope);
+}
+
+void BlockSolver::lay_out() {
+  blocks_.clear();
+  index_t at = 0;
+  const index_t width = in_.joint ? predictors_ : 1;
+  for (index_t g : here_) {
+    for (index_t first = 0; first < predictors_; first += width)
+      blocks_.push_back({at, members(g), first, first + width, term(g, lam_)});
+    at += members(g);
+  }
+}
+
+index_t BlockSolver::active_features() const {
+  index_t count = 0;
+  for (index_t i = 0; i < working(); ++i) {
+    bool on = false;
+    for (index_t k = 0; k < predictors_; ++k) on = on || beta_[k * working() + i] != 0.0;
+    count += on;
+  }
+  return count;
+}
+
+void BlockSolver::gather(const Block& block, const std::vector<double>& from, double* to) const {
+  for (index_t k = block.first; k < block.last; ++k, to += block.size)
+    std::copy_n(from.data() + k * working() + block.from, block.size, to);
+}
+
+void BlockSolver::outside_block(index_t group, index_t first, index_t last, double* to) const {
+  for (index_t k = first; k < last; ++k)
+    for (index_t i = member_starts_[group]; i < member_starts_[group + 1]; ++i) *to++ = outside_[k * p_ + members_[i]];
+}
+
+void BlockSolver::look() {
+  moved_ = outside_known_ = false;
+  in_.loss->derivatives(in_.y, in_.w, eta_.data(), n_, residual_.data(), weights_.data());
+  in_.loss->coupling(in_.y, in_.w, eta_.data(), n_, weights_.data(), coupling_.data());
+  if (in_.intercept) centre_intercept();
+  for (index_t k = 0; k < predictors_; ++k)
+    x_.dots(list_.data(), working(), residual_.data() + k * n_, slope_.data() + k * working());
+}
+
+void BlockSolver::look_outside() {
+  outside_known_ = true;
+  for (index_t k = 0; k < predictors_; ++k)
+    x_.dots(nullptr, p_, residual_.data() + k * n_, outside_.data() + k * p_);
+}
+
+void BlockSolver::centre_intercept() {
+  std::vector<double> vectors, values, total(predictors_), move(predictors_);
+  for (int step = 0; step < 50; ++step) {
+    const double curvature = simd::sum(weights_.data(), n_);
+    double off = 0.0;
+    for (index_t k = 0; k < predictors_; ++k) {
+      total[k] = simd::sum(residual_.data() + k * n_, n_);
+      off = std::max(off, std::abs(total[k]));
+    }
+    if (!(curvature > 0.0) || off <= 1e-7 * set_.tol * std::sqrt(in_.reference * curvature)) return;
+    eigen(coupling_, predictors_, vectors, values);
+    std::fill(move.begin(), move.end(), 0.0);
+    for (index_t e = 0; e < predictors_; ++e)
+      if (values[e] > 1e-12 * values.back()) {
+        const double* v = vectors.data() + e * predictors_;
+        simd::axpy(simd::dot(v, total.data(), predictors_) / (values[e] * curvature), v, move.data(), predictors_);
+      }
+    bool same = true;
+    for (index_t k = 0; k < predictors_; ++k) {
+      move[k] = std::max(-2.0, std::min(2.0, move[k]));
+      same = same && b0_[k] + move[k] == b0_[k];
+      b0_[k] += move[k];
+      for (index_t i = 0; i < n_; ++i) eta_[k * n_ + i] += move[k];
+    }
+    if (same) return;
+    in_.loss->derivatives(in_.y, in_.w, eta_.data(), n_, residual_.data(), weights_.data());
+    in_.loss->coupling(in_.y, in_.w, eta_.data(), n_, weights_.data(), coupling_.data());
+  }
+}
+
+double BlockSolver::certificate(bool all) { return concave_ ? worst_violation(all) : gap(all); }
+
+double BlockSolver::worst_violation(bool all) const {
+  double worst = 0.0;
+  for (const Block& block : blocks_) {
+    gather(block, beta_, held_.data());
+    gather(block, slope_, held_slope_.data());
+    worst = std::max(worst, block.term.violation(held_.data(), held_slope_.data(), block.cells()));
+  }
+  if (all)
+    for (index_t g = 0; g < in_.groups; ++g)
+      if (!inside_[g] && members(g) > 0) worst = std::max(worst, excess_outside(g, lam_));
+  return worst;
+}
+
+// The refit of unpenalised coefficients, in the loss's norm, times the longest column there (solver.cpp).
+double BlockSolver::refit_reach() const {
+  double refit = 0.0, longest = 0.0;
+  if (gram_.empty() || gram_.size() != working()) return 0.0;
+  double top = 0.0;
+  for (index_t k = 0; k < predictors_; ++k) top = std::max(top, model_coupling_[k * predictors_ + k]);
+  for (const Block& block : blocks_)
+    for (index_t i = block.from; i < block.from + block.size; ++i) {
+      const double length = std::sqrt(gram_.at(i, i) * top);
+      longest = std::max(longest, length);
+      if (!(length > 0.0) || !BlockGap::unheld(block.term)) continue;
+      for (index_t k = block.first; k < block.last; ++k) {
+        const double z = slope_[k * working() + i];
+        if (std::isinf(z > 0.0 ? block.term.upper : block.term.lower)) refit += std::abs(z) / length;
+      }
+    }
+  return refit * longest;
+}
+
+double BlockSolver::gap(bool all) {
+  BlockGap sum(in_.reference, refit_reach());
+  const index_t width = in_.joint ? predictors_ : 1;
+  const bool modelled = !gram_.empty() && gram_.size() == working();
+  const auto each_outside = [&](auto&& use) {
+    if (!all) return;
+    for (index_t g = 0; g < in_.groups; ++g) {
+      if (inside_[g] || members(g) == 0) continue;
+      const BlockTerm at = term(g, lam_);
+      for (index_t first = 0; first < predictors_; first += width) {
+        outside_block(g, first, first + width, held_slope_.data());
+        use(at, members(g) * width);
+      }
+    }
+  };
+  for (const Block& block : blocks_) {
+    gather(block, slope_, held_slope_.data());
+    sum.limit(block.term, held_slope_.data(), block.cells());
+  }
+  each_outside([&](const BlockTerm& at, index_t count) { sum.limit(at, held_slope_.data(), count); });
+  for (const Block& block : blocks_) {
+    gather(block, beta_, held_.data());
+    gather(block, slope_, held_slope_.data());
+    if (modelled)
+      for (index_t k = 0; k < block.last - block.first; ++k)
+        for (index_t i = 0; i < block.size; ++i)
+          held_curvature_[k * block.size + i] = gram_.at(block.from + i, block.from + i) *
+                                                model_coupling_[(block.first + k) * (predictors_ + 1)];
+    sum.add(block.term, held_.data(), held_slope_.data(), block.cells(), modelled ? held_curvature_.data() : nullptr);
+  }
+  std::fill(held_.begin(), held_.end(), 0.0);
+  each_outside([&](const BlockTerm& at, index_t count) {
+    sum.add(at, held_.data(), held_slope_.data(), count, nullptr);
+  });
+  const double s = sum.scale();
+  return sum.total(s < 1.0 ? in_.loss->scaling_gap(in_.y, in_.w, eta_.data(), n_, s) : 0.0);
+}
+
+double BlockSolver::penalty_value() const {
+  double total = 0.0;
+  for (const Block& block : blocks_) {
+    gather(block, beta_, held_.data());
+    total += block.term.value(held_.data(), block.cells());
+  }
+  return total;
+}
+
+// The model's matrices at this point. Blocks that span predictors have a norm that no rotation of these changes: in the
+// eigenbasis of C the model is a sum over predictors.
+void BlockSolver::renew_model() {
+  gram_.reset(weights_.data(), n_);
+  spare_steps_ = 0;
+  refresh_ = false;
+  model_coupling_ = coupling_;
+  eigen(model_coupling_, predictors_, basis_, spectrum_);
+  if (!in_.joint) {
+    diagonal_ = model_coupling_;
+    return;
+  }
+  diagonal_.assign(predictors_ * predictors_, 0.0);
+  for (index_t k = 0; k < predictors_; ++k) diagonal_[k * (predictors_ + 1)] = std::max(0.0, spectrum_[k]);
+}
+
+void BlockSolver::rotate(std::vector<double>& values, bool back) const {
+  if (!in_.joint || predictors_ == 1) return;
+  std::vector<double> row(predictors_);
+  const index_t m = working();
+  for (index_t i = 0; i < m; ++i) {
+    for (index_t k = 0; k < predictors_; ++k) row[k] = values[k * m + i];
+    for (index_t k = 0; k < predictors_; ++k) {
+      double sum = 0.0;
+      for (index_t l = 0; l < predictors_; ++l)
+        sum += row[l] * (back ? basis_[l * predictors_ + k] : basis_[k * predictors_ + l]);
+      values[k * m + i] = sum;
+    }
+  }
+}
+
+bool BlockSolver::improve() {
+  const index_t m = working();
+  if (gram_.empty() || (refresh_ && !in_.loss->quadratic())) renew_model();
+  refresh_ = false;
+  gram_.extend(x_, list_.data(), m);
+  const std::vector<double> before = beta_, slope = slope_;
+  const Precision precision{coarseness_ * in_.reference, std::sqrt(coarseness_), 1e-15 * std::sqrt(in_.reference)};
+  std::vector<Block> blocks = blocks_;
+  if (tangent_)
+    for (Block& block : blocks) {
+      gather(block, beta_, held_.data());
+      double squares = 0.0;
+      for (index_t i = 0; i < block.cells(); ++i) squares += held_[i] * held_[i];
+      block.term = block.term.tangent(std::sqrt(squares));
+    }
+  rotate(beta_, false);
+  rotate(slope_, false);
+  descent_.minimise(gram_, diagonal_.data(), predictors_, blocks, precision, budget_, beta_.data(), slope_.data());
+  rotate(beta_, true);
+  slope_ = slope;
+  std::vector<double> constant(predictors_, 0.0);  // what the centring of the columns moves the intercepts by
+  for (index_t k = 0; k < predictors_; ++k)
+    for (index_t i = 0; i < m; ++i)
+      constant[k] -= (beta_[k * m + i] - before[k * m + i]) / in_.scale[list_[i]] * gram_.shift(i);
+  const bool lowered = line_search(before, constant);
+  tangent_ = concave_ && !lowered && !tangent_;
+  return lowered;
+}
+
+// Backtracking on the true objective (Armijo).
+bool BlockSolver::line_search(const std::vector<double>& before, const std::vector<double>& constant) {
+  const index_t m = working();
+  const std::vector<double> goal = beta_;
+  const double goal_penalty = penalty_value();
+  beta_ = before;
+  const double penalty = penalty_value(), start = loss_value(eta_.data()) + penalty;
+  double predicted = goal_penalty - penalty;
+  std::vector<index_t> moved;
+  std::vector<double> coef;
+  direction_.resize(n_ * predictors_);
+  bool any = false;
+  for (index_t k = 0; k < predictors_; ++k) {
+    moved.clear();
+    coef.clear();
+    for (index_t i = 0; i < m; ++i) {
+      const double move = goal[k * m + i] - before[k * m + i];
+      if (move == 0.0) continue;
+      moved.push_back(list_[i]);
+      coef.push_back(move / in_.scale[list_[i]]);
+      predicted -= slope_[k * m + i] * move;
+    }
+    any = any || !moved.empty();
+    std::fill_n(direction_.begin() + k * n_, n_, constant[k]);
+    in_.design->add(moved.data(), static_cast<index_t>(moved.size()), coef.data(), direction_.data() + k * n_);
+  }
+  if (!any) {
+    refresh_ = true;
+    return false;
+  }
+  const double rounding = 1e-14 * (std::abs(start) + in_.reference);
+  trial_.resize(n_ * predictors_);
+  double t = 1.0;
+  for (;; t *= 0.5) {
+    if (t < 1e-10) {
+      beta_ = before;
+      refresh_ = true;
+      return false;
+    }
+    for (index_t i = 0; i < n_ * predictors_; ++i) trial_[i] = eta_[i] + t * direction_[i];
+    for (index_t i = 0; i < m * predictors_; ++i) beta_[i] = before[i] + t * (goal[i] - before[i]);
+    if (t == 1.0) beta_ = goal;
+    const double value = loss_value(trial_.data()) + penalty_value();
+    if (value <= start + 1e-4 * t * std::min(0.0, predicted) + rounding) break;
+  }
+  refresh_ = t < 1.0;
+  eta_.swap(trial_);
+  for (index_t k = 0; k < predictors_; ++k) b0_[k] += t * constant[k];
+  moved_ = true;
+  return true;
+}
+
+void BlockSolver::record(PathResult& out) const {
+  std::vector<std::pair<index_t, double>> row;
+  for (index_t k = 0; k < predictors_; ++k)
+    for (index_t i = 0; i < working(); ++i)
+      if (beta_[k * working() + i] != 0.0)
+        row.emplace_back(list_[i] * predictors_ + k, beta_[k * working() + i] / in_.scale[list_[i]]);
+  std::sort(row.begin(), row.end());
+  for (const auto& entry : row) {
+    out.columns.push_back(entry.first);
+    out.values.push_back(entry.second);
+  }
+  out.starts.push_back(static_cast<index_t>(out.columns.size()));
+  out.intercept.insert(out.intercept.end(), b0_.begin(), b0_.end());
+  out.gap.push_back(gap_);
+  out.kkt.push_back(worst_violation(true));
+  out.loss.push_back(loss_value(eta_.data()));
+  out.status.push_back(static_cast<int>(status_));
+  out.n_iter.push_back(budget_.used);
+}
+
+Status solve_blocks(const BlockProblem& problem, const double* lambdas, index_t count, const Settings& settings,
+                    PathResult& result, double& slope) {
+  try {
+    BlockSolver solver(problem, settings);
+    slope = solver.null_slope();
+    result.starts.push_back(0);
+    for (index_t l = 0; l < count; ++l) {
+      if (solver.solve(lambdas[l]) == Status::interrupted) return Status::interrupted;
+      solver.record(result);
+    }
+  } catch (const std::bad_alloc&) {
+    return Status::out_of_memory;
+  }
+  return Status::converged;
+}
+
+}  // namespace bridle

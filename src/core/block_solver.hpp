@@ -1,0 +1,80 @@
+// One problem with blocks at one lambda after another: prox-Newton on a working set of groups, and a certificate at the
+// end of each. docs/solver.md has the method; solver.hpp is the same for single features and one predictor, at speed.
+#pragma once
+
+#include <vector>
+
+#include "block_descent.hpp"
+#include "block_problem.hpp"
+#include "columns.hpp"
+
+namespace bridle {
+
+class BlockSolver {
+ public:
+  BlockSolver(const BlockProblem& problem, const Settings& settings);
+  Status solve(double lam);  // to the tolerance, from the solution before
+  double null_slope() const { return null_slope_; }  // largest slope of penalised coefficients in the null model
+  void record(PathResult& result) const;
+
+ private:
+  void begin(double lam);
+  void look();                   // derivatives and slopes of the working set at the current point
+  void centre_intercept();       // Newton on the intercepts alone, until the residuals sum to 0
+  void look_outside();           // slopes of all columns
+  double certificate(bool all);  // duality gap, or worst violation where the penalty is concave
+  double gap(bool all);
+  double worst_violation(bool all) const;
+  bool grow(double lam);         // by groups outside that aren't optimal at 0 at this lambda
+  void add(index_t group);
+  void shrink(double reach);
+  void lay_out();                // coefficients and slopes of the working set; blocks
+  bool improve();                // one prox-Newton step; false if it could not lower the objective
+  bool line_search(const std::vector<double>& before, const std::vector<double>& constant);
+  void renew_model();
+  void rotate(std::vector<double>& values, bool back) const;  // (m, K) into the eigenbasis of C, and back
+  void diagonalise();
+  double penalty_value() const;
+  double loss_value(const double* eta) const { return in_.loss->value(in_.y, in_.w, eta, n_); }
+  double refit_reach() const;
+  double excess_outside(index_t group, double lam) const;
+
+  BlockTerm term(index_t group, double lam) const;
+  index_t members(index_t group) const { return member_starts_[group + 1] - member_starts_[group]; }
+  index_t working() const { return static_cast<index_t>(list_.size()); }  // m
+  index_t blocks_of_group() const { return in_.joint ? 1 : predictors_; }
+  index_t active_features() const;
+  void outside_block(index_t group, index_t first, index_t last, double* to) const;
+  void gather(const Block& block, const std::vector<double>& from, double* to) const;
+
+  const BlockProblem& in_;
+  const Settings& set_;
+  Columns x_;
+  const index_t n_, p_, predictors_;
+  bool concave_;
+  std::vector<index_t> member_starts_, members_;  // of each group, without excluded features
+  std::vector<double> root_;                      // (G,) sqrt(m_g)
+
+  std::vector<index_t> list_;   // (m,) features of the working set, those of a group side by side
+  std::vector<index_t> here_;   // groups of the working set
+  std::vector<char> inside_;    // (G,)
+  std::vector<Block> blocks_;   // of the working set
+  std::vector<double> beta_, slope_;  // (m, K) on the penalised scale
+  std::vector<double> outside_;       // (p, K) slopes when all columns were last read
+  bool outside_known_ = false;        // whether that was at this point
+
+  Gram gram_;
+  BlockDescent descent_;
+  std::vector<double> coupling_, model_coupling_, basis_, spectrum_;  // C now; of the model; its eigenvectors, -values
+  std::vector<double> diagonal_;                                      // C of the model in the basis of the descent
+  Budget budget_;
+
+  std::vector<double> b0_, eta_, residual_, weights_, direction_, trial_;
+  mutable std::vector<double> held_, held_slope_, held_curvature_;  // of one block
+  double lam_ = 0.0, previous_ = 0.0, gap_ = 0.0, target_ = 0.0, last_ = 0.0, coarseness_ = 0.0, null_slope_ = 0.0;
+  int idle_ = 0, spare_steps_ = 0;
+  bool first_ = true, moved_ = true, refresh_ = false, tangent_ = false, extended_ = true;
+  Status status_ = Status::converged;
+};
+
+}  // namespace bridle
