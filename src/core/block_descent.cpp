@@ -32,10 +32,10 @@ void BlockDescent::gather(const Block& block, const double* from, double* to) co
 
 // Eigenvectors of the blocks that came since the last time, or of all where H has changed.
 void BlockDescent::decompose() {
-  if (version_ != gram_->version()) {
+  if (version_ != matrix_.version) {
     vectors_.clear();
     known_.assign(size_, 0);
-    version_ = gram_->version();
+    version_ = matrix_.version;
   }
   values_.resize(size_);
   vectors_at_.resize(size_);
@@ -44,13 +44,14 @@ void BlockDescent::decompose() {
   for (const Block& block : *blocks_) {
     if (known_[block.from] == block.size) continue;
     known_[block.from] = block.size;
+    vectors_at_[block.from] = static_cast<index_t>(vectors_.size());
     if (block.size == 1) {
       values_[block.from] = curvature(block.from);
+      vectors_.push_back(1.0);
       continue;
     }
-    vectors_at_[block.from] = static_cast<index_t>(vectors_.size());
     for (index_t k = 0; k < block.size; ++k) {
-      const double* column = gram_->column(block.from + k) + block.from;
+      const double* column = matrix_.column(block.from + k) + block.from;
       vectors_.insert(vectors_.end(), column, column + block.size);
     }
     char job = 'V', uplo = 'U';
@@ -63,23 +64,20 @@ void BlockDescent::decompose() {
 }
 
 void BlockDescent::move(const Block& block, const double* delta) {
-  for (index_t k = block.first; k < block.last; ++k, delta += block.size)
-    for (index_t l = 0; l < predictors_; ++l) {
-      const double c = coupling(k, l);
-      if (c == 0.0) continue;
-      index_t i = 0;
-      for (; i + 4 <= block.size; i += 4) {
-        const double* columns[4];
-        double a[4];
-        for (index_t q = 0; q < 4; ++q) {
-          columns[q] = gram_->column(block.from + i + q);
-          a[q] = -c * delta[i + q];
-        }
-        simd::axpy4(a, columns, slope_ + l * size_, size_);
+  for (index_t k = block.first; k < block.last; ++k, delta += block.size) {
+    index_t i = 0;
+    for (; i + 4 <= block.size; i += 4) {
+      const double* columns[4];
+      double a[4];
+      for (index_t q = 0; q < 4; ++q) {
+        columns[q] = matrix_.column(block.from + i + q);
+        a[q] = -delta[i + q];
       }
-      for (; i < block.size; ++i)
-        if (delta[i] != 0.0) simd::axpy(-c * delta[i], gram_->column(block.from + i), slope_ + l * size_, size_);
+      simd::axpy4(a, columns, slope_ + k * size_, size_);
     }
+    for (; i < block.size; ++i)
+      if (delta[i] != 0.0) simd::axpy(-delta[i], matrix_.column(block.from + i), slope_ + k * size_, size_);
+  }
 }
 
 // next_: the block's minimiser without L1 part, in the eigenbasis of H_gg, where the model is a sum over coordinates.
@@ -90,15 +88,13 @@ void BlockDescent::update_norm(const Block& block) {
   bends_.resize(cells);
   double* before = rotated_.data();
   double* z = before + cells;
-  for (index_t k = 0; k < cells / m; ++k) {
-    const double c = coupling(block.first + k, block.first + k);
+  for (index_t k = 0; k < cells / m; ++k)
     for (index_t i = 0; i < m; ++i) {
-      const double h = c * values_[block.from + i], b = simd::dot(Q + i * m, now_.data() + k * m, m);
+      const double h = values_[block.from + i], b = simd::dot(Q + i * m, now_.data() + k * m, m);
       before[k * m + i] = b;
       bends_[k * m + i] = h;
       z[k * m + i] = h > 0.0 ? simd::dot(Q + i * m, pull_.data() + k * m, m) + h * b : 0.0;
     }
-  }
   std::vector<double>& u = change_;
   u.resize(std::max<size_t>(u.size(), cells));
   minimise_norm(block.term, bends_.data(), z, cells, norm(now_.data(), cells), u.data());
@@ -117,23 +113,20 @@ void BlockDescent::update_norm(const Block& block) {
 // next_: closer to the block's minimiser by proximal gradient steps; what is left is the next sweep's or Newton's.
 void BlockDescent::update_sparse(const Block& block) {
   const index_t m = block.size, cells = block.cells();
-  double largest = 0.0;
-  for (index_t i = 0; i < m; ++i) largest = std::max(largest, values_[block.from + i]);
-  double top = 0.0;
-  for (index_t k = block.first; k < block.last; ++k) top = std::max(top, coupling(k, k));
-  const double step = largest * top;
+  double step = 0.0;
+  for (index_t i = 0; i < m; ++i) step = std::max(step, values_[block.from + i]);
+  std::copy_n(now_.begin(), cells, next_.begin());
+  if (!(step + block.term.ridge > 0.0)) return;
   rotated_.resize(2 * cells);
   double* from = rotated_.data();
   double* z = from + cells;
   const auto slopes_at = [&](const double* b) {
     std::copy_n(pull_.data(), cells, z);
-    for (index_t k = 0; k < cells / m; ++k) {
-      const double c = coupling(block.first + k, block.first + k);
+    for (index_t k = 0; k < cells / m; ++k)
       for (index_t i = 0; i < m; ++i) {
         const double moved = b[k * m + i] - now_[k * m + i];
-        if (moved != 0.0) simd::axpy(-c * moved, gram_->column(block.from + i) + block.from, z + k * m, m);
+        if (moved != 0.0) simd::axpy(-moved, matrix_.column(block.from + i) + block.from, z + k * m, m);
       }
-    }
   };
   std::fill_n(next_.begin(), cells, 0.0);
   slopes_at(next_.data());
@@ -162,7 +155,7 @@ bool BlockDescent::update(const Block& block) {
   off_ = gain_ = 0.0;
   if (cells == 1) {
     const index_t at = block.first * size_ + block.from;
-    const double h = coupling(block.first, block.first) * values_[block.from], b = beta_[at];
+    const double h = values_[block.from], b = beta_[at];
     if (!(h + term.ridge > 0.0)) return false;
     if (b == 0.0 && std::abs(slope_[at]) <= (1.0 + 1e-12) * hold + precision_->noise * std::sqrt(h)) return false;
     now_[0] = b;
@@ -208,7 +201,7 @@ void BlockDescent::collect() {
       for (index_t j = block.from; j < block.from + block.size; ++j) {
         const double b = beta_[k * size_ + j];
         const bool kink = b == 0.0 && (term.l1 > 0.0 || (block.cells() == 1 && !term.free()));
-        const bool flat = coupling(k, k) * curvature(j) <= 0.0 && term.free() && term.ridge == 0.0;
+        const bool flat = curvature(j) <= 0.0 && term.free() && term.ridge == 0.0;
         if (!kink && !flat && b > term.lower && b < term.upper)
           cells_.push_back({j, k, static_cast<index_t>(number)});
       }
@@ -226,9 +219,9 @@ void BlockDescent::newton_system() {
     const double b = beta_[cell.predictor * size_ + cell.position];
     gradient_[a] = slope_[cell.predictor * size_ + cell.position] - term.ridge * b -
                    (b > 0.0 ? term.l1 : (b < 0.0 ? -term.l1 : 0.0));
-    const double* column = gram_->column(cell.position);
+    const double* column = matrix_.column(cell.position);
     for (index_t c = 0; c <= a; ++c)
-      hessian_[a * n + c] = coupling(cells_[c].predictor, cell.predictor) * column[cells_[c].position];
+      if (cells_[c].predictor == cell.predictor) hessian_[a * n + c] = column[cells_[c].position];
     hessian_[a * n + a] += term.ridge;
   }
   for (index_t first = 0; first < n;) {  // cells of a block follow one another
@@ -282,10 +275,7 @@ double BlockDescent::room(double most, index_t& blocking) const {
 void BlockDescent::spread_step() {
   change_.assign(size_ * predictors_, 0.0);
   for (size_t a = 0; a < cells_.size(); ++a)
-    for (index_t l = 0; l < predictors_; ++l) {
-      const double c = coupling(cells_[a].predictor, l) * step_[a];
-      if (c != 0.0) simd::axpy(c, gram_->column(cells_[a].position), change_.data() + l * size_, size_);
-    }
+    simd::axpy(step_[a], matrix_.column(cells_[a].position), change_.data() + cells_[a].predictor * size_, size_);
 }
 
 // Of the blocks that have free cells, at trial_.
@@ -358,17 +348,15 @@ bool BlockDescent::newton() {
   return false;
 }
 
-void BlockDescent::minimise(const Gram& gram, const double* coupling, index_t predictors,
-                            const std::vector<Block>& blocks, const Precision& precision, Budget& budget, double* beta,
-                            double* slope) {
-  gram_ = &gram;
-  coupling_ = coupling;
+void BlockDescent::minimise(const ModelMatrix& matrix, index_t predictors, const std::vector<Block>& blocks,
+                            const Precision& precision, Budget& budget, double* beta, double* slope) {
+  matrix_ = matrix;
   blocks_ = &blocks;
   precision_ = &precision;
   budget_ = &budget;
   beta_ = beta;
   slope_ = slope;
-  size_ = gram.size();
+  size_ = matrix.size;
   predictors_ = predictors;
   index_t most = 1;
   for (const Block& block : blocks) most = std::max(most, block.cells());

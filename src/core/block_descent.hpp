@@ -9,7 +9,6 @@
 
 #include "block_penalty.hpp"
 #include "descent.hpp"
-#include "gram.hpp"
 
 namespace bridle {
 
@@ -20,12 +19,20 @@ struct Block {
   index_t cells() const { return size * (last - first); }
 };
 
-// The model of a move D (m, K): 1/2 tr(D'H D C) - tr(S'D), H the Gram matrix, C (K, K). Where a block spans several
-// predictors, C has to be diagonal.
+// A symmetric matrix by columns as it lies, leading dimension ld; version changes whenever entries that were there do.
+struct ModelMatrix {
+  const double* data;
+  index_t size, ld;
+  unsigned version;
+  const double* column(index_t k) const { return data + k * ld; }
+  double at(index_t i, index_t k) const { return data[k * ld + i]; }
+};
+
+// The model of a move D (m, K): 1/2 tr(D'H D) - tr(S'D), H (m, m).
 class BlockDescent {
  public:
   // From beta (m, K), by columns, and the slopes S there to the minimum; both follow.
-  void minimise(const Gram& gram, const double* coupling, index_t predictors, const std::vector<Block>& blocks,
+  void minimise(const ModelMatrix& matrix, index_t predictors, const std::vector<Block>& blocks,
                 const Precision& precision, Budget& budget, double* beta, double* slope);
 
  private:
@@ -39,8 +46,7 @@ class BlockDescent {
   void update_sparse(const Block& block);
   void gather(const Block& block, const double* from, double* to) const;
   void move(const Block& block, const double* delta);  // slopes follow a move of one block
-  double curvature(index_t position) const { return gram_->at(position, position); }
-  double coupling(index_t k, index_t l) const { return coupling_[k * predictors_ + l]; }
+  double curvature(index_t position) const { return matrix_.at(position, position); }
 
   void collect();                 // cells_ that are free to move on both sides
   bool newton();                  // to the minimum over these; false where the model isn't convex there
@@ -49,8 +55,7 @@ class BlockDescent {
   void spread_step();             // slopes' change along the step
   double penalty_of_active();
 
-  const Gram* gram_ = nullptr;
-  const double* coupling_ = nullptr;
+  ModelMatrix matrix_{nullptr, 0, 0, 0};
   const std::vector<Block>* blocks_ = nullptr;
   const Precision* precision_ = nullptr;
   Budget* budget_ = nullptr;

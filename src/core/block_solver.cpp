@@ -4,7 +4,6 @@
 #include <cmath>
 #include <utility>
 
-#include "blas.hpp"
 #include "block_gap.hpp"
 
 namespace bridle {
@@ -19,16 +18,6 @@ double steps_for_gram(index_t m, double bytes) {
   return (0.03 * k * k + 1.5 * k) / (k * bytes / 6.0 + 40.0);
 }
 
-// A symmetric (size, size) = V diag(values) V', values ascending.
-void eigen(const std::vector<double>& matrix, index_t size, std::vector<double>& vectors, std::vector<double>& values) {
-  vectors = matrix;
-  values.resize(size);
-  char job = 'V', uplo = 'U';
-  int n = static_cast<int>(size), lwork = 34 * n, info = 0;
-  std::vector<double> work(lwork);
-  blas().dsyev(&job, &uplo, &n, vectors.data(), &n, values.data(), work.data(), &lwork, &info);
-}
-
 }  // namespace
 
 BlockSolver::BlockSolver(const BlockProblem& problem, const Settings& settings)
@@ -41,7 +30,7 @@ BlockSolver::BlockSolver(const BlockProblem& problem, const Settings& settings)
       concave_(problem.shape != Shape::lasso),
       inside_(problem.groups, 0),
       outside_(p_ * predictors_),
-      coupling_(predictors_ * predictors_),
+      model_(*problem.loss),
       b0_(problem.start, problem.start + predictors_),
       eta_(problem.offset, problem.offset + n_ * predictors_),
       residual_(n_ * predictors_),
@@ -158,20 +147,21 @@ void BlockSolver::shrink(double reach) {
   }
   if (kept.size() == here_.size()) return;
   const index_t before = working(), after = static_cast<index_t>(places.size());
-  if (!gram_.empty() && gram_.size() == before)
-    gram_.keep(places);
-  else
-    gram_ = Gram();
   for (index_t k = 0; k < predictors_; ++k)
     for (index_t i = 0; i < after; ++i) {
       beta_[k * after + i] = beta_[k * before + places[i]];  // ascending: nothing is overwritten before it is read
       slope_[k * after + i] = slope_[k * before + places[i]];
     }
   for (index_t i = 0; i < after; ++i) list_[i] = list_[places[i]];
-  list_.resize(after);
   beta_.resize(after * predictors_);
   slope_.resize(after * predictors_);
+  const bool followed = !model_.empty() && model_.features() == before;
   here_.swap(kept);
+  list_.resize(after);
+  if (followed)
+    model_.keep(places, sizes());
+  else
+    model_ = BlockModel(*in_.loss);
 }
 
 double BlockSolver::excess_outside(index_t group, double lam) const {
@@ -235,6 +225,12 @@ void BlockSolver::lay_out() {
   }
 }
 
+std::vector<index_t> BlockSolver::sizes() const {
+  std::vector<index_t> out;
+  for (index_t g : here_) out.push_back(members(g));
+  return out;
+}
+
 index_t BlockSolver::active_features() const {
   index_t count = 0;
   for (index_t i = 0; i < working(); ++i) {
@@ -258,7 +254,6 @@ void BlockSolver::outside_block(index_t group, index_t first, index_t last, doub
 void BlockSolver::look() {
   moved_ = outside_known_ = false;
   in_.loss->derivatives(in_.y, in_.w, eta_.data(), n_, residual_.data(), weights_.data());
-  in_.loss->coupling(in_.y, in_.w, eta_.data(), n_, weights_.data(), coupling_.data());
   if (in_.intercept) centre_intercept();
   for (index_t k = 0; k < predictors_; ++k)
     x_.dots(list_.data(), working(), residual_.data() + k * n_, slope_.data() + k * working());
@@ -271,22 +266,26 @@ void BlockSolver::look_outside() {
 }
 
 void BlockSolver::centre_intercept() {
-  std::vector<double> vectors, values, total(predictors_), move(predictors_);
+  std::vector<double> matrix(predictors_ * predictors_, 0.0), vectors, values, total(predictors_), move(predictors_);
   for (int step = 0; step < 50; ++step) {
-    const double curvature = simd::sum(weights_.data(), n_);
     double off = 0.0;
     for (index_t k = 0; k < predictors_; ++k) {
       total[k] = simd::sum(residual_.data() + k * n_, n_);
       off = std::max(off, std::abs(total[k]));
     }
-    if (!(curvature > 0.0) || off <= 1e-7 * set_.tol * std::sqrt(in_.reference * curvature)) return;
-    eigen(coupling_, predictors_, vectors, values);
-    std::fill(move.begin(), move.end(), 0.0);
-    for (index_t e = 0; e < predictors_; ++e)
-      if (values[e] > 1e-12 * values.back()) {
-        const double* v = vectors.data() + e * predictors_;
-        simd::axpy(simd::dot(v, total.data(), predictors_) / (values[e] * curvature), v, move.data(), predictors_);
-      }
+    if (step % 5 == 0) {  // several predictors: these cost more than another step
+      const double* weights = curvatures();
+      for (index_t l = 0; l < predictors_; ++l)
+        for (index_t k = 0; k <= l; ++k)
+          if (model_.coupled())
+            matrix[l * predictors_ + k] = matrix[k * predictors_ + l] =
+                simd::sum(weights + (l * (l + 1) / 2 + k) * n_, n_);
+          else if (k == l)
+            matrix[l * predictors_ + k] = simd::sum(weights, n_);
+      eigen(matrix.data(), predictors_, vectors, values);
+    }
+    if (!(values.back() > 0.0) || off <= 1e-7 * set_.tol * std::sqrt(in_.reference * values.back())) return;
+    solve_eigen(vectors, values, total.data(), move.data());
     bool same = true;
     for (index_t k = 0; k < predictors_; ++k) {
       move[k] = std::max(-2.0, std::min(2.0, move[k]));
@@ -296,8 +295,15 @@ void BlockSolver::centre_intercept() {
     }
     if (same) return;
     in_.loss->derivatives(in_.y, in_.w, eta_.data(), n_, residual_.data(), weights_.data());
-    in_.loss->coupling(in_.y, in_.w, eta_.data(), n_, weights_.data(), coupling_.data());
   }
+}
+
+// The curvatures that the model takes at this point.
+const double* BlockSolver::curvatures() {
+  if (!model_.coupled()) return weights_.data();
+  curvatures_.resize(n_ * model_.pairs());
+  in_.loss->curvatures(in_.y, in_.w, eta_.data(), n_, curvatures_.data());
+  return curvatures_.data();
 }
 
 double BlockSolver::certificate(bool all) { return concave_ ? worst_violation(all) : gap(all); }
@@ -318,26 +324,21 @@ double BlockSolver::worst_violation(bool all) const {
 // The refit of unpenalised coefficients, in the loss's norm, times the longest column there (solver.cpp).
 double BlockSolver::refit_reach() const {
   double refit = 0.0, longest = 0.0;
-  if (gram_.empty() || gram_.size() != working()) return 0.0;
-  double top = 0.0;
-  for (index_t k = 0; k < predictors_; ++k) top = std::max(top, model_coupling_[k * predictors_ + k]);
+  if (!modelled()) return 0.0;
   for (const Block& block : blocks_)
-    for (index_t i = block.from; i < block.from + block.size; ++i) {
-      const double length = std::sqrt(gram_.at(i, i) * top);
-      longest = std::max(longest, length);
-      if (!(length > 0.0) || !BlockGap::unheld(block.term)) continue;
-      for (index_t k = block.first; k < block.last; ++k) {
-        const double z = slope_[k * working() + i];
-        if (std::isinf(z > 0.0 ? block.term.upper : block.term.lower)) refit += std::abs(z) / length;
+    for (index_t k = block.first; k < block.last; ++k)
+      for (index_t i = block.from; i < block.from + block.size; ++i) {
+        const double length = std::sqrt(model_.curvature(i, k)), z = slope_[k * working() + i];
+        longest = std::max(longest, length);
+        if (length > 0.0 && BlockGap::unheld(block.term) && std::isinf(z > 0.0 ? block.term.upper : block.term.lower))
+          refit += std::abs(z) / length;
       }
-    }
   return refit * longest;
 }
 
 double BlockSolver::gap(bool all) {
   BlockGap sum(in_.reference, refit_reach());
   const index_t width = in_.joint ? predictors_ : 1;
-  const bool modelled = !gram_.empty() && gram_.size() == working();
   const auto each_outside = [&](auto&& use) {
     if (!all) return;
     for (index_t g = 0; g < in_.groups; ++g) {
@@ -357,12 +358,11 @@ double BlockSolver::gap(bool all) {
   for (const Block& block : blocks_) {
     gather(block, beta_, held_.data());
     gather(block, slope_, held_slope_.data());
-    if (modelled)
+    if (modelled())
       for (index_t k = 0; k < block.last - block.first; ++k)
         for (index_t i = 0; i < block.size; ++i)
-          held_curvature_[k * block.size + i] = gram_.at(block.from + i, block.from + i) *
-                                                model_coupling_[(block.first + k) * (predictors_ + 1)];
-    sum.add(block.term, held_.data(), held_slope_.data(), block.cells(), modelled ? held_curvature_.data() : nullptr);
+          held_curvature_[k * block.size + i] = model_.curvature(block.from + i, block.first + k);
+    sum.add(block.term, held_.data(), held_slope_.data(), block.cells(), modelled() ? held_curvature_.data() : nullptr);
   }
   std::fill(held_.begin(), held_.end(), 0.0);
   each_outside([&](const BlockTerm& at, index_t count) {
@@ -381,42 +381,14 @@ double BlockSolver::penalty_value() const {
   return total;
 }
 
-// The model's matrices at this point. Blocks that span predictors have a norm that no rotation of these changes: in the
-// eigenbasis of C the model is a sum over predictors.
-void BlockSolver::renew_model() {
-  gram_.reset(weights_.data(), n_);
-  spare_steps_ = 0;
-  refresh_ = false;
-  model_coupling_ = coupling_;
-  eigen(model_coupling_, predictors_, basis_, spectrum_);
-  if (!in_.joint) {
-    diagonal_ = model_coupling_;
-    return;
-  }
-  diagonal_.assign(predictors_ * predictors_, 0.0);
-  for (index_t k = 0; k < predictors_; ++k) diagonal_[k * (predictors_ + 1)] = std::max(0.0, spectrum_[k]);
-}
-
-void BlockSolver::rotate(std::vector<double>& values, bool back) const {
-  if (!in_.joint || predictors_ == 1) return;
-  std::vector<double> row(predictors_);
-  const index_t m = working();
-  for (index_t i = 0; i < m; ++i) {
-    for (index_t k = 0; k < predictors_; ++k) row[k] = values[k * m + i];
-    for (index_t k = 0; k < predictors_; ++k) {
-      double sum = 0.0;
-      for (index_t l = 0; l < predictors_; ++l)
-        sum += row[l] * (back ? basis_[l * predictors_ + k] : basis_[k * predictors_ + l]);
-      values[k * m + i] = sum;
-    }
-  }
-}
-
 bool BlockSolver::improve() {
   const index_t m = working();
-  if (gram_.empty() || (refresh_ && !in_.loss->quadratic())) renew_model();
+  if (model_.empty() || (refresh_ && !in_.loss->quadratic())) {
+    model_.reset(curvatures(), n_);
+    spare_steps_ = 0;
+  }
   refresh_ = false;
-  gram_.extend(x_, list_.data(), m);
+  model_.extend(x_, list_, sizes());
   const std::vector<double> before = beta_, slope = slope_;
   const Precision precision{coarseness_ * in_.reference, std::sqrt(coarseness_), 1e-15 * std::sqrt(in_.reference)};
   std::vector<Block> blocks = blocks_;
@@ -427,15 +399,15 @@ bool BlockSolver::improve() {
       for (index_t i = 0; i < block.cells(); ++i) squares += held_[i] * held_[i];
       block.term = block.term.tangent(std::sqrt(squares));
     }
-  rotate(beta_, false);
-  rotate(slope_, false);
-  descent_.minimise(gram_, diagonal_.data(), predictors_, blocks, precision, budget_, beta_.data(), slope_.data());
-  rotate(beta_, true);
+  for (Block& block : blocks) block = model_.place(block);
+  model_.enter(beta_);
+  model_.enter(slope_);
+  descent_.minimise(model_.matrix(), model_.predictors(), blocks, precision, budget_, beta_.data(), slope_.data());
+  model_.leave(beta_);
   slope_ = slope;
-  std::vector<double> constant(predictors_, 0.0);  // what the centring of the columns moves the intercepts by
-  for (index_t k = 0; k < predictors_; ++k)
-    for (index_t i = 0; i < m; ++i)
-      constant[k] -= (beta_[k * m + i] - before[k * m + i]) / in_.scale[list_[i]] * gram_.shift(i);
+  std::vector<double> constant(predictors_), move(m * predictors_);
+  for (index_t i = 0; i < m * predictors_; ++i) move[i] = beta_[i] - before[i];
+  model_.intercepts(x_, list_, move.data(), constant.data());
   const bool lowered = line_search(before, constant);
   tangent_ = concave_ && !lowered && !tangent_;
   return lowered;

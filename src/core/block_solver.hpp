@@ -4,9 +4,8 @@
 
 #include <vector>
 
-#include "block_descent.hpp"
+#include "block_model.hpp"
 #include "block_problem.hpp"
-#include "columns.hpp"
 
 namespace bridle {
 
@@ -31,9 +30,7 @@ class BlockSolver {
   void lay_out();                // coefficients and slopes of the working set; blocks
   bool improve();                // one prox-Newton step; false if it could not lower the objective
   bool line_search(const std::vector<double>& before, const std::vector<double>& constant);
-  void renew_model();
-  void rotate(std::vector<double>& values, bool back) const;  // (m, K) into the eigenbasis of C, and back
-  void diagonalise();
+  const double* curvatures();    // (n, .) as the model takes them
   double penalty_value() const;
   double loss_value(const double* eta) const { return in_.loss->value(in_.y, in_.w, eta, n_); }
   double refit_reach() const;
@@ -42,7 +39,8 @@ class BlockSolver {
   BlockTerm term(index_t group, double lam) const;
   index_t members(index_t group) const { return member_starts_[group + 1] - member_starts_[group]; }
   index_t working() const { return static_cast<index_t>(list_.size()); }  // m
-  index_t blocks_of_group() const { return in_.joint ? 1 : predictors_; }
+  std::vector<index_t> sizes() const;  // of the groups of the working set
+  bool modelled() const { return !model_.empty() && model_.features() == working(); }
   index_t active_features() const;
   void outside_block(index_t group, index_t first, index_t last, double* to) const;
   void gather(const Block& block, const std::vector<double>& from, double* to) const;
@@ -63,17 +61,15 @@ class BlockSolver {
   std::vector<double> outside_;       // (p, K) slopes when all columns were last read
   bool outside_known_ = false;        // whether that was at this point
 
-  Gram gram_;
+  BlockModel model_;
   BlockDescent descent_;
-  std::vector<double> coupling_, model_coupling_, basis_, spectrum_;  // C now; of the model; its eigenvectors, -values
-  std::vector<double> diagonal_;                                      // C of the model in the basis of the descent
   Budget budget_;
 
-  std::vector<double> b0_, eta_, residual_, weights_, direction_, trial_;
+  std::vector<double> b0_, eta_, residual_, weights_, curvatures_, direction_, trial_;
   mutable std::vector<double> held_, held_slope_, held_curvature_;  // of one block
   double lam_ = 0.0, previous_ = 0.0, gap_ = 0.0, target_ = 0.0, last_ = 0.0, coarseness_ = 0.0, null_slope_ = 0.0;
   int idle_ = 0, spare_steps_ = 0;
-  bool first_ = true, moved_ = true, refresh_ = false, tangent_ = false, extended_ = true;
+  bool first_ = true, moved_ = true, refresh_ = false, tangent_ = false;
   Status status_ = Status::converged;
 };
 

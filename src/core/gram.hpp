@@ -13,6 +13,7 @@ class Gram {
   const double* column(index_t k) const { return data_.data() + k * ld_; }    // (k,) contiguous; H is symmetric
   double at(index_t i, index_t k) const { return data_[k * ld_ + i]; }
   double shift(index_t k) const { return shift_[k]; }  // mean of raw column k under W; 0 without an intercept
+  index_t leading() const { return ld_; }              // entries from one column to the next
   unsigned version() const { return version_; }        // changes whenever entries that were there change
 
   // Forget everything and take new weights (n,): the curvature of the loss at some point.

@@ -28,14 +28,13 @@ class Loss {
   virtual double scaling_gap(const double* y, const double* w, const double* eta, index_t n, double s) const = 0;
   // The loss is its own quadratic model, so that one step is exact.
   virtual bool quadratic() const { return false; }
-  // K, the number of linear predictors of a row. For K > 1 eta and residual are (n, K) by columns, and the model of the
-  // loss's curvature is the product of a number for each row and one (K, K) matrix for all: derivatives fills curvature
-  // (n,) with the numbers, coupling fills C (K, K) for them. What that model lacks costs steps, not accuracy.
+  // K, the number of linear predictors of a row. For K > 1 eta and residual are (n, K) by columns, and derivatives needn't
+  // fill curvature unless the loss is quadratic: then it is w_i, and predictors don't meet in the curvature.
   virtual index_t responses() const { return 1; }
-  virtual void coupling(const double* y, const double* w, const double* eta, index_t n, const double* curvature,
-                        double* C) const {
-    (void)y, (void)w, (void)eta, (void)n, (void)curvature;
-    C[0] = 1.0;
+  // For K > 1 and no quadratic loss: out (n, K (K + 1) / 2) by columns, w_i times the second derivatives of the loss in
+  // predictors k <= l in column l (l + 1) / 2 + k
+  virtual void curvatures(const double* y, const double* w, const double* eta, index_t n, double* out) const {
+    (void)y, (void)w, (void)eta, (void)n, (void)out;
   }
   // It may fall for ever along a direction, so that without a penalty there is no minimum.
   virtual bool may_separate() const { return false; }
