@@ -1,12 +1,13 @@
 #include "lockstep.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
-#include <functional>
 #include <memory>
 #include <new>
-#include <thread>
+
+#include "crew.hpp"
+#include "passes.hpp"
+#include "shared_gram.hpp"
 
 namespace bridle {
 namespace {
@@ -15,33 +16,37 @@ constexpr double kReach = 4.0;     // largest ratio of neighbouring lambdas that
 constexpr double kPassing = 1e-3;  // tolerance at lambdas that are only passed on the way
 constexpr double kShare = 0.2;     // of the entries, from which on reading all of them for everyone costs less
 constexpr index_t kBlock = 256;    // columns that a thread reads at a time
-
-// Calls work(i) for i < count on some threads; false if memory ran out.
-bool side_by_side(int threads, index_t count, const std::function<void(index_t)>& work) {
-  std::atomic<index_t> next{0};
-  std::atomic<bool> failed{false};
-  const auto run = [&] {
-    try {
-      for (index_t i = next++; i < count; i = next++) work(i);
-    } catch (...) {
-      failed = true;
-    }
-  };
-  std::vector<std::thread> crew;
-  try {
-    for (index_t t = 1; t < std::min<index_t>(threads, count); ++t) crew.emplace_back(run);
-  } catch (...) {  // fewer threads do as well
-  }
-  run();
-  for (std::thread& thread : crew) thread.join();
-  return !failed;
-}
+constexpr index_t kWishes = 2;     // newer weights are made for this part of the folds
+constexpr index_t kTall = 4;       // rows for each column, from which on folds' matrices are much alike
 
 // Reads what walks have asked for, each column once.
 class Reader {
  public:
-  Reader(const Design& design, int threads) : design_(design), threads_(threads) {}
+  Reader(const Design& design, bool intercept, int threads)
+      : design_(design),
+        threads_(threads),
+        tall_(!design.sparse() && design.rows() >= kTall * design.columns()),
+        shared_(design, intercept) {}
 
+  // Answers those who need what others need too, in an order that keeps all in step: matrices, then steps, then
+  // products. They are moved from waiting to answered; false if memory ran out.
+  bool answer(std::vector<Walk*>& waiting, std::vector<Walk*>& answered, const std::vector<Walk*>& everyone) {
+    using Need = Solver::Need;
+    const auto take = [&](auto&& wanted) {
+      const auto rest = std::stable_partition(waiting.begin(), waiting.end(),
+                                              [&](Walk* walk) { return !wanted(walk->solver().request().need); });
+      answered.assign(rest, waiting.end());
+      waiting.erase(rest, waiting.end());
+      return !answered.empty();
+    };
+    if (take([](Need need) { return need == Need::gram; })) return make_grams(answered, everyone);
+    if (take([](Need need) { return need == Need::step; })) return step(answered);
+    if (take([&](Need need) { return tall_ || need == Need::inside; })) return read_blocks(answered);
+    take([](Need) { return true; });
+    return nearly_all(answered) ? read_all(everyone) : read_some(answered);
+  }
+
+ private:
   // Whether walks that wait want so many different columns that reading all, for references to everyone, costs less.
   bool nearly_all(const std::vector<Walk*>& waiting) {
     wanted_.assign(design_.columns(), 0);
@@ -114,9 +119,60 @@ class Reader {
            });
   }
 
- private:
+  // Products of the columns asked for with the residuals.
+  bool read_blocks(const std::vector<Walk*>& waiting) {
+    std::vector<std::vector<double>> products(waiting.size());
+    std::vector<PassDots> wanted;
+    for (size_t i = 0; i < waiting.size(); ++i) {
+      Solver& solver = waiting[i]->solver();
+      products[i].resize(solver.request().columns.size());
+      wanted.push_back({&solver.request().columns, solver.residual(), products[i].data()});
+    }
+    return pass_dots(design_, wanted, threads_) &&
+           side_by_side(threads_, static_cast<index_t>(waiting.size()),
+                        [&](index_t i) { waiting[i]->solver().receive(products[i].data()); });
+  }
+
+  // One matrix for all where there are rows enough for it to suit all; new weights where the newest don't do.
+  bool make_grams(const std::vector<Walk*>& waiting, const std::vector<Walk*>& everyone) {
+    if (!tall_ || everyone.size() < 2)
+      return side_by_side(threads_, static_cast<index_t>(waiting.size()),
+                          [&](index_t i) { waiting[i]->solver().make_gram(); });
+    wishes_ += std::count_if(waiting.begin(), waiting.end(), [&](Walk* walk) {
+      return walk->solver().request().renew && walk->solver().shared() == shared_.version();
+    });
+    if (shared_.version() == 0 || wishes_ * kWishes >= static_cast<index_t>(everyone.size())) {
+      wishes_ = 0;
+      std::vector<const double*> weights;
+      for (Walk* walk : everyone) weights.push_back(walk->solver().weights());
+      shared_.renew(weights);
+    }
+    std::vector<index_t> columns;
+    for (Walk* walk : waiting) {
+      const std::vector<index_t>& own = walk->solver().request().columns;
+      columns.insert(columns.end(), own.begin(), own.end());
+    }
+    std::sort(columns.begin(), columns.end());
+    columns.erase(std::unique(columns.begin(), columns.end()), columns.end());
+    shared_.extend(columns);
+    return side_by_side(threads_, static_cast<index_t>(waiting.size()),
+                        [&](index_t i) { waiting[i]->solver().take_gram(shared_); });
+  }
+
+  bool step(const std::vector<Walk*>& waiting) {
+    std::vector<PassSum> wanted;
+    for (Walk* walk : waiting) {
+      Solver& solver = walk->solver();
+      wanted.push_back({&solver.request().columns, solver.request().coef.data(), solver.step()});
+    }
+    return pass_add(design_, wanted, threads_);
+  }
+
   const Design& design_;
   const int threads_;
+  const bool tall_;
+  SharedGram shared_;
+  index_t wishes_ = 0;  // for newer weights than the newest
   std::vector<double> products_;
   std::vector<char> wanted_;
 };
@@ -165,30 +221,25 @@ namespace {
 
 // All walks at each lambda from number `first` on.
 Status march(std::vector<std::unique_ptr<Walk>>& walks, index_t first, index_t count, const Design& design,
-             const Settings& settings, int threads) {
-  Reader reader(design, threads);
+             bool intercept, const Settings& settings, int threads) {
+  Reader reader(design, intercept, threads);
   for (index_t l = first; l < count; ++l) {
-    std::vector<Walk*> busy, everyone;
+    std::vector<Walk*> busy, waiting, everyone;
     for (auto& walk : walks) {
       walk->next();
       busy.push_back(walk.get());
-      everyone.push_back(walk.get());
     }
-    while (true) {
+    everyone = busy;
+    while (!busy.empty()) {
       std::vector<char> waits(busy.size());
       if (!side_by_side(threads, static_cast<index_t>(busy.size()), [&](index_t i) { waits[i] = busy[i]->advance(); }))
         return Status::out_of_memory;
-      std::vector<Walk*> waiting;
       for (size_t i = 0; i < busy.size(); ++i) {
         if (busy[i]->interrupted()) return Status::interrupted;
-        if (!waits[i]) continue;
-        waiting.push_back(busy[i]);
+        if (waits[i]) waiting.push_back(busy[i]);
       }
       if (walks.size() > 1 && settings.interrupted && settings.interrupted(settings.context)) return Status::interrupted;
-      busy.swap(waiting);
-      if (busy.empty()) break;
-      const bool read = reader.nearly_all(busy) ? reader.read_all(everyone) : reader.read_some(busy);
-      if (!read) return Status::out_of_memory;
+      if (!reader.answer(waiting, busy, everyone)) return Status::out_of_memory;
     }
   }
   return Status::converged;
@@ -211,7 +262,7 @@ Status solve_summarised(const Problem& problem, const double* lambdas, index_t c
   std::vector<std::unique_ptr<Walk>> walks;
   walks.push_back(std::make_unique<Walk>(problem, lambdas, count, settings));
   walks[0]->take_over(path, std::move(result), l);
-  const Status status = march(walks, l, count, *problem.design, settings, 1);
+  const Status status = march(walks, l, count, *problem.design, problem.intercept, settings, 1);
   result = std::move(walks[0]->result());
   return status;
 }
@@ -241,7 +292,7 @@ Status solve_paths(const std::vector<Problem>& problems, const double* lambdas, 
           walks[i] = std::make_unique<Walk>(problems[i], lambdas, count, quiet);
         }))
       return Status::out_of_memory;
-    const Status status = march(walks, 0, count, *problems[0].design, settings, threads);
+    const Status status = march(walks, 0, count, *problems[0].design, problems[0].intercept, settings, threads);
     if (status != Status::converged) return status;
     for (auto& walk : walks) results.push_back(std::move(walk->result()));
     return status;

@@ -11,7 +11,7 @@ constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
 constexpr double kShare = 0.2;       // of the entries, from which on all are read: a new reference spares later reads
 constexpr double kDependent = 1e-7;  // share of a vector that others leave, below which it adds only rounding
 constexpr index_t kBlock = 256;      // features whose bounds are made at a time
-constexpr index_t kFew = 64;         // columns outside that are read without asking: bounds cost some passes over rows
+constexpr index_t kFew = 400;        // columns outside that are read without asking: bounds cost some passes over rows
 
 double norm(const std::vector<double>& v) { return std::sqrt(simd::dot(v.data(), v.data(), v.size())); }
 
@@ -41,13 +41,20 @@ Screen::Whitened Screen::whiten(const double* residual) const {
 
 void Screen::at(const double* residual) {
   residual_ = residual;
-  now_ = whiten(residual);
-  now_size_ = norm(now_);
+  now_.clear();
+}
+
+const Screen::Whitened& Screen::now() {
+  if (now_.empty()) {
+    now_ = whiten(residual_);
+    now_size_ = norm(now_);
+  }
+  return now_;
 }
 
 // Least squares by modified Gram-Schmidt. The bound holds for any q; good ones make it small.
-Screen::Fit Screen::fit(const std::vector<const Whitened*>& basis) const {
-  const index_t n = static_cast<index_t>(now_.size());
+Screen::Fit Screen::fit(const std::vector<const Whitened*>& basis) {
+  const index_t n = static_cast<index_t>(now().size());
   const size_t count = basis.size();
   std::vector<Whitened> unit;                                   // orthonormal
   std::array<std::array<double, kReferences>, kReferences> mix{};  // unit_k = sum_i mix[k][i] basis_i
@@ -137,7 +144,7 @@ void Screen::know(const std::vector<index_t>& list, const double* products, Work
   x_.centre_dots(list.data(), static_cast<index_t>(list.size()), residual_, slopes.data());
   for (size_t i = 0; i < list.size(); ++i) work.outside[list[i]] = slopes[i];
   if (count_ == 0) return;
-  if (version_ < 0 || versions_[version_ % kVersions] != now_) versions_[++version_ % kVersions] = now_;
+  if (version_ < 0 || versions_[version_ % kVersions] != now()) versions_[++version_ % kVersions] = now();
   for (size_t i = 0; i < list.size(); ++i) {
     known_[list[i]] = slopes[i];
     read_at_[list[i]] = version_;

@@ -25,6 +25,8 @@ class Screen {
  public:
   Screen(const Problem& problem, const Columns& x);
 
+  // Whether nothing is known of slopes but by reading.
+  bool blind() const { return count_ == 0; }
   // From now on slopes are asked for at this residual (n,), which has to stay where it is until the next call.
   void at(const double* residual);
   // Features outside whose slope, give or take `reach`, may exceed the threshold of the L1 part. Estimates of all
@@ -48,7 +50,8 @@ class Screen {
   };
   using Whitened = std::vector<double>;  // (n,) a residual times W^-1/2
   Whitened whiten(const double* residual) const;
-  Fit fit(const std::vector<const Whitened*>& basis) const;
+  const Whitened& now();
+  Fit fit(const std::vector<const Whitened*>& basis);
   int next_place();
   void refer(const double* residual, const double* slopes);  // (n,), (p,)
   double threshold_share(index_t j) const { return in_.l1_ratio * in_.factor[j]; }
@@ -56,7 +59,7 @@ class Screen {
   const Problem& in_;
   const Columns& x_;
   const double* residual_ = nullptr;
-  Whitened now_;                                     // the residual
+  Whitened now_;                                     // the residual, once it was needed
   double now_size_ = 0.0;                            // |r| in the norm of W^-1
   double rounding_;                                  // relative error of an inner product
   std::vector<double> root_;                         // (n,) w^-1/2, 0 where the weight is

@@ -10,10 +10,8 @@
 namespace bridle {
 namespace {
 
-constexpr index_t kGramColumns = 6000;   // largest working set that gets a Gram matrix (288 MB)
 constexpr index_t kFullGram = 4000;      // largest p for which the whole Gram matrix is made at the start
 constexpr double kDoubt = 0.5;           // as kSafety, where rounding on the rows counts too
-constexpr index_t kManySweeps = 300;     // of descent by columns in one model, after which a direct solve is worth it
 constexpr double kSuspect = 0.95;        // share of the threshold from which on a slope's estimate may well be above it
 constexpr double kAhead = 0.5;           // the same, of features that come along where growing is dear
 constexpr double kSeparationTol = 1e-10; // at lam = 0 a separated fit has to run far enough to be told apart
@@ -86,10 +84,22 @@ void Solver::start(double lam, double tol) {
 // Prox-Newton (Lee, Sun and Saunders 2014) on a working set that grows by violators of the optimality conditions.
 bool Solver::advance() {
   while (true) {
+    if (stage_ == Stage::stepping) {
+      if (!line_search()) ++idle_;
+      stage_ = Stage::inside;
+    }
+    if (stage_ == Stage::modelling) {
+      if (step_to_aim()) return true;
+      if (budget_.stop) return false;
+    }
     const bool out_of_time = budget_.used >= budget_.limit || idle_ >= kStall;
-    if (stage_ == Stage::inside) {
+    if (stage_ == Stage::inside && moved_ && look()) {
+      stage_ = Stage::looking;
+      return true;
+    }
+    if (stage_ == Stage::inside || stage_ == Stage::looking) {
       // 1. Certificate of the working set, then of all features.
-      if (moved_) look();
+      stage_ = Stage::inside;
       gap_ = gap(false);
       if (gap_ <= target_ || out_of_time) {
         ask_suspects();
@@ -123,11 +133,8 @@ bool Solver::advance() {
     idle_ = gap_ < 0.9 * last_ ? 0 : idle_ + 1;
     last_ = std::min(gap_, last_);
     // 3. Model, its minimum, line search.
-    if (!improve()) ++idle_;
-    if (budget_.stop) {
-      status_ = Status::interrupted;
-      return false;
-    }
+    stage_ = Stage::modelling;
+    if (ask_gram()) return true;
   }
 }
 
@@ -179,35 +186,39 @@ void Solver::admit(const std::vector<index_t>& violators) {
   x_.dots(work_.list.data() + from, work_.size() - from, residual_.data(), work_.slope.data() + from);
 }
 
-void Solver::look() {
+bool Solver::look() {
   moved_ = false;
+  cost_ = {};
   if (gram_space_) {
     work_.slope = gram_start_;
     for (index_t k = 0; k < work_.size(); ++k)
       if (work_.beta[k] != 0.0) simd::axpy(-work_.beta[k], gram_.column(k), work_.slope.data(), work_.size());
-    return;
+    return false;
   }
   if (careful_) predict();
   loss_->derivatives(in_.y, in_.w, eta_.data(), n_, residual_.data(), weights_.data());
   if (in_.intercept) centre_intercept();
-  x_.dots(work_.list.data(), work_.size(), residual_.data(), work_.slope.data());
+  request_ = {Need::inside, work_.list, {}, false};
+  return request_.any();
 }
 
+// The gap allows for what is left of the residual's sum; where that isn't little, it is made smaller still.
 void Solver::centre_intercept() {
+  const double enough = (idle_ > 0 ? 1e-7 : 1e-5) * set_.tol;
   for (int step = 0; step < 50; ++step) {
     const double total = simd::sum(residual_.data(), n_), curvature = simd::sum(weights_.data(), n_);
-    if (!(curvature > 0.0) || std::abs(total) <= 1e-7 * set_.tol * std::sqrt(in_.reference * curvature)) return;
+    off_ = curvature > 0.0 ? std::abs(total) / std::sqrt(curvature) : 0.0;
+    if (!(curvature > 0.0) || off_ <= enough * std::sqrt(in_.reference)) return;
     const double move = std::max(-2.0, std::min(2.0, total / curvature));
-    if (b0_ + move == b0_) return;
+    if (b0_ + move == b0_) {
+      off_ = 0.0;  // but for rounding
+      return;
+    }
     b0_ += move;
     for (index_t i = 0; i < n_; ++i) eta_[i] += move;
+    loss_now_ = kUnknown;
     loss_->derivatives(in_.y, in_.w, eta_.data(), n_, residual_.data(), weights_.data());
   }
-}
-
-void Solver::remember_miss() {
-  for (index_t k = 0; k < work_.size(); ++k)
-    work_.miss[k] = work_.beta[k] != 0.0 && work_.aim[k] != 0.0 ? work_.beta[k] - work_.aim[k] : 0.0;
 }
 
 // Features that bounds leave in doubt: first those that look like violators, which nearly always are all there are.
@@ -220,7 +231,7 @@ void Solver::ask_suspects() {
   screen_.at(residual_.data());
   doubtful_ = screen_.doubtful(work_, lam_, refit_reach());
   for (index_t j : doubtful_)
-    if (std::abs(work_.outside[j]) >= kSuspect * work_.term(j).l1) request_.columns.push_back(j);
+    if (screen_.blind() || std::abs(work_.outside[j]) >= kSuspect * work_.term(j).l1) request_.columns.push_back(j);
   request_.all = screen_.nearly_all(request_.columns);
 }
 
@@ -234,7 +245,11 @@ void Solver::ask_rest() {
   request_.all = screen_.nearly_all(request_.columns);
 }
 
-void Solver::receive(const double* products) { screen_.know(request_.columns, products, work_); }
+void Solver::receive(const double* products) {
+  if (request_.need == Need::outside) return screen_.know(request_.columns, products, work_);
+  work_.slope.assign(products, products + work_.size());
+  x_.centre_dots(work_.list.data(), work_.size(), residual_.data(), work_.slope.data());
+}
 
 void Solver::receive_all(const double* products) {
   screen_.know_all(products, work_);
@@ -255,15 +270,18 @@ void Solver::grow() {
 
 double Solver::scaling_cost(double s) const {
   if (s >= 1.0) return 0.0;
-  if (!gram_space_) return loss_->scaling_gap(in_.y, in_.w, eta_.data(), n_, s);
+  if (!gram_space_) {
+    if (s != cost_.scale) cost_ = {s, loss_->scaling_gap(in_.y, in_.w, eta_.data(), n_, s)};
+    return cost_.value;
+  }
   double loss = gram_loss_;
   for (index_t k = 0; k < work_.size(); ++k) loss -= 0.5 * work_.beta[k] * (gram_start_[k] + work_.slope[k]);
   return (1.0 - s) * (1.0 - s) * std::max(0.0, loss);
 }
 
-// The refit of unpenalised features, in the loss's norm, times the longest column there.
+// The refit of unpenalised features and of the intercept, in the loss's norm, times the longest column there.
 double Solver::refit_reach() const {
-  double refit = 0.0, longest = 0.0;
+  double refit = off_, longest = 0.0;
   for (index_t k = 0; k < work_.size(); ++k) {
     const double length = std::sqrt(work_.curvature[k]);
     longest = std::max(longest, length);
@@ -283,117 +301,7 @@ double Solver::gap(bool all) const {
   outsiders([&](const Term& term, double slope) { sum.limit(term, slope); });
   for (index_t k = 0; k < work_.size(); ++k) sum.add(work_.terms[k], work_.beta[k], work_.slope[k], work_.curvature[k]);
   outsiders([&](const Term& term, double slope) { sum.add(term, 0.0, slope, 0.0); });
-  return sum.total(scaling_cost(sum.scale()));
-}
-
-double Solver::penalty_value(const std::vector<double>& beta) const {
-  double total = 0.0;
-  for (index_t k = 0; k < work_.size(); ++k) total += work_.terms[k].value(beta[k]);
-  return total;
-}
-
-// A move costs k operations in Gram space and two passes over its entries by columns. Columns win where they are much
-// shorter, as in sparse data; but only the Gram matrix allows direct solves, so hard problems go back to it.
-bool Solver::use_gram() const {
-  const index_t k = work_.size();
-  if (gram_space_) return true;
-  if (k > kGramColumns) return false;
-  if (!in_.design->sparse() || slow_) return true;
-  index_t entries = 0;
-  for (index_t j : work_.list) entries += in_.design->stored(j);
-  return 4 * entries >= k * k;
-}
-
-bool Solver::improve() {
-  const index_t k = work_.size();
-  const std::vector<double> before = work_.beta, slope = work_.slope;
-  const Precision precision{coarseness_ * in_.reference, std::sqrt(coarseness_), 1e-15 * std::sqrt(in_.reference)};
-  double constant = 0.0;  // what the centring of the columns moves the intercept by
-  if (use_gram()) {
-    if (!gram_space_ && (gram_.empty() || (refresh_ && !loss_->quadratic()))) {
-      gram_.reset(weights_.data(), n_);
-      spare_steps_ = 0;
-      work_.aim.assign(k, 0.0);  // another model misses by something else
-      work_.miss.assign(k, 0.0);
-    }
-    refresh_ = false;
-    gram_.extend(x_, work_.list.data(), k);
-    GramQuadratic model(gram_, work_.slope);
-    minimise(model, work_.terms, work_.beta, precision, factor_, budget_);
-    if (!loss_->quadratic()) foresee(before);
-    for (index_t i = 0; i < k; ++i) {
-      work_.curvature[i] = gram_.at(i, i);
-      constant -= (work_.beta[i] - before[i]) / in_.scale[work_.list[i]] * gram_.shift(i);
-    }
-  } else {
-    ColumnQuadratic model(x_, work_.list, residual_.data(), weights_.data());
-    const index_t used = budget_.used;
-    minimise(model, work_.terms, work_.beta, precision, k <= kGramColumns ? kManySweeps : budget_.limit, budget_);
-    slow_ = budget_.used - used >= kManySweeps;
-    for (index_t i = 0; i < k; ++i) {
-      work_.curvature[i] = model.curvature(i);
-      constant -= (work_.beta[i] - before[i]) / in_.scale[work_.list[i]] * model.shift(i);
-    }
-  }
-  if (gram_space_) {
-    b0_ += constant;
-    moved_ = true;
-    return work_.beta != before;
-  }
-  work_.slope = slope;
-  return line_search(before, constant);
-}
-
-// A model aims off by its third derivatives and by the age of its weights, and along a path does so again at the next
-// lambda: what the last lambda's first aim missed its solution by is added to this one's.
-void Solver::foresee(const std::vector<double>& before) {
-  if (!opening_) return;
-  opening_ = false;
-  for (index_t i = 0; i < work_.size(); ++i) {
-    work_.aim[i] = work_.beta[i];
-    if (before[i] == 0.0 || work_.beta[i] == 0.0) continue;
-    const double b = work_.beta[i] + work_.miss[i];
-    if ((b > 0.0) == (work_.beta[i] > 0.0) && b > work_.terms[i].lower && b < work_.terms[i].upper) work_.beta[i] = b;
-  }
-}
-
-// Backtracking on the true objective (Armijo). For the gaussian loss the model is exact, but for rounding, which can make
-// any step of it where columns are nearly dependent.
-bool Solver::line_search(const std::vector<double>& before, double constant) {
-  const index_t k = work_.size();
-  const std::vector<double> goal = work_.beta;
-  std::vector<double> coef;
-  std::vector<index_t> moved;
-  double predicted = penalty_value(goal) - penalty_value(before);
-  for (index_t i = 0; i < k; ++i) {
-    if (goal[i] == before[i]) continue;
-    moved.push_back(work_.list[i]);
-    coef.push_back((goal[i] - before[i]) / in_.scale[work_.list[i]]);
-    predicted -= work_.slope[i] * (goal[i] - before[i]);
-  }
-  if (moved.empty()) return false;
-  direction_.assign(n_, constant);
-  in_.design->add(moved.data(), static_cast<index_t>(moved.size()), coef.data(), direction_.data());
-  double t = 1.0;
-  const double start = loss_value(eta_.data()) + penalty_value(before);
-  const double rounding = 1e-14 * (std::abs(start) + in_.reference);
-  trial_.resize(n_);
-  for (;; t *= 0.5) {
-    if (t < 1e-10) {
-      work_.beta = before;
-      refresh_ = true;
-      return false;
-    }
-    for (index_t i = 0; i < n_; ++i) trial_[i] = eta_[i] + t * direction_[i];
-    for (index_t i = 0; i < k; ++i) work_.beta[i] = before[i] + t * (goal[i] - before[i]);
-    const double value = loss_value(trial_.data()) + penalty_value(work_.beta);
-    if (value <= start + 1e-4 * t * std::min(0.0, predicted) + rounding) break;  // false for NaN and infinity
-  }
-  refresh_ = t < 1.0;
-  eta_.swap(trial_);
-  b0_ += t * constant;
-  moved_ = true;
-  return true;
+  return sum.total(scaling_cost(sum.scale())) + off_ * std::sqrt(in_.reference);
 }
 
 void Solver::enter_gram_space() {
@@ -415,6 +323,7 @@ void Solver::leave_gram_space() {
 }
 
 void Solver::predict() {
+  loss_now_ = kUnknown;
   std::vector<double> coef(work_.size());
   for (index_t k = 0; k < work_.size(); ++k) coef[k] = work_.beta[k] / in_.scale[work_.list[k]];
   for (index_t i = 0; i < n_; ++i) eta_[i] = in_.offset[i] + b0_;

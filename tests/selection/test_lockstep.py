@@ -120,3 +120,34 @@ def test_ridge_and_tall_tables_go_fold_by_fold(monkeypatch):
     cross_validate(X, y, folds=folds, l1_ratio=0.0, n_lambdas=3)
     cross_validate(X[:, :50], y, folds=folds, n_lambdas=3)
     cross_validate(X, y, folds=folds, n_lambdas=3, mode="columns")
+
+
+def tall(family, kind, n=6000, p=45):
+    rng = np.random.default_rng(7)
+    X = rng.normal(size=(n, p)) * rng.uniform(0.3, 3.0, size=p) + rng.normal(size=p)
+    eta = (X[:, :4] - X[:, :4].mean(axis=0)) @ rng.normal(size=4) / 3.0
+    y = (rng.uniform(size=n) < 1 / (1 + np.exp(-eta))) if family == "binomial" else rng.poisson(np.exp(0.5 * eta))
+    X = {"F": np.asfortranarray, "C": np.ascontiguousarray, "float32": lambda A: np.asfortranarray(A, np.float32)}[
+        kind
+    ](X)
+    return X, y.astype(float)
+
+
+@pytest.mark.parametrize("family", ["binomial", "poisson"])
+@pytest.mark.parametrize("kind", ["F", "C", "float32"])
+def test_folds_of_tall_tables_share_passes_and_prove_themselves_on_their_own_rows(monkeypatch, family, kind):
+    X, y = tall(family, kind)
+    monkeypatch.setattr(lockstep, "_CACHED", 1 << 20)
+    folds = make_folds(y, family=family, n_splits=4, seed=1)
+    options = {"folds": folds, "family": family, "n_lambdas": 12, "l1_ratio": 0.9, "tol": 1e-8}
+    (one, fits), (other, _) = both(monkeypatch, X, y, **options)
+    np.testing.assert_allclose(one.curves[0].test_loss, other.curves[0].test_loss, rtol=1e-4)
+    for (train, _), (path,) in zip(folds, fits, strict=True):
+        for k in (1, 6, 11):
+            found = certify(
+                X[train], y[train], path.intercept[k], path.coef_row(k), path.lambdas[k], family=family,
+                penalty=Penalty(0.9),
+            )  # fmt: skip
+            assert found.relative_gap <= 1e-8
+    threads = cross_validate(X, y, n_jobs=3, **options).curves[0]
+    np.testing.assert_array_equal(threads.test_loss, one.curves[0].test_loss)

@@ -75,8 +75,9 @@ def fit_folds(
         ]  # fmt: skip
 
     fitted: Sequence[Sequence[Path | GramFit]]
-    if not hasattr(data.design, "for_rows") and lockstep.applies(data.design, paths, options):
-        fitted = lockstep.fit_folds(data.design, data.y, data.weight, data.offset, folds, paths, options, crew)
+    common = data.shared(folds) if hasattr(data.design, "for_rows") else data.design
+    if common is not None and lockstep.applies(common, paths, options):
+        fitted = lockstep.fit_folds(common, data.y, data.weight, data.offset, folds, paths, options, crew)
     else:
         fitted = crew.map(fit_fold, range(len(folds)))
 

@@ -1,4 +1,4 @@
-"""Folds in lockstep: of a wide matrix, each column that several folds need is read once for all of them."""
+"""Folds in lockstep: what several folds need of the matrix is read once for all of them."""
 
 from __future__ import annotations
 
@@ -19,17 +19,23 @@ Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 
 _PER_FEATURE = 160  # bytes that a fold keeps for each feature: moments, slopes and bounds
+_PER_ROW = 72  # and for each row: weights, predictor, residual, what the line search tries
+_CACHED = 1 << 21  # bytes of a matrix that stays in the processor's cache from one pass to the next
 _SPARE = 1 << 28  # bytes of these that folds may always take; of a larger matrix, a quarter of its own
 
 
 def applies(X: Any, paths: Sequence[Path], options: Mapping[str, Any]) -> bool:
-    """Whether passes over the matrix are what paths cost: more features than rows, and an L1 part that keeps few."""
+    """Whether passes over the matrix are what paths cost.
+
+    They are where there are more features than rows and an L1 part keeps few of them, and for losses that aren't
+    squared errors on dense matrices which no cache holds.
+    """
     n, p = X.shape
-    return bool(
-        p > 2 * n
-        and options["mode"] == "auto"
-        and all(path.l1_ratio > 0.0 and path.lambdas[-1] > 0.0 for path in paths)
-    )
+    if options["mode"] != "auto":
+        return False
+    if p > 2 * n:
+        return all(path.l1_ratio > 0.0 and path.lambdas[-1] > 0.0 for path in paths)
+    return options["family"] != "gaussian" and not sparse.issparse(X) and X.nbytes > _CACHED
 
 
 def fit_folds(
@@ -69,7 +75,7 @@ def fit_folds(
     """
     n, p = X.shape
     size = X.data.nbytes if sparse.issparse(X) else X.nbytes
-    together = max(1, min(len(folds), max(_SPARE, size // 4) // (_PER_FEATURE * p)))
+    together = max(1, min(len(folds), max(_SPARE, size // 4) // (_PER_FEATURE * p + _PER_ROW * n)))
     weights = [_weighting(n, train, weight) for train, _ in folds]
     groups = [weights[start : start + together] for start in range(0, len(folds), together)]
     fitted = [
@@ -112,7 +118,7 @@ def _fit_group(
             path.lambdas,
             raw,
             settings,
-            lambda_max=problem.lambda_max(settings),
+            lambda_max=path.lambda_max,  # of all rows, as the lambdas are
             notes=list(problem.notes),
         )
         fitted.append(announce(fold, options["strict"]))

@@ -1,0 +1,172 @@
+// One step of the solver: the model, its minimum, the line search.
+#include <algorithm>
+#include <cmath>
+
+#include "solver.hpp"
+
+namespace bridle {
+namespace {
+
+constexpr index_t kGramColumns = 6000;  // largest working set that gets a Gram matrix (288 MB)
+constexpr index_t kManySweeps = 300;    // of descent by columns in one model, after which a direct solve is worth it
+
+}  // namespace
+
+// A move costs k operations in Gram space and two passes over its entries by columns. Columns win where they are much
+// shorter, as in sparse data; but only the Gram matrix allows direct solves, so hard problems go back to it.
+bool Solver::use_gram() const {
+  const index_t k = work_.size();
+  if (gram_space_) return true;
+  if (k > kGramColumns) return false;
+  if (!in_.design->sparse() || slow_) return true;
+  index_t entries = 0;
+  for (index_t j : work_.list) entries += in_.design->stored(j);
+  return 4 * entries >= k * k;
+}
+
+bool Solver::ask_gram() {
+  if (gram_space_ || !use_gram()) return false;
+  const bool renew = gram_.empty() || (refresh_ && !loss_->quadratic());
+  refresh_ = false;
+  request_ = {Need::gram, work_.list, {}, false, renew};
+  return renew || gram_.size() < work_.size();
+}
+
+void Solver::renewed() {
+  spare_steps_ = 0;
+  work_.aim.assign(work_.size(), 0.0);  // another model misses by something else
+  work_.miss.assign(work_.size(), 0.0);
+}
+
+void Solver::make_gram() {
+  if (request_.renew) {
+    gram_.reset(weights_.data(), n_);
+    renewed();
+  }
+  gram_.extend(x_, work_.list.data(), work_.size());
+}
+
+void Solver::take_gram(const SharedGram& of) {
+  if (of.version() != shared_) renewed();
+  shared_ = of.version();
+  of.copy(work_.list, in_.scale, gram_);
+}
+
+// Whether the model's minimum is somewhere else, so that the step there is asked for.
+bool Solver::step_to_aim() {
+  stage_ = Stage::inside;
+  const bool moves = aim();
+  if (budget_.stop) status_ = Status::interrupted;
+  if (budget_.stop || !moves) {
+    ++idle_;
+    return false;
+  }
+  if (gram_space_) return false;
+  stage_ = Stage::stepping;
+  return true;
+}
+
+bool Solver::aim() {
+  const index_t k = work_.size();
+  before_ = work_.beta;
+  const std::vector<double> slope = work_.slope;
+  const Precision precision{coarseness_ * in_.reference, std::sqrt(coarseness_), 1e-15 * std::sqrt(in_.reference)};
+  double constant = 0.0;  // what the centring of the columns moves the intercept by
+  if (use_gram()) {
+    if (gram_space_) gram_.extend(x_, work_.list.data(), k);
+    GramQuadratic model(gram_, work_.slope);
+    minimise(model, work_.terms, work_.beta, precision, factor_, budget_);
+    if (!loss_->quadratic()) foresee();
+    for (index_t i = 0; i < k; ++i) {
+      work_.curvature[i] = gram_.at(i, i);
+      constant -= (work_.beta[i] - before_[i]) / in_.scale[work_.list[i]] * gram_.shift(i);
+    }
+  } else {
+    ColumnQuadratic model(x_, work_.list, residual_.data(), weights_.data());
+    const index_t used = budget_.used;
+    minimise(model, work_.terms, work_.beta, precision, k <= kGramColumns ? kManySweeps : budget_.limit, budget_);
+    slow_ = budget_.used - used >= kManySweeps;
+    for (index_t i = 0; i < k; ++i) {
+      work_.curvature[i] = model.curvature(i);
+      constant -= (work_.beta[i] - before_[i]) / in_.scale[work_.list[i]] * model.shift(i);
+    }
+  }
+  if (gram_space_) {
+    b0_ += constant;
+    moved_ = true;
+    return work_.beta != before_;
+  }
+  work_.slope = slope;
+  ask_step(constant);
+  return request_.any();
+}
+
+void Solver::ask_step(double constant) {
+  constant_ = constant;
+  request_ = {Need::step, {}, {}, false};
+  for (index_t i = 0; i < work_.size(); ++i) {
+    if (work_.beta[i] == before_[i]) continue;
+    request_.columns.push_back(work_.list[i]);
+    request_.coef.push_back((work_.beta[i] - before_[i]) / in_.scale[work_.list[i]]);
+  }
+  direction_.assign(n_, constant);
+}
+
+// A model aims off by its third derivatives and by the age of its weights, and along a path does so again at the next
+// lambda: what the last lambda's first aim missed its solution by is added to this one's.
+void Solver::foresee() {
+  if (!opening_) return;
+  opening_ = false;
+  for (index_t i = 0; i < work_.size(); ++i) {
+    work_.aim[i] = work_.beta[i];
+    if (before_[i] == 0.0 || work_.beta[i] == 0.0) continue;
+    const double b = work_.beta[i] + work_.miss[i];
+    if ((b > 0.0) == (work_.beta[i] > 0.0) && b > work_.terms[i].lower && b < work_.terms[i].upper) work_.beta[i] = b;
+  }
+}
+
+void Solver::remember_miss() {
+  for (index_t k = 0; k < work_.size(); ++k)
+    work_.miss[k] = work_.beta[k] != 0.0 && work_.aim[k] != 0.0 ? work_.beta[k] - work_.aim[k] : 0.0;
+}
+
+// Backtracking on the true objective (Armijo). For the gaussian loss the model is exact, but for rounding, which can make
+// any step of it where columns are nearly dependent.
+bool Solver::line_search() {
+  const index_t k = work_.size();
+  const std::vector<double> goal = work_.beta;
+  double predicted = penalty_value(goal) - penalty_value(before_);
+  for (index_t i = 0; i < k; ++i) predicted -= work_.slope[i] * (goal[i] - before_[i]);
+  double t = 1.0;
+  if (!(loss_now_ < kUnknown)) loss_now_ = loss_value(eta_.data());
+  const double start = loss_now_ + penalty_value(before_);
+  const double rounding = 1e-14 * (std::abs(start) + in_.reference);
+  trial_.resize(n_);
+  for (;; t *= 0.5) {
+    if (t < 1e-10) {
+      work_.beta = before_;
+      refresh_ = true;
+      return false;
+    }
+    for (index_t i = 0; i < n_; ++i) trial_[i] = eta_[i] + t * direction_[i];
+    for (index_t i = 0; i < k; ++i) work_.beta[i] = before_[i] + t * (goal[i] - before_[i]);
+    const double loss = loss_value(trial_.data()), value = loss + penalty_value(work_.beta);
+    if (value <= start + 1e-4 * t * std::min(0.0, predicted) + rounding) {  // false for NaN and infinity
+      loss_now_ = loss;
+      break;
+    }
+  }
+  refresh_ = t < 1.0;
+  eta_.swap(trial_);
+  b0_ += t * constant_;
+  moved_ = true;
+  return true;
+}
+
+double Solver::penalty_value(const std::vector<double>& beta) const {
+  double total = 0.0;
+  for (index_t k = 0; k < work_.size(); ++k) total += work_.terms[k].value(beta[k]);
+  return total;
+}
+
+}  // namespace bridle
