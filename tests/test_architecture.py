@@ -22,6 +22,7 @@ LAYERS = [
     ["data", "datasets"],
     ["certificates", "moments"],
     ["problem"],
+    ["several"],
     ["limits", "reduction"],
     ["path"],
     ["linear_dropout"],

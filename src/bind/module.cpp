@@ -8,6 +8,7 @@ void bind_blas();
 void bind_blocks(nanobind::module_& m);
 void bind_design(nanobind::module_& m);
 void bind_moments(nanobind::module_& m);
+void bind_multi(nanobind::module_& m);
 void bind_path(nanobind::module_& m);
 }  // namespace bridle_bind
 
@@ -19,4 +20,5 @@ NB_MODULE(_core, m) {
   bridle_bind::bind_moments(m);
   bridle_bind::bind_path(m);
   bridle_bind::bind_blocks(m);
+  bridle_bind::bind_multi(m);
 }

@@ -84,7 +84,7 @@ def certify(
     """
     fam = get_family(family)
     pen = penalty or Penalty()
-    rows = _Rows(X)
+    rows = Rows(X)
     target = np.asarray(y, dtype=np.float64)
     w = np.full(rows.n, 1.0) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
     w = w / np.sum(w)
@@ -105,7 +105,7 @@ def certify(
     fitted = _refit(eta, target, w, fam, rows.columns(free, mean, scale, fit_intercept=fit_intercept))
     theta = -w * fam.gradient(target, fitted)
     z = (rows.dots(theta) - (mean * np.sum(theta) if fit_intercept else 0.0)) / scale
-    kkt = _worst_violation(b * scale, z, lam, pen, (factor, lower, upper))
+    kkt = worst_violation(b * scale, z, lam, pen, (factor, lower, upper))
     z = np.where(free, 0.0, z)
 
     def gap_at(s: float) -> float:
@@ -202,7 +202,7 @@ def _feasible_scale(z: Float, lam: float, pen: Penalty, features: tuple[Float, F
     return float(np.min(bound[tight] / np.abs(z[tight]), initial=1.0)) * (1.0 - 1e-15 * bool(tight.any()))
 
 
-def _worst_violation(b: Float, z: Float, lam: float, pen: Penalty, features: tuple[Float, Float, Float]) -> float:
+def worst_violation(b: Float, z: Float, lam: float, pen: Penalty, features: tuple[Float, Float, Float]) -> float:
     """Distance of z (p,) from the subdifferential of the penalty at b (p,), the worst feature."""
     factor, lower, upper = features
     on = np.isfinite(factor)
@@ -216,7 +216,7 @@ def _worst_violation(b: Float, z: Float, lam: float, pen: Penalty, features: tup
     return float(np.max(np.where(on, violation, np.where(b == 0.0, 0.0, np.inf)), initial=0.0))
 
 
-class _Rows:
+class Rows:
     """A matrix read in blocks of rows (dense) or as it is (sparse), never copied whole."""
 
     def __init__(self, X: Any) -> None:

@@ -10,6 +10,7 @@ A family is a frozen dataclass whose fields are its parameters. It is named by i
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
@@ -33,6 +34,8 @@ class Family(ABC):
     loss_name: ClassVar[str]  # what the mean unit deviance is called in words
     formula: ClassVar[str]  # the unit loss as it is printed
     has_intercept: ClassVar[bool] = True  # whether an intercept changes the loss
+    has_classes: ClassVar[bool] = False  # whether the means are the probabilities of several classes
+    several: ClassVar[bool] = False  # whether a row has several linear predictors (bridle.several)
 
     @property
     def spec(self) -> str:
@@ -87,6 +90,10 @@ class Family(ABC):
         """
         unit = 2.0 * (self.loss(y[:, None], eta) - self.saturated(y)[:, None])
         return np.asarray(np.average(unit, axis=0, weights=w))
+
+    def classes(self, y: Float) -> NDArray[np.int64] | None:
+        """Return the class of each row that folds have to balance, (n,), or None if there are none."""
+        return None
 
     @abstractmethod
     def loss(self, y: Float, eta: Float) -> Float:
@@ -281,7 +288,27 @@ class Poisson(Family):
 
 
 GAUSSIAN, BINOMIAL, POISSON = Gaussian(), Binomial(), Poisson()
-FAMILIES: dict[str, Callable[..., Family]] = {"gaussian": Gaussian, "binomial": Binomial, "poisson": Poisson}
+
+
+def _elsewhere(module: str, name: str) -> Callable[..., Family]:
+    """Return what makes a family of a layer above, which is imported when it is asked for."""
+
+    def make(**parameters: Any) -> Family:
+        made = getattr(importlib.import_module(module), name)(**parameters)
+        assert isinstance(made, Family)
+        return made
+
+    return make
+
+
+FAMILIES: dict[str, Callable[..., Family]] = {
+    "gaussian": Gaussian,
+    "binomial": Binomial,
+    "poisson": Poisson,
+    "multinomial": _elsewhere("bridle.several", "Multinomial"),
+    "multigaussian": _elsewhere("bridle.several", "MultiGaussian"),
+    "ordinal": _elsewhere("bridle.several", "Ordinal"),
+}
 """What makes a family of this name from its parameters."""
 
 _known: dict[str, Family] = {f.spec: f for f in (GAUSSIAN, BINOMIAL, POISSON)}  # by spec

@@ -11,11 +11,13 @@ namespace {
 
 constexpr index_t kPanelRows = 256;  // a panel of 300 columns stays in the second-level cache
 constexpr index_t kFewColumns = 8;   // below this a pass of inner products costs less than building panels
+constexpr index_t kCoupled = index_t{1} << 21;  // numbers of columns W x that are held at a time (16 MB)
 constexpr double kOwnLoops = 2e7;    // products below which threads woken by BLAS cost more than they bring
 
 }  // namespace
 
-void Gram::reset(const double* weights, index_t n) {
+void Gram::reset(const double* weights, index_t n, std::shared_ptr<const Curvature> coupling) {
+  coupling_ = std::move(coupling);
   weights_.assign(weights, weights + n);
   total_ = simd::sum(weights, n);
   size_ = 0;
@@ -57,11 +59,15 @@ void Gram::extend(const Columns& x, const index_t* list, index_t count) {
   reserve(count);
   const index_t from = size_;
   shift_.resize(count, 0.0);
-  if (x.centred && total_ > 0.0) {
+  if (coupling_) {
+    for (index_t k = from; k < count; ++k) shift_[k] = x.centre[list[k]];
+  } else if (x.centred && total_ > 0.0) {
     x.design.dots(list + from, count - from, weights_.data(), shift_.data() + from);
     for (index_t k = from; k < count; ++k) shift_[k] /= total_;
   }
-  if (x.design.sparse() || count - from < kFewColumns)
+  if (coupling_)
+    by_coupling(x, list, from, count);
+  else if (x.design.sparse() || count - from < kFewColumns)
     by_columns(x, list, from, count);
   else
     by_panels(x, list, from, count);
@@ -114,6 +120,44 @@ void Gram::by_panels(const Columns& x, const index_t* list, index_t from, index_
     if (old > 0)
       blas().dgemm(&trans, &plain, &old, &fresh, &size, &one, panel.data(), &size, added, &size, &one, to, &ld);
     blas().dsyrk(&upper, &trans, &fresh, &size, &one, added, &size, &one, to + from, &ld);
+  }
+}
+
+// Columns W x~_k, some at a time, against all that are there.
+void Gram::by_coupling(const Columns& x, const index_t* list, index_t from, index_t count) {
+  const index_t n = x.rows(), most = std::max<index_t>(kFewColumns, kCoupled / n);
+  std::vector<double> plain(n), out(count), panel(kPanelRows * count);
+  const std::vector<double> ones(kPanelRows, 1.0);
+  std::vector<double> inverse(count);
+  for (index_t k = 0; k < count; ++k) inverse[k] = 1.0 / x.scale[list[k]];
+  double one = 1.0;
+  char trans = 'T', plainly = 'N';
+  for (index_t start = from; start < count; start += most) {
+    const index_t end = std::min(count, start + most);
+    product_.resize(n * (end - start));
+    for (index_t k = start; k < end; ++k) {
+      std::fill(plain.begin(), plain.end(), -shift_[k] * inverse[k]);
+      x.design.add(list + k, 1, &inverse[k], plain.data());
+      coupling_->times(plain.data(), product_.data() + n * (k - start));
+    }
+    if (x.design.sparse() || end - start < kFewColumns) {
+      for (index_t k = start; k < end; ++k) {
+        const double* z = product_.data() + n * (k - start);
+        x.design.dots(list, k + 1, z, out.data());
+        const double rounding = simd::sum(z, n);
+        for (index_t i = 0; i <= k; ++i) data_[k * ld_ + i] = (out[i] - shift_[i] * rounding) * inverse[i];
+      }
+      continue;
+    }
+    for (index_t k = start; k < end; ++k) std::fill_n(data_.data() + k * ld_, end, 0.0);
+    for (index_t row = 0; row < n; row += kPanelRows) {
+      const index_t rows = std::min(kPanelRows, n - row);
+      x.design.panel(row, rows, list, end, ones.data(), shift_.data(), inverse.data(), panel.data());
+      int size = static_cast<int>(rows), fresh = static_cast<int>(end - start), all = static_cast<int>(end);
+      int ld = static_cast<int>(ld_), length = static_cast<int>(n);
+      blas().dgemm(&trans, &plainly, &all, &fresh, &size, &one, panel.data(), &size, product_.data() + row, &length,
+                   &one, data_.data() + start * ld_, &ld);
+    }
   }
 }
 

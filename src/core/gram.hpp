@@ -1,9 +1,11 @@
 // The weighted Gram matrix of the working set, H = X~'WX~ with columns centred under W, kept and extended.
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "columns.hpp"
+#include "losses.hpp"
 
 namespace bridle {
 
@@ -16,8 +18,9 @@ class Gram {
   index_t leading() const { return ld_; }              // entries from one column to the next
   unsigned version() const { return version_; }        // changes whenever entries that were there change
 
-  // Forget everything and take new weights (n,): the curvature of the loss at some point.
-  void reset(const double* weights, index_t n);
+  // Forget everything and take new weights (n,), the curvature of the loss at some point; where rows act on each
+  // other, W is the matrix that is given as coupling.
+  void reset(const double* weights, index_t n, std::shared_ptr<const Curvature> coupling = nullptr);
   bool empty() const { return weights_.empty(); }
   // Take a matrix that is made already: data (k, k), shift (k,); weights (n,), null if it won't be extended
   void assign(std::vector<double> data, std::vector<double> shift, const double* weights, index_t n);
@@ -32,8 +35,10 @@ class Gram {
   void reserve(index_t count);
   void by_panels(const Columns& x, const index_t* list, index_t from, index_t count);
   void by_columns(const Columns& x, const index_t* list, index_t from, index_t count);
+  void by_coupling(const Columns& x, const index_t* list, index_t from, index_t count);
 
-  std::vector<double> weights_, data_, shift_;
+  std::vector<double> weights_, data_, shift_, product_;
+  std::shared_ptr<const Curvature> coupling_;
   double total_ = 0.0;
   index_t size_ = 0, ld_ = 0;
   unsigned version_ = 0;

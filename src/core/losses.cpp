@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "losses_multi.hpp"
+
 namespace bridle {
 namespace {
 
@@ -133,6 +135,7 @@ class Poisson final : public Loss {
 }  // namespace
 
 std::unique_ptr<Loss> make_loss(const std::string& family, const std::vector<double>& parameters) {
+  if (auto several = make_multi(family, parameters)) return several;
   if (!parameters.empty()) return nullptr;
   if (family == "gaussian") return std::make_unique<Gaussian>();
   if (family == "binomial") return std::make_unique<Binomial>();

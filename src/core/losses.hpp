@@ -12,6 +12,13 @@
 
 namespace bridle {
 
+// Second derivatives H of a loss at one point, where they aren't diagonal; (n, n), never formed.
+class Curvature {
+ public:
+  virtual ~Curvature() = default;
+  virtual void times(const double* x, double* out) const = 0;  // out = H x, (n,) each
+};
+
 // One block of rows: y, w, eta are (n,); w sums to 1 over all rows.
 class Loss {
  public:
@@ -38,6 +45,11 @@ class Loss {
   }
   // It may fall for ever along a direction, so that without a penalty there is no minimum.
   virtual bool may_separate() const { return false; }
+  // Adding a constant to eta changes nothing, so that there is no intercept to fit.
+  virtual bool shift_invariant() const { return false; }
+  // Rows act on each other: the curvature of `derivatives` is then a diagonal that H doesn't exceed, and this is H.
+  virtual bool coupled() const { return false; }
+  virtual std::unique_ptr<Curvature> second(const double*, const double*, index_t) const { return nullptr; }
 };
 
 // The loss of a family by its name and the values of its parameters; null if there is no such family.

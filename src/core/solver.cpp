@@ -197,7 +197,7 @@ bool Solver::look() {
   }
   if (careful_) predict();
   loss_->derivatives(in_.y, in_.w, eta_.data(), n_, residual_.data(), weights_.data());
-  if (in_.intercept) centre_intercept();
+  if (in_.intercept && !loss_->shift_invariant()) centre_intercept();
   request_ = {Need::inside, work_.list, {}, false};
   return request_.any();
 }

@@ -18,7 +18,7 @@ bool Solver::use_gram() const {
   const index_t k = work_.size();
   if (gram_space_) return true;
   if (k > kGramColumns) return false;
-  if (!in_.design->sparse() || slow_) return true;
+  if (!in_.design->sparse() || slow_ || loss_->coupled()) return true;
   index_t entries = 0;
   for (index_t j : work_.list) entries += in_.design->stored(j);
   return 4 * entries >= k * k;
@@ -40,7 +40,7 @@ void Solver::renewed() {
 
 void Solver::make_gram() {
   if (request_.renew) {
-    gram_.reset(weights_.data(), n_);
+    gram_.reset(weights_.data(), n_, loss_->second(in_.w, eta_.data(), n_));
     renewed();
   }
   gram_.extend(x_, work_.list.data(), work_.size());

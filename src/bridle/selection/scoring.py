@@ -70,9 +70,15 @@ def _on_path(scorer: Any) -> PathScorer:
     weighs = "sample_weight" in inspect.signature(getattr(scorer, "_score_func", scorer)).parameters
 
     def score(path: Path, X: Any, y: Float, eta: Float, weight: Float | None) -> list[float]:
-        kind = _Classifier if path.family == "binomial" else _Regressor
+        family = get_family(path.family)
+        kind: type[_Fit] = _Classifier if path.family == "binomial" else _Regressor
+        if family.has_classes:
+            kind, codes = _Classes, family.classes(y)
+            if codes is None:
+                raise InputError("scorers need one class per row; y has shares of the classes: leave scorers out")
+            y = codes.astype(np.int64)
         extra = {"sample_weight": weight} if weighs and weight is not None else {}
-        return [float(scorer(kind(path, X, eta[:, k]), X, y, **extra)) for k in range(eta.shape[1])]
+        return [float(scorer(kind(path, X, eta[..., k]), X, y, **extra)) for k in range(eta.shape[-1])]
 
     return score
 
@@ -94,6 +100,20 @@ class _Fit(BaseEstimator):  # type: ignore[misc]
 class _Regressor(RegressorMixin, _Fit):  # type: ignore[misc]
     def predict(self, X: Any) -> Float:
         return get_family(self.path.family).mean(self._link(X))
+
+
+class _Classes(ClassifierMixin, _Fit):  # type: ignore[misc]
+    """Several classes, known by their numbers."""
+
+    @property
+    def classes_(self) -> NDArray[np.int64]:
+        return np.arange(self.predict_proba(self.X).shape[1])
+
+    def predict_proba(self, X: Any) -> Float:
+        return get_family(self.path.family).mean(self._link(X))
+
+    def predict(self, X: Any) -> NDArray[np.int64]:
+        return np.asarray(np.argmax(self.predict_proba(X), axis=1))
 
 
 class _Classifier(ClassifierMixin, _Fit):  # type: ignore[misc]
