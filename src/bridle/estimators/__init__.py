@@ -8,6 +8,9 @@ from bridle.estimators._elastic_net_cv import ElasticNetCV, LassoCV
 from bridle.estimators._linear_dropout import LinearDropoutClassifier, LinearDropoutRegressor
 from bridle.estimators._logistic import LogisticRegression
 from bridle.estimators._logistic_cv import LogisticRegressionCV
+from bridle.estimators._multi_task import MultiTaskElasticNet, MultiTaskLasso
+from bridle.estimators._multi_task_cv import MultiTaskElasticNetCV, MultiTaskLassoCV
+from bridle.estimators._ordinal import OrdinalClassifier
 from bridle.estimators._poisson import PoissonRegressor, PoissonRegressorCV
 from bridle.estimators._ridge import Ridge
 from bridle.estimators._ridge_cv import RidgeCV
@@ -24,6 +27,11 @@ __all__ = [
     "LinearDropoutRegressor",
     "LogisticRegression",
     "LogisticRegressionCV",
+    "MultiTaskElasticNet",
+    "MultiTaskElasticNetCV",
+    "MultiTaskLasso",
+    "MultiTaskLassoCV",
+    "OrdinalClassifier",
     "PoissonRegressor",
     "PoissonRegressorCV",
     "Ridge",

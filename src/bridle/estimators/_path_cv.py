@@ -45,6 +45,9 @@ from bridle.selection.rules import CROSS_VALIDATED
 Float = NDArray[np.float64]
 
 
+_GAUSSIAN = ("gaussian", "multigaussian")
+
+
 def l1_ratio_list(estimator: Any) -> list[float]:
     """Return the l1_ratios to choose from; an automatic grid of alphas needs an L1 part in a gaussian model."""
     ratios = check_grid(estimator, "l1_ratio", estimator.l1_ratio)
@@ -57,6 +60,7 @@ class PathCV(RegressorMixin, LinearPrediction):  # type: ignore[misc]
     """The common part: a grid for each l1_ratio, one cross-validation of each, a rule, and the fit of all rows."""
 
     _family: ClassVar[str] = "gaussian"
+    _penalty: ClassVar[str] = "elastic_net"
     alphas: Any
     eps: float | None
     cv: Any
@@ -72,7 +76,7 @@ class PathCV(RegressorMixin, LinearPrediction):  # type: ignore[misc]
         check_splitter(self)
         check_number(self, "max_iter", 1, integer=True)
         check_number(self, "n_jobs", integer=True, none=True)
-        check_number(self, "eps", 0.0, above=True, none=self._family != "gaussian")
+        check_number(self, "eps", 0.0, above=True, none=self._family not in _GAUSSIAN)
         check_solver_controls(self)
 
     def _prepare(self, X: Any, y: ArrayLike) -> tuple[Any, Float]:
@@ -93,7 +97,7 @@ class PathCV(RegressorMixin, LinearPrediction):  # type: ignore[misc]
         if hasattr(self, "precompute"):
             check_precompute(self, p)
         folds = split_rows(check_cv(self.cv), X, y, routed, params)
-        fixed = {"sample_weight": w, "offset": o}
+        fixed = {"sample_weight": w, "offset": o, "penalty": self._penalty}
         options = path_options(self, self._family) | fixed
         if self.rule in CROSS_VALIDATED:
             options["effective_df"] = False  # no information criterion is asked for
@@ -131,13 +135,13 @@ class PathCV(RegressorMixin, LinearPrediction):  # type: ignore[misc]
     def _has_scikit_learns_grid(self) -> bool:
         """Return whether the largest alpha is scikit-learn's: its objective, or only a sign asked for in addition."""
         plain = self.penalty_factor is None and not self.standardize
-        return self._family == "gaussian" and (plain or bool(getattr(self, "positive", False)))
+        return self._family in _GAUSSIAN and (plain or bool(getattr(self, "positive", False)))
 
     def _alpha_grid(self, X: Any, y: Float, ratio: float, weight: Float | None) -> Float:
         fixed: dict[str, Any] = {
             "weight": weight,
             "fit_intercept": bool(self.fit_intercept),
-            "positive": bool(self.positive),
+            "positive": bool(getattr(self, "positive", False)),
         }
         return alpha_grid(X, y, int(self.alphas), float(self.eps or 1e-3), ratio, **fixed)
 
