@@ -24,6 +24,7 @@ LAYERS = [
     ["data", "datasets"],
     ["certificates", "moments"],
     ["problem"],
+    ["several"],
     ["limits", "reduction", "settling"],
     ["blocks"],
     ["path"],

@@ -8,6 +8,7 @@ void bind_blas();
 void bind_blocks(nanobind::module_& m);
 void bind_design(nanobind::module_& m);
 void bind_moments(nanobind::module_& m);
+void bind_multi(nanobind::module_& m);
 void bind_path(nanobind::module_& m);
 void bind_survival(nanobind::module_& m);
 }  // namespace bridle_bind
@@ -21,4 +22,5 @@ NB_MODULE(_core, m) {
   bridle_bind::bind_path(m);
   bridle_bind::bind_blocks(m);
   bridle_bind::bind_survival(m);
+  bridle_bind::bind_multi(m);
 }

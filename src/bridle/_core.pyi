@@ -106,6 +106,7 @@ def solve_paths(
     mode: int,
     threads: int,
 ) -> list[PathResult]: ...
+def ordinal_loss(levels: _Float, classes: int) -> Loss: ...  # levels (n,) from 0 to classes - 1
 def solve_blocks(
     design: Design,
     loss: Loss,

@@ -87,7 +87,7 @@ def certify(
     fam = get_family(family).referee()
     centred = fit_intercept or not fam.has_intercept
     pen = penalty or Penalty()
-    rows = _Rows(X)
+    rows = Rows(X)
     target = fam.target(y, rows.n)
     w = np.full(rows.n, 1.0) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
     w = w / np.sum(w)
@@ -198,7 +198,7 @@ def _refit(eta: Float, y: Float, w: Float, family: Family, Z: Float) -> Float:
     return eta
 
 
-class _Rows:
+class Rows:
     """A matrix read in blocks of rows (dense) or as it is (sparse), never copied whole."""
 
     def __init__(self, X: Any) -> None:

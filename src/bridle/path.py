@@ -16,10 +16,12 @@ from bridle.errors import BridleWarning, ConvergenceError, InputError
 from bridle.grid import check_lambdas, lambda_grid
 from bridle.limits import at_zero
 from bridle.losses import Family, get_family
+from bridle.moments import Moments
 from bridle.penalties import Penalty, read_penalty
 from bridle.problem import Problem, Settings, bound, column_names, optional_array
 from bridle.reduction import applies, solve_reduced
 from bridle.settling import settled
+from bridle.several import SeveralFamily, SeveralProblem
 
 Float = NDArray[np.float64]
 
@@ -31,14 +33,17 @@ class Path:
     """Coefficients along a sequence of lambdas, with the proof that each is optimal.
 
     The objective is sum_i w_i loss(y_i, o_i + b0 + x_i'b) + lam sum_j v_j [a |s_j b_j| + (1 - a)/2 (s_j b_j)^2]
-    with weights that sum to 1, or with another penalty (docs/penalties.md); L lambdas, p features.
+    with weights that sum to 1, or with another penalty (docs/penalties.md); L lambdas, p features. A family with
+    several linear predictors a row (classes, responses) has K of them, with intercepts and coefficients of their own,
+    and the penalty is summed over them; the ordinal family has one vector of coefficients and an intercept, minus a
+    threshold, for each step between levels.
     """
 
     family: str
     lambdas: Float  # (L,) descending
     l1_ratio: float
-    intercept: Float  # (L,)
-    coef_sparse: sparse.csr_array  # (L, p) on the original scale
+    intercept: Float  # (L,), or (L, K)
+    coef_sparse: sparse.csr_array  # (L, p) on the original scale, or (L, p K), column j K + k
     mean: Float  # (p,) weighted mean
     scale: Float  # (p,) s: weighted standard deviation with 1/n, or 1
     relative_gap: Float  # (L,) gap / (half the mean null deviance); with MCP or SCAD kkt / (null model's largest slope)
@@ -57,15 +62,30 @@ class Path:
     penalty: str = "elastic_net"  # its spec
     groups: tuple[Any, ...] | None = None  # (p,) labels, for penalties that have groups
     convex_min: int | None = None  # index of the first lambda at which MCP or SCAD isn't locally convex any more
+    responses: tuple[Any, ...] | None = None  # labels of the classes or names of the responses, where there are several
+
+    @property
+    def n_features(self) -> int:
+        """Number of features, p."""
+        return int(self.mean.size)
 
     @cached_property
     def coef(self) -> Float:
-        """Coefficients on the original scale, dense, (L, p)."""
-        return np.asarray(self.coef_sparse.toarray())
+        """Coefficients on the original scale, dense, (L, p), or (L, p, K) for several predictors."""
+        dense = np.asarray(self.coef_sparse.toarray())
+        return dense.reshape(len(self.lambdas), self.n_features, -1) if self._wide else dense
+
+    @property
+    def _wide(self) -> bool:
+        """Whether each predictor has coefficients of its own."""
+        family = get_family(self.family)
+        return isinstance(family, SeveralFamily) and not family.shared
 
     @property
     def n_nonzero(self) -> NDArray[np.int64]:
-        """Number of nonzero coefficients at each lambda, (L,)."""
+        """Number of features with a nonzero coefficient at each lambda, (L,)."""
+        if self._wide:
+            return np.asarray((self.coef != 0.0).any(axis=2).sum(axis=1), dtype=np.int64)
         return np.asarray(np.diff(self.coef_sparse.indptr), dtype=np.int64)
 
     @property
@@ -91,10 +111,14 @@ class Path:
         b = "s_j b_j" if self.standardize else "b_j"
         penalty = Penalty(self.l1_ratio, spec=self.penalty, groups=self.groups).formula(b)
         start = "b0 + " if self.fit_intercept else ""
-        return f"minimise mean[{get_family(self.family).formula}] + {penalty},  eta = {start}x'b"
+        family = get_family(self.family)
+        eta = f"eta = {start}x'b"
+        if isinstance(family, SeveralFamily):
+            eta = "logit P(y > k) = x'b - t_k" if family.shared else f"eta = {start}B'x"
+        return f"minimise mean[{family.formula}] + {penalty},  {eta}"
 
-    def coef_at(self, lam: float) -> tuple[float, Float]:
-        """Return (intercept, coefficients (p,)) at ``lam``, interpolated linearly between the lambdas of the grid.
+    def coef_at(self, lam: float) -> tuple[Any, Float]:
+        """Return (intercept, coefficients) at ``lam``, interpolated linearly between the lambdas of the grid.
 
         Parameters
         ----------
@@ -104,11 +128,12 @@ class Path:
         Returns
         -------
         tuple
-            Intercept and coefficients on the original scale.
+            Intercept and coefficients (p,) on the original scale; (K,) and (p, K) for several predictors.
         """
         low, high, share = self._between(lam)
         coef = share * self.coef_row(high) + (1.0 - share) * self.coef_row(low)
-        return float(share * self.intercept[high] + (1.0 - share) * self.intercept[low]), coef
+        intercept = share * self.intercept[high] + (1.0 - share) * self.intercept[low]
+        return float(intercept) if self.intercept.ndim == 1 else intercept, coef
 
     def linear_predictor(self, X: Any, offset: ArrayLike | None = None, lam: float | None = None) -> Float:
         """Return eta = offset + b0 + X b.
@@ -118,58 +143,83 @@ class Path:
         X : (n, p)
             Dense or sparse.
         offset : (n,) or None
-            Added to the predictor.
+            Added to the predictor; (n, K) for several.
         lam : float or None
             One value (interpolated on the grid), or None for all.
 
         Returns
         -------
-        (n,) for one lambda, (n, L) for all
+        (n,) for one lambda, (n, L) for all; (n, K) and (n, K, L) for several predictors
         """
         shape = np.shape(X)
-        if len(shape) != 2 or shape[1] != self.coef_sparse.shape[1]:
-            raise InputError(f"X has shape {shape}; expected two dimensions with {self.coef_sparse.shape[1]} columns")
+        if len(shape) != 2 or shape[1] != self.n_features:
+            raise InputError(f"X has shape {shape}; expected two dimensions with {self.n_features} columns")
+        if self.intercept.ndim == 2:
+            return self._linear_predictors(X, offset, lam)
         if lam is None:
             used = np.unique(self.coef_sparse.indices)  # nothing is multiplied by columns that are zero throughout
             coef = self.coef_sparse[:, used].toarray()
             eta = np.asarray(X[:, used] @ coef.T) if sparse.issparse(X) else np.asarray(X)[:, used] @ coef.T
             eta = eta + self.intercept
-            return eta if offset is None else eta + np.asarray(offset, dtype=np.float64)[:, None]
+            return np.asarray(eta if offset is None else eta + np.asarray(offset, dtype=np.float64)[:, None])
         intercept, b = self.coef_at(lam)
         one = np.asarray(X @ b) + intercept
-        return one if offset is None else one + np.asarray(offset, dtype=np.float64)
+        return np.asarray(one if offset is None else one + np.asarray(offset, dtype=np.float64))
+
+    def _linear_predictors(self, X: Any, offset: ArrayLike | None, lam: float | None) -> Float:
+        """Several predictors, (n, K) or (n, K, L)."""
+        if lam is None:
+            intercept, coef = self.intercept, self.coef
+        else:
+            at = self.coef_at(lam)
+            intercept, coef = at[0][None], at[1][None]
+        count = len(coef)
+        flat = np.moveaxis(coef, 1, 0).reshape(self.n_features, -1)  # (p, L K), or (p, L) where all share one
+        used = np.flatnonzero(flat.any(axis=1))
+        part = X[:, used] if sparse.issparse(X) else np.asarray(X)[:, used]
+        eta = np.asarray(part @ flat[used]).reshape(-1, count, flat.shape[1] // count) + intercept
+        if offset is not None:
+            o = np.asarray(offset, dtype=np.float64)
+            eta = eta + (o[:, None, None] if o.ndim == 1 else o[:, None, :])
+        return np.ascontiguousarray(np.moveaxis(eta, 1, 2) if lam is None else eta[:, 0])
 
     def predict(
         self,
         X: Any,
         offset: ArrayLike | None = None,
         lam: float | None = None,
-        kind: Literal["response", "link"] = "response",
-    ) -> Float:
-        """Return means (or linear predictors, ``kind="link"``): (n,) for one lambda, (n, L) for all.
+        kind: Literal["response", "link", "class"] = "response",
+    ) -> NDArray[Any]:
+        """Return means (probabilities of classes), linear predictors or classes, (n,) for one lambda, (n, L) for all.
 
         Parameters
         ----------
         X : (n, p)
             Dense or sparse.
         offset : (n,) or None
-            Added to the linear predictor.
+            Added to the linear predictor; (n, K) for several.
         lam : float or None
             One value (interpolated on the grid), or None for all.
-        kind : {"response", "link"}
-            Scale of the answer.
+        kind : {"response", "link", "class"}
+            Scale of the answer; "class" is the likeliest label, of the families of classes.
 
         Returns
         -------
-        (n,) for one lambda, (n, L) for all
+        (n,) for one lambda, (n, L) for all; (n, K) and (n, K, L) for responses, or probabilities of classes
         """
-        if kind not in ("response", "link"):
-            raise InputError(f"kind must be 'response' or 'link'; got {kind!r}")
+        family = get_family(self.family)
+        labels = self.responses if family.has_classes else None
+        kinds = ("response", "link", "class") if labels is not None else ("response", "link")
+        if kind not in kinds:
+            raise InputError(f"kind must be one of {', '.join(map(repr, kinds))}; got {kind!r}")
         eta = self.linear_predictor(X, offset, lam)
-        return eta if kind == "link" else get_family(self.family).mean(eta)
+        if kind == "link":
+            return eta
+        mean = family.mean(eta)
+        return mean if kind == "response" else np.asarray(labels)[np.argmax(mean, axis=1)]
 
     def coef_row(self, index: int) -> Float:
-        """Return the coefficients at the ``index``-th lambda, dense, (p,).
+        """Return the coefficients at the ``index``-th lambda, dense, (p,), or (p, K) for several predictors.
 
         Parameters
         ----------
@@ -179,7 +229,7 @@ class Path:
         sparse_rows, coef = self.coef_sparse, np.zeros(self.coef_sparse.shape[1])
         part = slice(sparse_rows.indptr[index], sparse_rows.indptr[index + 1])
         coef[sparse_rows.indices[part]] = sparse_rows.data[part]
-        return coef
+        return coef.reshape(self.n_features, -1) if self._wide else coef
 
     def _between(self, lam: float) -> tuple[int, int, float]:
         """Return indices of the grid's neighbours below and above ``lam``, and the share of the upper one."""
@@ -230,12 +280,14 @@ def fit_path(
     ----------
     X : (n, p) array or sparse matrix
         float64 or float32, C or Fortran order, or CSC, are read in place; anything else is converted once.
-    y : (n,)
-        Target as the family has it: numbers, counts, 0/1 or shares; for "binomial" also (n, 2) successes and failures.
+    y : (n,), or n rows as the family takes them
+        Numbers, counts, 0/1 or shares; for "binomial" also (n, 2) successes and failures; labels or shares of classes
+        (multinomial), ordered levels (ordinal), columns of numbers (multigaussian), times to an event (cox).
     family : str or Family
         "gaussian", "binomial", "poisson", "gamma", "tweedie(power=1.5)", "negative_binomial(theta=2)",
-        "huber(delta=1)", "quantile(tau=0.9)", "squared_hinge", or a family of your own (docs/families.md). A parameter
-        that is left out is estimated first: see :func:`bridle.settle_family`.
+        "huber(delta=1)", "quantile(tau=0.9)", "squared_hinge", "cox", "multinomial", "ordinal", "multigaussian", or a
+        family of your own (docs/families.md). A parameter that is left out is estimated first: see
+        :func:`bridle.settle_family`.
     l1_ratio : float
         a: 1 is the lasso, 0 is ridge.
     lambdas : (L,) or None
@@ -297,15 +349,50 @@ def fit_path(
         ),
     }
     found = settled(X, y, get_family(family), lambdas=lambdas, **given)
-    problem = Problem.make(X, y, family=found.family, mode=settings.mode, **given)
+    problem = make_problem(X, y, family=found.family, mode=settings.mode, **given)
     path = solve_problem(problem, settings, lambdas, n_lambdas, lambda_min_ratio)
     path = replace(path, notes=(found.note, *path.notes)) if found.note else path
     names = column_names(feature_names, X, problem.shape[1])
+    if isinstance(problem, SeveralProblem):
+        path = replace(path, responses=problem.family.names(y, problem.y))
     return announce(replace(path, feature_names=names) if names else path, strict)
 
 
+def make_problem(
+    X: Any, y: ArrayLike, *, family: Family, penalty: Penalty, mode: int, moments: Moments | None = None, **given: Any
+) -> Problem | SeveralProblem:
+    """Check what the user gave, for one linear predictor or several.
+
+    Parameters
+    ----------
+    X, y, family
+        As for :func:`fit_path`.
+    penalty : Penalty
+        On the coefficients.
+    mode : int
+        That of the settings.
+    moments : Moments or None
+        Of these rows, if they are known.
+    **given
+        Further arguments of :meth:`Problem.make` and :meth:`SeveralProblem.make`.
+
+    Returns
+    -------
+    Problem or SeveralProblem
+        What :func:`solve_problem` takes.
+
+    Raises
+    ------
+    InputError
+        The penalty isn't one for this family, or the data can't be used.
+    """
+    if isinstance(family, SeveralFamily):
+        return SeveralProblem.make(X, y, family=family, penalty=penalty, **given)
+    return Problem.make(X, y, family=family, penalty=penalty, mode=mode, moments=moments, **given)
+
+
 def solve_problem(
-    problem: Problem,
+    problem: Problem | SeveralProblem,
     settings: Settings,
     lambdas: ArrayLike | None = None,
     n_lambdas: int = 100,
@@ -337,20 +424,22 @@ def solve_problem(
         grid = lambda_grid(lambda_max, *problem.shape, n_lambdas, lambda_min_ratio, problem.l1_ratio)
     else:
         grid = check_lambdas(lambdas)
-    if blocks.applies(problem):
+    if isinstance(problem, Problem) and blocks.applies(problem):
         raw, relative_gap = blocks.solve_blocks(problem, grid, settings)
         path = as_path(problem, grid, raw, settings, lambda_max=lambda_max, notes=notes)
         path = replace(path, relative_gap=relative_gap)
         if not problem.penalty.concave:
             return path
         return replace(path, convex_min=blocks.convex_until(problem, path.coef_sparse, path.intercept, grid))
-    reduced = applies(problem, grid, settings)
-    raw = solve_reduced(problem, grid, settings) if reduced else problem.solve(grid, settings)
+    if isinstance(problem, Problem) and applies(problem, grid, settings):
+        raw = solve_reduced(problem, grid, settings)
+    else:
+        raw = problem.solve(grid, settings)
     return as_path(problem, grid, raw, settings, lambda_max=lambda_max, notes=notes)
 
 
 def as_path(
-    problem: Problem,
+    problem: Problem | SeveralProblem,
     grid: Float,
     raw: _core.PathResult,
     settings: Settings,
@@ -375,7 +464,7 @@ def as_path(
         With the defined answers at lambda = 0, and advice where something didn't converge; without names of features.
     """
     status = [STATUSES[s] for s in raw["status"].tolist()]
-    if grid[-1] == 0.0:
+    if grid[-1] == 0.0 and isinstance(problem, Problem):
         notes = notes + at_zero(problem, raw, status, settings.tol)
     notes = notes + [f"lambda = {lam:.4g}: {_ADVICE[s]}" for lam, s in zip(grid, status, strict=True) if s in _ADVICE]
     gap = raw["gap"]
@@ -384,7 +473,7 @@ def as_path(
         lambdas=grid,
         l1_ratio=problem.l1_ratio,
         intercept=raw["intercept"] if problem.family.has_intercept else np.zeros(len(grid)),
-        coef_sparse=coefficients(raw, problem.shape[1]),
+        coef_sparse=coefficients(raw, problem.shape[1] * problem.width),
         mean=problem.mean,
         scale=problem.scale,
         relative_gap=gap / problem.reference if problem.reference > 0.0 else gap,
@@ -413,7 +502,7 @@ def coefficients(raw: _core.PathResult, p: int) -> sparse.csr_array:
     raw : PathResult
         From the core.
     p : int
-        Number of features.
+        Number of coefficients.
 
     Returns
     -------
@@ -425,7 +514,7 @@ def coefficients(raw: _core.PathResult, p: int) -> sparse.csr_array:
 
 _ADVICE = {
     "max_iter": "Raise max_iter or tol, or ask for fewer small lambdas.",
-    "separated": "The likelihood has no maximum: use a lasso or ridge penalty (lambda > 0), which always has a solution.",
+    "separated": "The likelihood has no maximum: use a lasso or ridge penalty (lambda > 0), which has a solution.",
     "stalled": "Rounding stops here: raise tol, centre or rescale the columns, or use float64.",
 }
 

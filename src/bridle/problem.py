@@ -6,7 +6,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -78,6 +78,8 @@ class Problem:
         """Rows and columns."""
         return self.design.shape
 
+    width: ClassVar[int] = 1  # coefficients of a feature
+
     @classmethod
     def make(
         cls,
@@ -127,7 +129,7 @@ class Problem:
         fam = get_family(family)
         target = fam.target(y, n)
         o = np.zeros(n) if offset is None else row_values(offset, n, "offset")
-        weights = [_weights(w, n) for w in sample_weights]
+        weights = [row_weights(w, n) for w in sample_weights]
         fit_intercept = bool(fit_intercept) or not fam.has_intercept
         starts = [_start(fam, target, w, o) if fit_intercept else 0.0 for w in weights]
         summary: _core.Summary | None = None
@@ -143,17 +145,17 @@ class Problem:
         problems = []
         for k, (w, start) in enumerate(zip(weights, starts, strict=True)):
             mean, deviation = means[k], deviations[k]
-            _check_finite(X, deviation)
+            check_finite(X, deviation)
             notes: list[str] = []
             factor = penalty.factors(p).copy()
             constant = deviation <= constant_below(mean)
             if fit_intercept and constant.any():
                 factor[constant] = np.inf
-                notes.append(f"{_columns(constant)} constant: their coefficients are 0")
+                notes.append(f"{name_columns(constant)} constant: their coefficients are 0")
             unseen = fam.unseen(target, w, matrix) & ~constant
             if unseen.any():
                 factor[unseen] = np.inf
-                notes.append(f"{_columns(unseen)} constant in every stratum: their coefficients are 0")
+                notes.append(f"{name_columns(unseen)} constant in every stratum: their coefficients are 0")
             problem = cls(
                 design=design,
                 matrix=matrix,
@@ -382,7 +384,8 @@ def _start(family: Family, y: Float, w: Float, offset: Float) -> float:
     return start
 
 
-def _weights(values: ArrayLike | None, n: int) -> Float:
+def row_weights(values: ArrayLike | None, n: int) -> Float:
+    """Return weights (n,) that sum to 1; None is equal ones."""
     if values is None:
         return np.full(n, 1.0 / n)
     w = row_values(values, n, "sample_weight")
@@ -395,7 +398,7 @@ def _weights(values: ArrayLike | None, n: int) -> Float:
     return w / total
 
 
-def _check_finite(X: Any, deviation: Float) -> None:
+def check_finite(X: Any, deviation: Float) -> None:
     """Moments of a column are finite exactly if its entries are (or are too large to square)."""
     bad = ~np.isfinite(deviation)
     if bad.any():
@@ -406,7 +409,8 @@ def _check_finite(X: Any, deviation: Float) -> None:
         )
 
 
-def _columns(which: NDArray[np.bool_]) -> str:
+def name_columns(which: NDArray[np.bool_]) -> str:
+    """Return the start of a sentence about the columns marked in (p,)."""
     numbers = [str(j) for j in np.flatnonzero(which)[:5]]
     more = f" and {int(which.sum()) - 5} more" if which.sum() > 5 else ""
     return f"columns {', '.join(numbers)}{more} are"

@@ -11,6 +11,12 @@ from scipy import sparse
 DEVIATIONS = {
     ("*", "n_iter_"): "d1",
     ("*", "dual_gap_"): "d1",
+    ("*", "eps_"): "d1",
+    **{
+        (name, method): "d21"
+        for name in ("MultiTaskLasso", "MultiTaskElasticNet")
+        for method in ("get_metadata_routing", "set_fit_request", "set_score_request")
+    },
     ("Ridge", "solver_"): "d12",
     ("Ridge", "n_iter_"): "d12",
     ("LogisticRegressionCV", "set_score_request"): "d11",
@@ -28,12 +34,14 @@ def row_of(name, member):
 
 
 def data(name):
-    """90 rows: y is numeric, of two classes, or counts; the features are of different sizes and correlated."""
+    """90 rows: y is numeric, of two classes, counts, or two numbers; features of different sizes, correlated."""
     rng = np.random.default_rng(5)
     X = rng.normal(size=(90, 6)) @ (np.eye(6) + 0.2) * [1.0, 2.0, 0.5, 1.0, 1.5, 1.0] + [0, 1, -1, 0, 2, 0]
     eta = X @ [1.0, -0.5, 0.0, 0.0, 0.3, 0.0]
     if name.startswith("Logistic"):
         return X, (eta + 2.0 * rng.logistic(size=90) > 0.5).astype(int)
+    if name.startswith("MultiTask"):
+        return X, np.column_stack([eta, X @ [0.0, 1.0, 0.5, 0.0, 0.0, -0.4]]) + rng.normal(size=(90, 2))
     if name.startswith("Poisson"):
         return X, rng.poisson(np.exp(0.2 * eta)).astype(float)
     if name.startswith(("Gamma", "Tweedie")):

@@ -38,6 +38,7 @@ def alphas_of(count):
 COMMON = [{"fit_intercept": False}, {"positive": True}, {"tol": 1e-6}, {"max_iter": 50_000}, {"copy_X": False}]
 COMMON += [{"selection": "random", "random_state": 0}, {"selection": "cyclic"}, {"random_state": None}]
 COMMON += [{"precompute": True}, {"precompute": False}]
+MULTI = [case for case in COMMON if not {"positive", "precompute"} & set(case)]
 FOLDS = [{"cv": 4}, {"cv": PAIRS}, {"cv": GROUPED}, {"cv": KFold(3, shuffle=True, random_state=0)}]
 FOLDS += [{"cv": ShuffleSplit(2, random_state=0)}, {"cv": None}]
 GRIDS = [{"alphas": 7}, {"alphas": (0.5, 0.1, 2.0)}, {"alphas": np.array([0.3])}, alphas_of(5), {"precompute": "auto"}]
@@ -146,6 +147,10 @@ CASES = {
         {"link": "identity"},
         *({"power": 1.2} | case for case in GENERALISED),
     ],
+    "MultiTaskLasso": [{}, {"alpha": 0.03}, {"alpha": np.float32(0.25)}, {"warm_start": True}, *MULTI],
+    "MultiTaskLassoCV": [{"eps": 0.01}, *MULTI, *FOLDS, *GRIDS[:4], *QUIET],
+    "MultiTaskElasticNet": [{}, {"alpha": 0.1, "l1_ratio": 0.9}, {"l1_ratio": 0.0, "warm_start": True}, *MULTI],
+    "MultiTaskElasticNetCV": [{"l1_ratio": [0.2, 0.9], "alphas": 6}, {"eps": 0.01}, *MULTI, *FOLDS, *GRIDS[:4], *QUIET],
     "PoissonRegressor": GENERALISED,
 }
 FLAT = [(name, case) for name, cases in CASES.items() for case in cases]
@@ -161,7 +166,7 @@ def tight(name, options):
     if name == "Ridge":
         solver = options.get("solver", "auto")
         return {"tol": 1e-13} if options.get("positive") or solver in {"lsqr", "sparse_cg", "sag", "saga"} else {}
-    if name.startswith(("Lasso", "Elastic")):
+    if name.startswith(("Lasso", "Elastic", "MultiTask")):
         return DESCENT
     saga = options.get("solver") == "saga"
     return SAGA if saga else NEWTON
@@ -169,11 +174,11 @@ def tight(name, options):
 
 def make(module, name, options, X):
     options = {k: X.T @ X if v is GRAM else v for k, v in options.items()}
-    if module is ours and name == "LogisticRegressionCV":
+    if module is ours and name in {"LogisticRegressionCV", "MultiTaskLassoCV", "MultiTaskElasticNetCV"}:
         options = {"tol": 1e-13} | options  # the folds' fits, too, are then finer than scikit-learn's
     if module is peer:
         options = tight(name, options) | options
-        if name.startswith(("Lasso", "Elastic")):
+        if name.startswith(("Lasso", "Elastic", "MultiTask")):
             options["tol"] = min(options["tol"], 1e-13)
         if name == "Ridge":
             options.pop("max_iter", None)
@@ -229,6 +234,7 @@ METHODS = {
 METADATA = ["sample_weight", "groups"]
 PATH_TIGHT = {"tol": 1e-13, "max_iter": 100_000}
 OF_METHODS = {"LogisticRegressionCV": {**NOW, "Cs": 2}, "LassoCV": {"alphas": 5}, "ElasticNetCV": {"alphas": 5}}
+OF_METHODS |= {"MultiTaskLassoCV": {"alphas": 5}, "MultiTaskElasticNetCV": {"alphas": 5}}
 
 
 def public_methods(cls):

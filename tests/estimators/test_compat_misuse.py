@@ -15,7 +15,7 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 import bridle.estimators as ours
 from bridle.errors import InputError
 
-NAMES = [name for name in ours.__all__ if hasattr(peer, name) and name not in NOT_ALIKE]
+NAMES = [name for name in ours.__all__ if hasattr(peer, name) and name not in NOT_ALIKE and "MultiTask" not in name]
 
 JUNK = [None, True, False, -1, 0, 1, 2, 1.5, 0.5, -0.5, np.nan, np.inf, "junk", "auto", "warn", "deprecated", b"x"]
 JUNK += [

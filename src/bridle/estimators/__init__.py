@@ -13,6 +13,9 @@ from bridle.estimators._grouped import GroupLasso, GroupLassoCV, SparseGroupLass
 from bridle.estimators._linear_dropout import LinearDropoutClassifier, LinearDropoutRegressor
 from bridle.estimators._logistic import LogisticRegression
 from bridle.estimators._logistic_cv import LogisticRegressionCV
+from bridle.estimators._multi_task import MultiTaskElasticNet, MultiTaskLasso
+from bridle.estimators._multi_task_cv import MultiTaskElasticNetCV, MultiTaskLassoCV
+from bridle.estimators._ordinal import OrdinalClassifier
 from bridle.estimators._poisson import PoissonRegressor, PoissonRegressorCV
 from bridle.estimators._ridge import Ridge
 from bridle.estimators._ridge_cv import RidgeCV
@@ -39,7 +42,12 @@ __all__ = [
     "LogisticRegression",
     "LogisticRegressionCV",
     "MCPRegressor",
+    "MultiTaskElasticNet",
+    "MultiTaskElasticNetCV",
+    "MultiTaskLasso",
+    "MultiTaskLassoCV",
     "NegativeBinomialRegressor",
+    "OrdinalClassifier",
     "PoissonRegressor",
     "PoissonRegressorCV",
     "QuantileRegressor",

@@ -37,7 +37,14 @@ FINEST, FINEST_L1 = 1e-14, 1e-10
 With a ridge part the gap is quadratic in their error, and the last digits are cheap. With L1 alone it is linear, since
 the dual point has to be scaled into its box. ``tol`` says when to warn."""
 
-PATIENCE = {"gaussian": 100, "binomial": 1000, "poisson": 1000}
+PATIENCE = {
+    "gaussian": 100,
+    "multigaussian": 100,
+    "binomial": 1000,
+    "poisson": 1000,
+    "multinomial": 1000,
+    "ordinal": 1000,
+}
 """Inner sweeps granted for each iteration that the caller allows (a pass over the data; a Newton step)."""
 
 
@@ -118,7 +125,8 @@ def path_options(estimator: Any, family: str = "gaussian", l1_ratio: float | Non
         Of the fit that is kept; None is for folds.
     """
     ratio = {} if l1_ratio is None else {"l1_ratio": float(l1_ratio)}
-    goal = FINE if l1_ratio is None else FINEST_L1 if l1_ratio == 1.0 else FINEST
+    folds = FINEST_L1 if family == "multigaussian" else FINE  # gaussian folds of one target are exact without asking
+    goal = folds if l1_ratio is None else FINEST_L1 if l1_ratio == 1.0 else FINEST
     lower, upper = bounds(estimator)
     allowed = estimator.max_iter
     return ratio | {

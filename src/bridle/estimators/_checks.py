@@ -107,6 +107,13 @@ def check_verbose(owner: Any) -> None:
         raise refuse(owner, "verbose", value, "True, False or a whole number >= 0")
 
 
+def check_class_weight(owner: Any) -> None:
+    """Refuse what gives no weights to classes."""
+    value = owner.class_weight
+    if not (value is None or isinstance(value, dict) or (isinstance(value, str) and value == "balanced")):
+        raise refuse(owner, "class_weight", value, "'balanced', a dict of class to weight, or None")
+
+
 def check_splitter(owner: Any) -> None:
     """Refuse what makes no folds."""
     value = owner.cv
@@ -171,12 +178,14 @@ def check_weight_of_sum(sample_weight: ArrayLike | None, n: int) -> Float | None
     return check_weight(sample_weight, n)
 
 
-def check_offset(offset: ArrayLike | None, n: int) -> Float | None:
-    """Return the offset, (n,), or None."""
+def check_offset(offset: ArrayLike | None, n: int, classes: int = 2) -> Float | None:
+    """Return the offset, (n,), or (n, classes) for more than two classes, or None."""
     if offset is None:
         return None
     o = np.asarray(offset, dtype=np.float64)
-    o = np.full(n, float(o)) if o.ndim == 0 else o
-    if o.shape != (n,) or not np.all(np.isfinite(o)):
-        raise InputError(f"offset must hold one finite number per row, shape ({n},); got shape {o.shape}")
+    shape = (n,) if classes == 2 else (n, classes)
+    o = np.full(shape, float(o)) if o.ndim == 0 else o
+    if o.shape != shape or not np.all(np.isfinite(o)):
+        each = "per row" if classes == 2 else "per row and class"
+        raise InputError(f"offset must hold one finite number {each}, shape {shape}; got shape {o.shape}")
     return o

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_array, check_consistent_length
 from bridle.errors import BridleWarning
 from bridle.estimators._base import LinearPrediction, check_training_data
 from bridle.estimators._checks import check_choice, check_flags, check_number, check_offset, check_weight, refuse
-from bridle.estimators._logistic import LogisticPrediction
+from bridle.estimators._logistic_prediction import LogisticPrediction
 from bridle.linear_dropout import ADVICE, LinearDropoutPath, fit_dropout_path
 from bridle.losses import get_family
 

@@ -3,200 +3,28 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import sparse
-from scipy.special import expit, log_expit
-from sklearn.base import ClassifierMixin
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import check_is_fitted, validate_data
 
 from bridle.convert import from_sklearn
-from bridle.errors import BridleWarning, InputError
-from bridle.estimators._base import (
-    LinearPrediction,
-    check_new_data,
-    fit_at,
-    is_plain,
-    objective_at,
-    path_options,
-    remember_columns,
-    warn_unless_converged,
-)
+from bridle.errors import BridleWarning
+from bridle.estimators._base import fit_at, objective_at, path_options, warn_unless_converged
 from bridle.estimators._checks import (
     check_choice,
     check_flags,
     check_number,
     check_offset,
-    check_seed,
-    check_verbose,
     check_weight_of_sum,
     refuse,
 )
+from bridle.estimators._logistic_prediction import LogisticPrediction
+from bridle.path import Path
 
 Float = NDArray[np.float64]
 
-SOLVERS = ("lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", "saga")
 _PENALTY_RATIO = {"l2": 0.0, "l1": 1.0}
-
-
-class LogisticPrediction(ClassifierMixin, LinearPrediction):  # type: ignore[misc]
-    """Classes and probabilities of a fitted logistic model, and the checks that its classes share."""
-
-    classes_: NDArray[Any]
-    coef_: Any
-
-    def decision_function(self, X: Any, offset: ArrayLike | None = None) -> Float:
-        """Return the log odds of the second class.
-
-        Parameters
-        ----------
-        X : (n, p) array, data frame or sparse matrix
-            Features.
-        offset : (n,), optional
-            Added to the linear predictor.
-
-        Returns
-        -------
-        (n,)
-        """
-        X = check_new_data(self, X)
-        eta = X @ self.coef_.T
-        eta = np.asarray(eta.toarray() if sparse.issparse(eta) else eta).reshape(-1) + self.intercept_
-        o = check_offset(offset, X.shape[0])
-        return np.asarray(eta if o is None else eta + o)
-
-    def predict(self, X: Any, offset: ArrayLike | None = None) -> NDArray[Any]:
-        """Return the more probable class of each row.
-
-        Parameters
-        ----------
-        X : (n, p) array, data frame or sparse matrix
-            Features.
-        offset : (n,), optional
-            Added to the linear predictor.
-
-        Returns
-        -------
-        (n,)
-        """
-        second = self.decision_function(X, offset) > 0.0
-        return np.asarray(self.classes_[second.astype(np.intp)])
-
-    def predict_proba(self, X: Any, offset: ArrayLike | None = None) -> Float:
-        """Return the probabilities of the classes, in the order of ``classes_``.
-
-        Parameters
-        ----------
-        X : (n, p) array, data frame or sparse matrix
-            Features.
-        offset : (n,), optional
-            Added to the linear predictor.
-
-        Returns
-        -------
-        (n, 2)
-        """
-        eta = self.decision_function(X, offset)
-        return np.column_stack([expit(-eta), expit(eta)])
-
-    def predict_log_proba(self, X: Any, offset: ArrayLike | None = None) -> Float:
-        """Return the logarithms of the probabilities, exact where these round to 0.
-
-        Parameters
-        ----------
-        X : (n, p) array, data frame or sparse matrix
-            Features.
-        offset : (n,), optional
-            Added to the linear predictor.
-
-        Returns
-        -------
-        (n, 2)
-        """
-        eta = self.decision_function(X, offset)
-        return np.column_stack([log_expit(-eta), log_expit(eta)])
-
-    def sparsify(self) -> Self:
-        """Turn ``coef_`` into a CSR matrix; predictions stay the same."""
-        check_is_fitted(self)
-        self.coef_ = sparse.csr_matrix(self.coef_)
-        return self
-
-    def densify(self) -> Self:
-        """Turn ``coef_`` back into an array."""
-        check_is_fitted(self)
-        if sparse.issparse(self.coef_):
-            self.coef_ = self.coef_.toarray()
-        return self
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_class = False
-        return tags
-
-    def _check_controls(self) -> None:
-        check_number(self, "tol", 0.0)
-        check_number(self, "max_iter", 0, integer=True)
-        check_number(self, "intercept_scaling", 0.0, above=True)
-        check_number(self, "n_jobs", integer=True, none=True)
-        check_flags(self, "fit_intercept", "dual", "standardize")
-        check_choice(self, "solver", SOLVERS)
-        check_seed(self)
-        check_verbose(self)
-        if self.dual and self.solver != "liblinear":
-            raise refuse(self, "dual", True, f"False with solver={self.solver!r}")
-        if not (self.class_weight is None or self.class_weight == "balanced" or isinstance(self.class_weight, dict)):
-            raise refuse(self, "class_weight", self.class_weight, "'balanced', a dict of class to weight, or None")
-
-    def _encode(self, X: Any, y: ArrayLike, dtype: Any) -> tuple[Any, Float, NDArray[Any]]:
-        """Return X, the target as 0 and 1, and the labels as given; sets ``classes_``."""
-        if is_plain(X) and type(y) is np.ndarray and y.ndim == 1 and y.dtype.kind in "iub" and len(y) == len(X):
-            labels = y
-            remember_columns(self, X)
-        else:
-            X, labels = validate_data(self, X, y, accept_sparse=["csc", "csr"], dtype=dtype)
-            check_classification_targets(labels)
-        self.classes_ = np.unique(labels)
-        if len(self.classes_) < 2:
-            raise InputError(
-                f"a classifier needs samples of at least 2 classes; the data have only one class: {self.classes_[0]!r}"
-            )
-        if len(self.classes_) > 2:
-            raise InputError(
-                f"Only binary classification is supported. The type of the target is {type_of_target(labels)}, with "
-                f"{len(self.classes_)} classes; wrap {type(self).__name__} in sklearn.multiclass.OneVsRestClassifier"
-            )
-        return X, (labels == self.classes_[1]).astype(np.float64), labels
-
-    def _total_weight(self, labels: NDArray[Any], weight: Float | None) -> Float:
-        """Sample weight times class weight, (n,)."""
-        w = np.ones(len(labels)) if weight is None else weight.copy()
-        self._check_both_classes(labels, w)
-        given = self.class_weight
-        if given is None:
-            return w
-        second = labels == self.classes_[1]
-        if isinstance(given, dict):
-            if not set(given) <= set(self.classes_.tolist()):
-                raise refuse(
-                    self, "class_weight", given, f"a dict with keys among the classes {self.classes_.tolist()}"
-                )
-            low, high = (float(given.get(label, 1.0)) for label in self.classes_.tolist())
-        else:
-            low, high = (float(w.sum() / (2.0 * w[labels == label].sum())) for label in self.classes_)
-        w = w * np.where(second, high, low)
-        self._check_both_classes(labels, w)
-        return w
-
-    def _check_both_classes(self, labels: NDArray[Any], w: Float) -> None:
-        for label in self.classes_:
-            if not np.any(w[labels == label] > 0.0):
-                raise InputError(
-                    f"every row of the class {label!r} has weight zero: a classifier needs rows of both classes"
-                )
 
 
 def lambda_of(C: ArrayLike, total: float) -> Float:
@@ -205,14 +33,28 @@ def lambda_of(C: ArrayLike, total: float) -> Float:
     return np.asarray(from_sklearn("LogisticRegression", C=strengths, l1_ratio=0.0, sum_weight=total).lam)
 
 
+def family_of(target: Float) -> str:
+    """Return the family of a target, (n,) of two classes or (n, K) of more."""
+    return "binomial" if target.ndim == 1 else "multinomial"
+
+
+def rows_of(path: Path) -> tuple[Float, Float]:
+    """Return coefficients (L, R, p) and intercepts (L, R) of R = 1 log odds, or of R = K classes."""
+    if path.intercept.ndim == 1:
+        return path.coef[:, None, :], path.intercept[:, None]
+    return np.moveaxis(path.coef, 1, 2), path.intercept
+
+
 class LogisticRegression(LogisticPrediction):
-    r"""Logistic regression of two classes with an L2, L1 or mixed penalty, to a certificate.
+    r"""Logistic regression of two or more classes with an L2, L1 or mixed penalty, to a certificate.
 
     .. math:: \min_{b_0, b} \; C \sum_i s_i \left[ \log(1 + e^{\eta_i}) - y_i \eta_i \right]
               + \sum_j v_j \left[ \rho |b_j| + \frac{1 - \rho}{2} b_j^2 \right], \quad
               \eta_i = o_i + b_0 + x_i'b, \quad \rho = \texttt{l1\_ratio}
 
-    Parameters, defaults and fitted attributes are scikit-learn's; those after ``n_jobs`` are bridle's own.
+    K > 2 classes have a linear predictor each, the loss is :math:`\log \sum_k e^{\eta_{ik}} - \eta_{i y_i}`, and the
+    penalty is summed over the classes: the symmetric multinomial model. Parameters, defaults and fitted attributes are
+    scikit-learn's; those after ``n_jobs`` are bridle's own.
 
     Parameters
     ----------
@@ -253,12 +95,12 @@ class LogisticRegression(LogisticPrediction):
 
     Attributes
     ----------
-    classes_ : (2,)
+    classes_ : (K,)
         Labels of the classes, sorted.
-    coef_ : (1, p)
-        Coefficients of the log odds of the second class.
-    intercept_ : (1,)
-        Intercept.
+    coef_ : (1, p) or (K, p)
+        Coefficients of the log odds of the second class, or of each of more classes.
+    intercept_ : (1,) or (K,)
+        Intercept; those of several classes sum to 0.
     n_iter_ : (1,)
         Iterations.
     dual_gap_, relative_gap_ : float
@@ -272,6 +114,8 @@ class LogisticRegression(LogisticPrediction):
     feature_names_in_ : (p,)
         Names of the features, where X has them.
     """
+
+    _multi_class: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -324,10 +168,10 @@ class LogisticRegression(LogisticPrediction):
         X : (n, p) array, data frame or sparse matrix
             Features.
         y : (n,)
-            Labels of two classes, of any type.
+            Labels of two or more classes, of any type.
         sample_weight : (n,), optional
             Weights of the rows. Their sum matters: the loss is a sum, so doubling them halves the penalty.
-        offset : (n,), optional
+        offset : (n,), or (n, K) for K > 2 classes, optional
             Added to the linear predictor.
 
         Returns
@@ -337,7 +181,7 @@ class LogisticRegression(LogisticPrediction):
         Raises
         ------
         InputError
-            A parameter, the data, the weights or the offset can't be used, or y doesn't have two classes.
+            A parameter, the data, the weights or the offset can't be used, or y has one class.
         """
         self._check_controls()
         check_flags(self, "warm_start")
@@ -346,14 +190,15 @@ class LogisticRegression(LogisticPrediction):
         X, target, labels = self._encode(X, y, [np.float64, np.float32])
         w = self._total_weight(labels, check_weight_of_sum(sample_weight, len(target)))
         lam = float(lambda_of(C, float(w.sum())))
-        options = path_options(self, "binomial", ratio) | {
+        options = path_options(self, family_of(target), ratio) | {
             "sample_weight": w,
-            "offset": check_offset(offset, len(target)),
+            "offset": check_offset(offset, len(target), len(self.classes_)),
         }
         path = fit_at(X, target, [lam], options)
         self.path_, self.objective_ = path, objective_at(path, lam)
-        self.coef_ = path.coef.astype(X.dtype, copy=False)
-        self.intercept_ = path.intercept.astype(X.dtype, copy=False)
+        coef, intercept = rows_of(path)
+        self.coef_ = coef[0].astype(X.dtype, copy=False)
+        self.intercept_ = intercept[0].astype(X.dtype, copy=False)
         self.n_iter_ = np.maximum(path.n_iter, 1).astype(np.int32)
         self.dual_gap_, self.relative_gap_ = path.gap[0], path.relative_gap[0]
         warn_unless_converged(self, path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,15 +25,16 @@ from bridle.estimators._checks import (
     check_weight_of_sum,
     refuse,
 )
-from bridle.estimators._logistic import LogisticPrediction
+from bridle.estimators._logistic import family_of, rows_of
 from bridle.estimators._logistic_folds import FoldFits, Rows, Scoring, fit_Cs, fit_fold
+from bridle.estimators._logistic_prediction import LogisticPrediction
 from bridle.selection import select
 
 Float = NDArray[np.float64]
 
 
 class LogisticRegressionCV(LogisticPrediction):
-    r"""Logistic regression of two classes with C (and l1_ratio) chosen by cross-validation.
+    r"""Logistic regression of two or more classes with C (and l1_ratio) chosen by cross-validation.
 
     .. math:: \min_{b_0, b} \; C \sum_i s_i \left[ \log(1 + e^{\eta_i}) - y_i \eta_i \right]
               + \sum_j v_j \left[ \rho |b_j| + \frac{1 - \rho}{2} b_j^2 \right]
@@ -89,12 +90,12 @@ class LogisticRegressionCV(LogisticPrediction):
 
     Attributes
     ----------
-    classes_ : (2,)
+    classes_ : (K,)
         Labels of the classes, sorted.
-    coef_ : (1, p)
-        Coefficients of the log odds of the second class.
-    intercept_ : (1,)
-        Intercept.
+    coef_ : (1, p) or (K, p)
+        Coefficients of the log odds of the second class, or of each of more classes.
+    intercept_ : (1,) or (K,)
+        Intercept; those of several classes sum to 0.
     Cs_ : (L,)
         The values of C.
     l1_ratios_ : (R,)
@@ -102,8 +103,8 @@ class LogisticRegressionCV(LogisticPrediction):
     C_, l1_ratio_ : (1,) or float
         The choice.
     scores_ : dict of (folds, L) or (folds, L, R); or (folds, R, L)
-        Scores of the held-out rows.
-    coefs_paths_ : dict of (folds, L, p + 1) or (folds, L, R, p + 1); or (folds, R, L, 1, p + 1)
+        Scores of the held-out rows, the same for every class.
+    coefs_paths_ : dict of (folds, L, p + 1) or (folds, L, R, p + 1); or (folds, R, L, 1 or K, p + 1)
         Coefficients of the folds, the intercept last.
     n_iter_ : (1, folds, L) or (1, folds, L, R); or (folds, R, L)
         Iterations.
@@ -122,6 +123,8 @@ class LogisticRegressionCV(LogisticPrediction):
     feature_names_in_ : (p,)
         Names of the features, where X has them.
     """
+
+    _multi_class: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -187,10 +190,10 @@ class LogisticRegressionCV(LogisticPrediction):
         X : (n, p) array, data frame or sparse matrix
             Features.
         y : (n,)
-            Labels of two classes, of any type.
+            Labels of two or more classes, of any type.
         sample_weight : (n,), optional
             Weights of the rows, in the fits and in the scores.
-        offset : (n,), optional
+        offset : (n,), or (n, K) for K > 2 classes, optional
             Added to the linear predictor.
         **params
             ``groups`` for the splitter, and whatever metadata routing sends to splitter and scorer.
@@ -202,7 +205,7 @@ class LogisticRegressionCV(LogisticPrediction):
         Raises
         ------
         InputError
-            A parameter, the data, the weights or the offset can't be used, or y doesn't have two classes.
+            A parameter, the data, the weights or the offset can't be used, or y has one class.
         """
         Cs, ratios, axis = self._check()
         given = {"sample_weight": sample_weight, "offset": offset}
@@ -210,13 +213,15 @@ class LogisticRegressionCV(LogisticPrediction):
         X, target, labels = self._encode(X, y, [np.float64, np.float32])
         sw = check_weight_of_sum(sample_weight, len(target))
         X = X.tocsr() if hasattr(X, "tocsr") else X
-        data = Rows(X, target, labels, self._total_weight(labels, sw), check_offset(offset, len(target)))
+        data = Rows(
+            X, target, labels, self._total_weight(labels, sw), check_offset(offset, len(target), len(self.classes_))
+        )
         folds = split_rows(check_cv(self.cv, labels, classifier=True), X, labels, routed, params)
         for train, _ in folds.pairs:
             self._check_both_classes(labels[train], data.weight[train])
         score_params = {} if sw is None else {"sample_weight": sw}
         scoring = Scoring(self._scoring(), self.classes_, score_params if routed is None else routed.scorer.score)
-        options = path_options(self, "binomial")
+        options = path_options(self, family_of(target))
         jobs = [
             delayed(fit_fold)(data, Cs, pair, options | {"l1_ratio": ratio}, scoring)
             for pair in folds.pairs
@@ -259,7 +264,7 @@ class LogisticRegressionCV(LogisticPrediction):
 
     def _choose(self, folds: FoldFits, ratios: list[float], data: Rows, axis: bool) -> None:
         """Choose C and l1_ratio, fit all rows, and set the attributes."""
-        options = path_options(self, "binomial")
+        options = path_options(self, family_of(data.y))
         scores = folds.scores  # (folds, L, R)
         total = scores.sum(axis=0)
         at, r = (int(i) for i in np.unravel_index(int(np.argmax(total)), total.shape))
@@ -281,9 +286,10 @@ class LogisticRegressionCV(LogisticPrediction):
         self._shape_attributes(folds, ratios, axis)
 
     def _fit_all_rows(self, C: float, ratio: float, data: Rows) -> None:
-        options = path_options(self, "binomial", ratio)
+        options = path_options(self, family_of(data.y), ratio)
         path, _ = fit_Cs(data, np.array([C]), options)
-        self.coef_, self.intercept_ = path.coef, path.intercept
+        coef, intercept = rows_of(path)
+        self.coef_, self.intercept_ = coef[0], intercept[0]
         self.dual_gap_, self.relative_gap_ = path.gap[0], path.relative_gap[0]
         self.objective_ = objective_at(path, float(path.lambdas[0]))
         self.C_: Any = np.array([C])
@@ -295,8 +301,8 @@ class LogisticRegressionCV(LogisticPrediction):
         best = np.stack(np.unravel_index(np.argmax(scores.reshape(len(scores), -1), axis=1), scores.shape[1:]))
         mean = np.mean([coefs[j, at, r] for j, (at, r) in enumerate(best.T)], axis=0)
         p = self.coef_.shape[1]
-        self.coef_ = mean[None, :p]
-        self.intercept_ = mean[p:] if self.fit_intercept else np.zeros(1)
+        self.coef_ = mean[:, :p]
+        self.intercept_ = mean[:, p] if self.fit_intercept else np.zeros(len(mean))
         self.C_, self.l1_ratio_ = np.array([np.mean(self.Cs_[best[0]])]), np.array([np.mean(np.array(ratios)[best[1]])])
 
     def _shape_attributes(self, folds: FoldFits, ratios: list[float], axis: bool) -> None:
@@ -306,14 +312,16 @@ class LogisticRegressionCV(LogisticPrediction):
         if not self.use_legacy_attributes:
             self.C_, self.l1_ratio_ = float(self.C_[0]), float(self.l1_ratio_[0])
             self.scores_: Any = np.moveaxis(scores, 1, 2)
-            self.coefs_paths_: Any = np.moveaxis(coefs, 1, 2)[:, :, :, None, :]
+            self.coefs_paths_: Any = np.moveaxis(coefs, 1, 2)
             self.n_iter_ = np.moveaxis(n_iter, 1, 2)
             return
         if self.refit and not axis:
             self.l1_ratio_ = np.array([None])
-        label = self.classes_[1]
-        self.scores_ = {label: scores if axis else scores[:, :, 0]}
-        self.coefs_paths_ = {label: coefs if axis else coefs[:, :, 0]}
+        labels = self.classes_[1:] if len(self.classes_) == 2 else self.classes_
+        self.C_, self.l1_ratio_ = np.repeat(self.C_, len(labels)), np.repeat(self.l1_ratio_, len(labels))
+        self.scores_ = {label: scores if axis else scores[:, :, 0] for label in labels}
+        coefs = coefs if axis else coefs[:, :, 0]
+        self.coefs_paths_ = {label: coefs[..., k, :] for k, label in enumerate(labels)}
         self.n_iter_ = (n_iter if axis else n_iter[:, :, 0])[None, ...]
 
     # scikit-learn's protocol ------------------------------------------------------------------------------------

@@ -12,8 +12,8 @@ from scipy.special import log_expit
 from sklearn.metrics import get_scorer
 
 from bridle.estimators._base import fit_at
-from bridle.estimators._logistic import LogisticRegression, lambda_of
-from bridle.losses import BINOMIAL
+from bridle.estimators._logistic import LogisticRegression, family_of, lambda_of, rows_of
+from bridle.losses import get_family
 from bridle.path import Path
 from bridle.selection import Curve, Folds
 
@@ -26,10 +26,10 @@ class Rows:
     """Checked data of some rows."""
 
     X: Any  # (n, p), CSR where sparse: rows are taken
-    y: Float  # (n,) 0 or 1
+    y: Float  # (n,) 0 or 1, or (n, K)
     labels: NDArray[Any]  # (n,)
     weight: Float  # (n,) sample weight times class weight
-    offset: Float | None  # (n,)
+    offset: Float | None  # (n,) or (n, K)
 
     def take(self, at: Any) -> Rows:
         """Take rows."""
@@ -37,12 +37,12 @@ class Rows:
         return Rows(self.X[at], self.y[at], self.labels[at], self.weight[at], offset)
 
     def eta(self, path: Path) -> Float:
-        """(n, L) linear predictors, the offset in them."""
+        """(n, L) or (n, K, L) linear predictors, the offset in them."""
         return path.linear_predictor(self.X, offset=self.offset)
 
     def loss(self, eta: Float) -> Float:
-        """(L,) mean unit deviance for eta, (n, L)."""
-        return np.asarray(2.0 * np.average(BINOMIAL.loss(self.y[:, None], eta), axis=0, weights=self.weight))
+        """(L,) mean unit deviance for eta, (n, L) or (n, K, L)."""
+        return get_family(family_of(self.y)).mean_deviance(self.y, eta, self.weight)
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,9 @@ class FoldFit:
     place: Int  # (n_Cs,) where each C is on the path
 
     def coefficients(self, fit_intercept: bool) -> Float:
-        """(n_Cs, p) coefficients, or (n_Cs, p + 1) with the intercept last."""
-        parts = [self.path.coef, self.path.intercept[:, None]] if fit_intercept else [self.path.coef]
-        return np.hstack(parts)[self.place]
+        """(n_Cs, 1 or K, p) coefficients, or (n_Cs, 1 or K, p + 1) with the intercept last."""
+        coef, intercept = rows_of(self.path)
+        return (np.concatenate([coef, intercept[:, :, None]], axis=2) if fit_intercept else coef)[self.place]
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class FoldFits:
 
     @property
     def coefficients(self) -> Float:
-        """(folds, n_Cs, ratios, p or p + 1)."""
+        """(folds, n_Cs, ratios, 1 or K, p or p + 1)."""
         rows = [np.stack([fit.coefficients(self.fit_intercept) for fit in row], axis=1) for row in self.fits]
         return np.stack(rows)
 
@@ -95,7 +95,7 @@ class FoldFits:
         """Validation curve of the deviance at l1_ratio number ``r``, folds counted equally as in scikit-learn."""
         return Curve(
             model={0.0: "ridge", 1.0: "lasso"}.get(full.l1_ratio, "elastic net"),
-            family="binomial",
+            family=full.family,
             parameter="lambda",
             values=full.lambdas,
             test_loss=np.stack([row[r].test for row in self.fits]),
@@ -124,7 +124,7 @@ class Scoring:
     """How held-out rows are scored; accuracy and log loss need no estimator."""
 
     scoring: Any
-    classes: NDArray[Any]  # (2,)
+    classes: NDArray[Any]  # (K,)
     params: Mapping[str, Any]  # what the scorer gets beside the data, all rows
 
     def fold(self, test: Rows, rows: Any, n: int, path: Path, eta: Float) -> Float:
@@ -140,22 +140,27 @@ class Scoring:
             Number of all rows.
         path : Path
             The fits.
-        eta : (n_test, L)
+        eta : (n_test, L) or (n_test, K, L)
             Their linear predictors.
         """
         params = {k: take_rows(v, rows, n) for k, v in self.params.items()}
         weight = params.get("sample_weight")
         plain = set(params) <= {"sample_weight"}
         if plain and self.scoring == "accuracy":
+            if eta.ndim == 3:
+                hit = np.argmax(eta, axis=1) == np.argmax(test.y, axis=1)[:, None]
+                return np.asarray(np.average(hit, axis=0, weights=weight))
             return np.asarray(np.average((eta > 0.0) == (test.y[:, None] > 0.5), axis=0, weights=weight))
         if plain and self.scoring == "neg_log_loss":
+            if eta.ndim == 3:
+                return -0.5 * get_family("multinomial").mean_deviance(test.y, eta, weight)
             sign = np.where(test.y > 0.5, 1.0, -1.0)[:, None]
             return np.asarray(np.average(log_expit(sign * eta), axis=0, weights=weight))
         scorer, model = get_scorer(self.scoring), LogisticRegression()
         model.classes_, model.n_features_in_ = self.classes, test.X.shape[1]
-        scores = np.empty(len(path.lambdas))
+        scores, (coef, intercept) = np.empty(len(path.lambdas)), rows_of(path)
         for k in range(len(scores)):
-            model.coef_, model.intercept_ = path.coef[[k]], path.intercept[[k]]
+            model.coef_, model.intercept_ = coef[k], intercept[k]
             scores[k] = scorer(model, test.X, test.labels, **params)
         return scores
 

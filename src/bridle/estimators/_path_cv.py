@@ -45,6 +45,9 @@ from bridle.selection.rules import CROSS_VALIDATED
 Float = NDArray[np.float64]
 
 
+_GAUSSIAN = ("gaussian", "multigaussian")
+
+
 def l1_ratio_list(estimator: Any) -> list[float]:
     """Return the l1_ratios to choose from; an automatic grid of alphas needs an L1 part in a gaussian model."""
     ratios = check_grid(estimator, "l1_ratio", estimator.l1_ratio)
@@ -142,13 +145,13 @@ class PathCV(RegressorMixin, LinearPrediction):  # type: ignore[misc]
     def _has_scikit_learns_grid(self) -> bool:
         """Return whether the largest alpha is scikit-learn's: its objective, or only a sign asked for in addition."""
         plain = self.penalty_factor is None and not self.standardize
-        return self._family == "gaussian" and (plain or bool(getattr(self, "positive", False)))
+        return self._family in _GAUSSIAN and (plain or bool(getattr(self, "positive", False)))
 
     def _alpha_grid(self, X: Any, y: Float, ratio: float, weight: Float | None) -> Float:
         fixed: dict[str, Any] = {
             "weight": weight,
             "fit_intercept": bool(self.fit_intercept),
-            "positive": bool(self.positive),
+            "positive": bool(getattr(self, "positive", False)),
         }
         return alpha_grid(X, y, int(self.alphas), float(self.eps or 1e-3), ratio, **fixed)
 

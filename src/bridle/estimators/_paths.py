@@ -52,23 +52,24 @@ def alpha_grid(
     Parameters
     ----------
     X : (n, p)
-    y : (n,)
+    y : (n,) or (n, t)
     count, eps, l1_ratio
         Of the grid.
     weight : (n,) or None
     fit_intercept, positive : bool
     """
     if weight is None:
-        n, residual = float(len(y)), y - y.mean() if fit_intercept else y
+        n, residual = float(len(y)), y - y.mean(axis=0) if fit_intercept else y
         slope = X.T @ residual
         if fit_intercept:
-            slope = slope - np.asarray(X.sum(axis=0)).ravel() * (residual.sum() / n)
+            slope = slope - np.multiply.outer(np.asarray(X.sum(axis=0)).ravel(), residual.sum(axis=0) / n)
     else:
         n = weight.sum()
-        residual = weight * (y - (weight @ y / n if fit_intercept else 0.0))
+        residual = (weight * (y - (weight @ y / n if fit_intercept else 0.0)).T).T
         slope = X.T @ residual
         if fit_intercept:
-            slope = slope - (X.T @ weight) * (residual.sum() / n)
+            slope = slope - np.multiply.outer(X.T @ weight, residual.sum(axis=0) / n)
+    slope = slope if slope.ndim == 1 else np.linalg.norm(slope, axis=1)
     top = float(np.max(slope if positive else np.abs(slope))) / (n * l1_ratio)
     return np.full(count, TINY) if top <= TINY else np.geomspace(top, top * eps, num=count)
 
@@ -147,7 +148,7 @@ def enet_path(
 
     Returns
     -------
-    alphas (L,), coefs (p, L), dual_gaps (L,), and a list of L n_iters if ``return_n_iter``
+    alphas (L,), coefs (p, L) or (t, p, L), dual_gaps (L,), and a list of L n_iters if ``return_n_iter``
     """
     unknown = sorted(set(params) - {*_DEFAULTS, "do_screening"})
     if unknown:
@@ -171,10 +172,9 @@ def enet_path(
     given.check()
     X, y = check_training_data(LinearPrediction(), X, y, multi_output=True)
     check_consistent_length(X, y)
-    if y.ndim > 1:
-        raise InputError(
-            f"enet_path takes one target, and y has shape {y.shape}; several at once are another model, multi-task"
-        )
+    several = y.ndim > 1
+    if several and positive:
+        raise InputError("positive=True can't be combined with several targets: their penalty is on norms")
     check_precompute(given, X.shape[1])
     weight = check_weight(given.sample_weight, len(y))
     grid = given.alphas = check_count_or_grid(given, "alphas")
@@ -187,6 +187,8 @@ def enet_path(
         y,
         grid,
         {
+            "family": "multigaussian" if several else "gaussian",
+            "penalty": "group_lasso" if several else "elastic_net",
             "l1_ratio": float(l1_ratio),
             "sample_weight": weight,
             "fit_intercept": False,
@@ -197,7 +199,7 @@ def enet_path(
         },
     )
     warn_unless_converged(given, path)
-    result = (path.lambdas, path.coef.T.astype(X.dtype, copy=False), path.gap)
+    result = (path.lambdas, path.coef.T.astype(X.dtype, copy=False), path.gap)  # (t, p, L) for several
     return (*result, [max(int(k), 1) for k in path.n_iter]) if return_n_iter else result
 
 
@@ -240,7 +242,7 @@ def lasso_path(
 
     Returns
     -------
-    alphas (L,), coefs (p, L), dual_gaps (L,), and a list of L n_iters if ``return_n_iter``
+    alphas (L,), coefs (p, L) or (t, p, L), dual_gaps (L,), and a list of L n_iters if ``return_n_iter``
     """
     return enet_path(
         X,

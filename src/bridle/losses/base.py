@@ -45,6 +45,8 @@ class Family(ABC):
     loss_name: ClassVar[str] = "mean deviance per row"  # what the mean unit deviance is called in words
     formula: ClassVar[str] = "f(y, eta)"  # the unit loss as it is printed
     has_intercept: ClassVar[bool] = True  # whether an intercept changes the loss
+    has_classes: ClassVar[bool] = False  # whether the means are the probabilities of several classes
+    several: ClassVar[bool] = False  # whether a row has several linear predictors (bridle.several)
     row_wise: ClassVar[bool] = True  # whether the loss is a sum of terms with one row's predictor in each
     compiled: ClassVar[bool] = False  # whether the core has the loss; else it calls back
     link_name: ClassVar[Literal["identity", "log", "logit"]] = "identity"

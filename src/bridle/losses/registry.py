@@ -37,6 +37,9 @@ FAMILIES: dict[str, Callable[..., Family]] = {
     "quantile": Quantile,
     "squared_hinge": SquaredHinge,
     "cox": _elsewhere("bridle.survival", "CoxFamily"),
+    "multinomial": _elsewhere("bridle.several", "Multinomial"),
+    "multigaussian": _elsewhere("bridle.several", "MultiGaussian"),
+    "ordinal": _elsewhere("bridle.several", "Ordinal"),
 }
 """What makes a family of this name from its parameters."""
 

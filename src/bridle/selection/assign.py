@@ -34,7 +34,7 @@ def spread_groups(group: Int, classes: Int | None, capacity: NDArray[np.float64]
     load_bc counts the rows of class c in bin b, so one greedy pass balances sizes and classes at once; with equal
     capacities and one class it is the usual largest-first packing. Returns the (n,) bin of each row.
     """
-    n_groups, n_classes = int(group.max()) + 1, 1 if classes is None else 2
+    n_groups, n_classes = int(group.max()) + 1, 1 if classes is None else int(classes.max()) + 1
     counts = np.zeros((n_groups, n_classes))
     np.add.at(counts, (group, np.zeros_like(group) if classes is None else classes), 1.0)
     share = counts / counts.sum(axis=0)

@@ -13,9 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from bridle.errors import BridleWarning, InputError
 from bridle.losses import Family, get_family
-from bridle.path import Path, announce, solve_problem
+from bridle.path import Path, announce, make_problem, solve_problem
 from bridle.penalties import Penalty, read_penalty
-from bridle.problem import Problem, Settings, bound, column_names, one_blas_thread, optional_array
+from bridle.problem import Settings, bound, column_names, one_blas_thread, optional_array
 from bridle.selection.crew import Crew
 from bridle.selection.curve import Curve, Selection
 from bridle.selection.fits import FoldData, FoldFit, check_folds, fit_folds, per_unit
@@ -24,6 +24,7 @@ from bridle.selection.freedom import WORK_LIMIT, effective_df
 from bridle.selection.grams import FoldMoments
 from bridle.selection.rules import select
 from bridle.settling import settled
+from bridle.several import SeveralFamily
 
 Float = NDArray[np.float64]
 
@@ -84,8 +85,8 @@ def cross_validate(
     ----------
     X : (n, p) array, sparse matrix or FoldDesign
         A FoldDesign has ``shape`` and ``for_rows(train)``, the matrix of all rows as filled from the training rows.
-    y : (n,) array
-        Target.
+    y : (n,) or (n, K)
+        Target, as in :func:`bridle.fit_path`.
     folds : Folds or what ``make_folds`` takes as ``splitter``
         The folds.
     family, lambdas, n_lambdas, lambda_min_ratio, sample_weight, offset, penalty_factor, lower, upper
@@ -98,7 +99,8 @@ def cross_validate(
         Names, ``make_scorer`` objects or callables (estimator, X, y); their values on held-out rows go to
         ``Curve.scores``. ``sample_weight`` is passed to those that take it.
     effective_df : bool or "auto"
-        Whether to compute the degrees of freedom that information criteria need; "auto" where that is quick.
+        Whether to compute the degrees of freedom that information criteria need; "auto" where that is quick. There are
+        none for families with several linear predictors.
     n_jobs : int
         Threads; -1 uses all processors. Results are the same bit for bit.
     progress : callable, optional
@@ -133,7 +135,13 @@ def cross_validate(
     grid = (lambdas, n_lambdas, lambda_min_ratio)
     names = _names(X) if feature_names is None else feature_names
     named = _scorers(scorers)
-    steps = len(ratios) * (1 if effective_df is False else 2) + 2 * len(folds)
+    counted = effective_df is not False and not chosen.several
+    steps = len(ratios) * (1 + counted) + 2 * len(folds)
+    if chosen.several and effective_df is True:
+        raise InputError(
+            f"there are no effective degrees of freedom for the {chosen.name} family: leave effective_df out"
+        )
+    responses = chosen.names(y, data.y) if isinstance(chosen, SeveralFamily) else None
     crew = Crew(n_jobs, steps, progress)
     with one_blas_thread:
         design = data.matrix(None)
@@ -142,7 +150,7 @@ def cross_validate(
         with _quiet():
             fits = fit_folds(data, folds, paths, options, named, crew, shared)
         freedom: list[Float] | list[None] = [None] * len(paths)
-        if effective_df is not False:
+        if counted:
             limit = np.inf if effective_df is True else WORK_LIMIT
             freedom = crew.map(lambda path: _freedom(data, design, path, features, limit), paths)
     _announce([path.status for path in paths], [fit.status for of_fold in fits for fit in of_fold], tol)
@@ -157,7 +165,7 @@ def cross_validate(
         )
         for r, (path, df) in enumerate(zip(paths, freedom, strict=True))
     )
-    return CVResult(curves, tuple(paths), folds)
+    return CVResult(curves, tuple(replace(path, responses=responses) for path in paths), folds)
 
 
 def _settled(
@@ -193,10 +201,10 @@ def _fit_whole(
 ) -> Path:
     """Fit all rows, with their products if they are known."""
     settings = Settings.make(options["tol"], options["max_iter"], options["mode"], options["family"])
-    problem = Problem.make(
+    problem = make_problem(
         X,
         data.y,
-        family=options["family"],
+        family=get_family(options["family"]),
         sample_weight=data.weight,
         offset=data.offset,
         fit_intercept=options["fit_intercept"],

@@ -17,6 +17,7 @@ from bridle.selection import lockstep
 from bridle.selection.crew import Crew
 from bridle.selection.folds import Folds, Pair
 from bridle.selection.grams import FoldMoments, GramFit
+from bridle.several import SeveralFamily
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
@@ -105,7 +106,7 @@ class FoldData:
     design: Any  # (n, p) matrix or FoldDesign
     y: Float  # (n,), or n rows as the family takes them
     weight: Float | None  # (n,) as given
-    offset: Float | None  # (n,)
+    offset: Float | None  # (n,), or (n, K) for several linear predictors
 
     @classmethod
     def make(
@@ -128,7 +129,11 @@ class FoldData:
         n = int(design.shape[0])
         target = row_values(y, n, "y") if family is None else family.target(y, n)
         weights = None if weight is None else row_values(weight, n, "sample_weight")
-        return cls(design, target, weights, None if offset is None else row_values(offset, n, "offset"))
+        if offset is None:
+            return cls(design, target, weights, None)
+        if isinstance(family, SeveralFamily):
+            return cls(design, target, weights, family.read_offset(offset, target))
+        return cls(design, target, weights, row_values(offset, n, "offset"))
 
     def part(self, train: Int) -> FoldData:
         """The training rows; of a large matrix all rows, with weight 0 for the others, which spares a copy."""
@@ -190,9 +195,10 @@ def score_fold(data: FoldData, pair: Pair, fits: Sequence[Path | GramFit], score
         path = fit if isinstance(fit, Path) else fit.path()
         loss, scores = np.empty(len(path.lambdas)), {name: np.empty(len(path.lambdas)) for name in scorers}
         for start, eta in _predictors(path, X if whole is None else whole, offset, None if whole is not None else test):
-            loss[start : start + eta.shape[1]] = family.mean_deviance(y, eta, weight)
+            block = slice(start, start + eta.shape[-1])
+            loss[block] = family.mean_deviance(y, eta, weight)
             for name, scorer in scorers.items():
-                scores[name][start : start + eta.shape[1]] = scorer(path, whole, y, eta, weight)
+                scores[name][block] = scorer(path, whole, y, eta, weight)
         scored.append(FoldFit(path.deviance, loss, scores, path.status))
     return scored
 
@@ -235,7 +241,11 @@ def per_unit(family: Family, data: FoldData, rows: Int) -> float:
 
 
 def _predictors(path: Path, X: Any, offset: Float | None, rows: Int | None) -> Iterator[tuple[int, Float]]:
-    """Linear predictors of some rows in blocks of lambdas: the first one's index, and (n, block)."""
+    """Linear predictors of some rows in blocks of lambdas: the first one's index, and (n, block) or (n, K, block)."""
+    if path.intercept.ndim == 2:
+        Z = X if rows is None else take_rows(X, rows)
+        yield 0, path.linear_predictor(Z, offset)
+        return
     used = np.unique(path.coef_sparse.indices)
     few = 2 * used.size < X.shape[1]
     Z = X[:, used] if few else X

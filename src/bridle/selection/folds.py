@@ -62,7 +62,8 @@ def make_folds(
     y : (n,) array
         Target; only its classes (or, for quantile strata, its order) are used.
     family : str
-        ``"binomial"`` makes classes of y's two values: they are stratified, and each training fold must hold both.
+        ``"binomial"`` makes classes of y's two values: they are stratified, and each training fold must hold both; so
+        do families of several classes.
     n_splits, n_repeats : int
         Folds per repeat, and how often to repeat with another shuffle.
     kind : {"auto", "kfold", "stratified", "group", "time"}
@@ -87,7 +88,7 @@ def make_folds(
         The rows can't be split so, or pairs given overlap, are empty or point outside the table.
     """
     event = _events(y, family)
-    y = _column("y", y if event is None else event, None)
+    y = _column("y", _single(y, family) if event is None else event, None)
     n = y.shape[0]
     groups = None if groups is None else _column("groups", groups, n)
     time = None if time is None else _column("time", time, n)
@@ -130,7 +131,7 @@ def holdout_split(
     y : (n,) array
         Target.
     family : str
-        ``"binomial"`` draws the share from each class.
+        ``"binomial"``, or a family of several classes, draws the share from each class.
     fraction : float
         Share of rows to hold out, as near as groups and ties allow; both parts hold at least one row.
     groups, time : (n,) array, optional
@@ -149,7 +150,7 @@ def holdout_split(
         Too few rows, groups or times for two parts, or ``fraction`` isn't between 0 and 1.
     """
     event = _events(y, family)
-    y = _column("y", y if event is None else event, None)
+    y = _column("y", _single(y, family) if event is None else event, None)
     n = y.shape[0]
     if not 0.0 < fraction < 1.0:
         raise InputError(f"fraction is {fraction}, expected the share of rows to hold out, between 0 and 1")
@@ -186,10 +187,22 @@ def _column(name: str, values: ArrayLike, n: int | None) -> NDArray[Any]:
     return array
 
 
+def _single(y: ArrayLike, family: str) -> ArrayLike:
+    """Return the target as one value a row, (n,): of several columns the class, or the first response."""
+    if family.partition("(")[0].strip() not in FAMILIES or not get_family(family).several:
+        return y
+    chosen = get_family(family)
+    target = chosen.target(y, len(y))  # type: ignore[arg-type]
+    classes = chosen.classes(target)
+    return np.asarray(target[:, 0] if classes is None else classes)
+
+
 def _classes(y: NDArray[Any], family: str) -> Int | None:
-    """(n,) class of each row, or None if y isn't made of two classes (proportions have none)."""
-    if not get_family(family).is_classifier:
-        return None
+    """(n,) class of each row, or None if y isn't made of classes (proportions have none)."""
+    kind = get_family(family)
+    if not kind.is_classifier:
+        several = kind.has_classes and y.dtype.kind == "i"
+        return np.asarray(y, dtype=np.int64) if several else None
     distinct, of = _distinct("y", y)
     return of if distinct == 2 else None
 
@@ -393,9 +406,11 @@ def _check_classes(pairs: Sequence[Pair], classes: Int | None, event: Int | None
             raise InputError(f"the training rows of fold {i} hold no event, so nothing can be learned; use fewer folds")
     if classes is None:
         return
+    count = np.unique(classes).size
     for i, (train, _) in enumerate(pairs):
-        if np.unique(classes[train]).size < 2:
+        if (found := np.unique(classes[train]).size) < count:
+            held = "one class only" if found == 1 else f"{found} of {count} classes only"
             raise InputError(
-                f"the training rows of fold {i} hold one class only, so nothing can be learned there; "
+                f"the training rows of fold {i} hold {held}, so nothing can be learned there; "
                 "use fewer folds, another kind of folds, or more rows of the rarer class"
             )

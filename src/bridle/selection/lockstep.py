@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from bridle.losses import get_family
 from bridle.path import Path, announce, as_path
 from bridle.penalties import Penalty
 from bridle.problem import Problem, Settings, bound, optional_array, solve_together
@@ -31,7 +32,7 @@ def applies(X: Any, paths: Sequence[Path], options: Mapping[str, Any]) -> bool:
     squared errors on dense matrices which no cache holds.
     """
     n, p = X.shape
-    if options["mode"] != "auto" or options["penalty"] != "elastic_net":
+    if options["mode"] != "auto" or options["penalty"] != "elastic_net" or get_family(options["family"]).several:
         return False
     if p > 2 * n:
         return all(path.l1_ratio > 0.0 and path.lambdas[-1] > 0.0 for path in paths)

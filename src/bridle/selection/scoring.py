@@ -71,9 +71,16 @@ def _on_path(scorer: Any) -> PathScorer:
 
     def score(path: Path, X: Any, y: Float, eta: Float, weight: Float | None) -> list[float]:
         family = get_family(path.family)
-        kind = _Regressor if not family.is_classifier else _Classifier if family.has_probabilities else _Scored
+        kind: type[_Fit] = (
+            _Regressor if not family.is_classifier else _Classifier if family.has_probabilities else _Scored
+        )
+        if family.has_classes:
+            kind, codes = _Classes, family.classes(y)
+            if codes is None:
+                raise InputError("scorers need one class per row; y has shares of the classes: leave scorers out")
+            y = codes.astype(np.int64)
         extra = {"sample_weight": weight} if weighs and weight is not None else {}
-        return [float(scorer(kind(path, X, eta[:, k]), X, y, **extra)) for k in range(eta.shape[1])]
+        return [float(scorer(kind(path, X, eta[..., k]), X, y, **extra)) for k in range(eta.shape[-1])]
 
     return score
 
@@ -95,6 +102,20 @@ class _Fit(BaseEstimator):  # type: ignore[misc]
 class _Regressor(RegressorMixin, _Fit):  # type: ignore[misc]
     def predict(self, X: Any) -> Float:
         return get_family(self.path.family).mean(self._link(X))
+
+
+class _Classes(ClassifierMixin, _Fit):  # type: ignore[misc]
+    """Several classes, known by their numbers."""
+
+    @property
+    def classes_(self) -> NDArray[np.int64]:
+        return np.arange(self.predict_proba(self.X).shape[1])
+
+    def predict_proba(self, X: Any) -> Float:
+        return get_family(self.path.family).mean(self._link(X))
+
+    def predict(self, X: Any) -> NDArray[np.int64]:
+        return np.asarray(np.argmax(self.predict_proba(X), axis=1))
 
 
 class _Scored(ClassifierMixin, _Fit):  # type: ignore[misc]
