@@ -126,6 +126,8 @@ class Problem:
         if not penalty.separable:
             penalty.blocks(p)  # refuses groups that don't fit
             mode = 2
+        if penalty.kind.grouped and penalty.groups is None:
+            raise InputError(f"the {penalty.kind.words} needs groups=..., one label per feature")
         fam = get_family(family)
         target = fam.target(y, n)
         o = np.zeros(n) if offset is None else row_values(offset, n, "offset")

@@ -31,6 +31,10 @@ PRESENT = {"l1_ratios": None, "scoring": None, "use_legacy_attributes": True}  #
 def data_for(name, diabetes, cancer, counts):
     if name.startswith("Logistic"):
         return cancer
+    if name.startswith("Ordinal"):
+        return diabetes[0], np.digitize(diabetes[1], [100.0, 200.0])
+    if name.startswith("MultiTask"):
+        return diabetes[0], np.column_stack([diabetes[1], 100.0 * diabetes[0][:, 2] - 0.3 * diabetes[1]])
     return counts if name.startswith(("Poisson", "NegativeBinomial")) else diabetes
 
 
@@ -87,11 +91,11 @@ def test_tags(name):
     model = getattr(ours, name)()
     tags = get_tags(model)
     assert tags.input_tags.sparse
-    assert is_classifier(model) == name.startswith("Logistic") != is_regressor(model)
+    assert is_classifier(model) == name.startswith(("Logistic", "Ordinal")) != is_regressor(model)
     if is_classifier(model):
-        assert not tags.classifier_tags.multi_class
+        assert tags.classifier_tags.multi_class
     assert tags.target_tags.positive_only == name.startswith(("Poisson", "Gamma", "Negative"))
-    assert tags.target_tags.multi_output == (name in {"Lasso", "ElasticNet", "Ridge", "RidgeCV"})
+    assert tags.target_tags.multi_output == (name in {"Lasso", "ElasticNet", "Ridge", "RidgeCV"} or "Task" in name)
 
 
 def test_pipelines_keep_names(diabetes):

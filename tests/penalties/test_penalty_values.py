@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from bridle.errors import InputError
+from bridle.path import fit_path
 from bridle.penalties import Penalty, read_penalty
 from bridle.penalties.concave import concavity, derivative, minimiser, value
 
@@ -136,7 +137,6 @@ def test_specs_that_make_no_sense_are_refused(spec, message):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"spec": "group_lasso"}, "needs groups"),
         ({"spec": "mcp", "groups": LABELS}, "has no groups"),
         ({"groups": LABELS}, "'elastic_net' has no groups"),
         ({"spec": "group_lasso", "groups": LABELS[:4]}, "one label per feature"),
@@ -149,6 +149,12 @@ def test_specs_that_make_no_sense_are_refused(spec, message):
 def test_groups_that_make_no_sense_are_refused(options, message):
     with pytest.raises(InputError, match=message):
         Penalty(**options).blocks(6)
+
+
+@pytest.mark.parametrize("spec", GROUPED)
+def test_groups_are_asked_for(spec):
+    with pytest.raises(InputError, match="needs groups"):
+        fit_path(np.eye(6), np.arange(6.0), penalty=spec)
 
 
 def test_a_bound_on_a_group_of_one_is_fine():

@@ -67,7 +67,7 @@ def test_arguments_of_ordered_levels():
         fit_path(X, LEVELS, family="ordinal", penalty="group_lasso")
     with pytest.raises(InputError, match="one offset per row"):
         fit_path(X, LEVELS, family="ordinal", offset=np.tile([0.0, 1.0], (12, 1)))
-    with pytest.raises(InputError, match="needs a family with several"):
+    with pytest.raises(InputError, match="needs groups"):
         fit_path(X, LEVELS, penalty="group_lasso")
 
 

@@ -55,8 +55,6 @@ class Penalty:
             raise InputError("bounds must hold 0: expected lower <= 0 <= upper for every coefficient")
         kind = read_penalty(self.spec)
         object.__setattr__(self, "spec", kind.spec)
-        if kind.grouped and self.groups is None:
-            raise InputError(f"the {kind.words} needs groups=..., one label per feature")
         if not kind.grouped and self.groups is not None:
             raise InputError(
                 f"penalty {kind.name!r} has no groups; leave groups out, or choose 'group_lasso', "
