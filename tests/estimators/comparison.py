@@ -13,7 +13,7 @@ DEVIATIONS = {
     ("*", "dual_gap_"): "d1",
     ("*", "eps_"): "d1",
     **{
-        (name, method): "d21"
+        (name, method): "d24"
         for name in ("MultiTaskLasso", "MultiTaskElasticNet")
         for method in ("get_metadata_routing", "set_fit_request", "set_score_request")
     },

@@ -1,4 +1,7 @@
-"""scikit-learn's own conformance suite, without a single exemption; dropout's is in files of its own."""
+"""scikit-learn's own conformance suite, without a single exemption; dropout's is in files of its own.
+
+It makes its own targets, one number a row, which no survival model takes: Cox's classes aren't among these.
+"""
 
 import warnings
 
@@ -8,7 +11,11 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import bridle.estimators as estimators
 
 FEWER = {"LogisticRegressionCV": {"cv": 3}}  # as in scikit-learn's own tests: a class has 3 rows in one of the checks
-ALL = [getattr(estimators, name)(**FEWER.get(name, {})) for name in estimators.__all__ if "Dropout" not in name]
+ALL = [
+    getattr(estimators, name)(**FEWER.get(name, {}))
+    for name in estimators.__all__
+    if not ("Dropout" in name or "Cox" in name)
+]
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")

@@ -340,7 +340,7 @@ def _parts(model):
     return float(np.ravel(model.intercept_)[0]), np.ravel(model.coef_)
 
 
-def test_d21_several_targets_take_part_in_routing():
+def test_d24_several_targets_take_part_in_routing():
     for name in ("MultiTaskLasso", "MultiTaskElasticNet"):
         with config_context(enable_metadata_routing=True):
             with pytest.raises(ValueError, match="check_input"):

@@ -440,8 +440,8 @@ def not_quite_negative(t: Float, size: Float | float) -> Float:
     return np.where((t < 0.0) & (t >= -1e-15 * size), 0.0, t)
 
 
-def row_values(values: ArrayLike, n: int, name: str) -> Float:
-    """Return one finite number per row, (n,) contiguous.
+def row_values(values: ArrayLike, n: int, name: str, *, finite: bool = True) -> Float:
+    """Return one number per row, (n,) contiguous.
 
     Parameters
     ----------
@@ -451,6 +451,8 @@ def row_values(values: ArrayLike, n: int, name: str) -> Float:
         Number of rows of X.
     name : str
         What it is called in messages.
+    finite : bool
+        Whether other numbers are refused.
 
     Returns
     -------
@@ -468,7 +470,7 @@ def row_values(values: ArrayLike, n: int, name: str) -> Float:
         raise InputError(f"{name} can't be read as numbers: {error}") from None
     if array.shape != (n,):
         raise InputError(f"{name} has shape {array.shape}; expected one value per row of X, ({n},)")
-    if not np.isfinite(array).all():
+    if finite and not np.isfinite(array).all():
         row = int(np.argmin(np.isfinite(array)))
         raise InputError(f"{name} must be finite; row {row} has {array[row]!r}")
     return array

@@ -127,7 +127,7 @@ class FoldData:
         if len(design.shape) != 2:
             raise InputError(f"X has shape {design.shape}, expected two dimensions")
         n = int(design.shape[0])
-        target = row_values(y, n, "y") if family is None else family.target(y, n)
+        target = row_values(y, n, "y", finite=False) if family is None else family.target(y, n)
         weights = None if weight is None else row_values(weight, n, "sample_weight")
         if offset is None:
             return cls(design, target, weights, None)
