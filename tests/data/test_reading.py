@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bridle.data import iter_batches, read_table, text
@@ -278,6 +278,7 @@ def test_columns_of_python_objects():
 
 @settings(max_examples=150, deadline=None)
 @given(st.binary(max_size=300) | st.text(st.sampled_from('ab1,;\n\r"é\t. '), max_size=80).map(str.encode))
+@example(b"\x00")
 def test_any_bytes_are_a_table_or_a_clear_error(tmp_path_factory, data):
     path = tmp_path_factory.mktemp("fuzz") / "t"
     path.write_bytes(data)

@@ -244,7 +244,7 @@ def _guess_zeros(raw: bytes, name: str) -> str | None:
         if control > 0.02:
             raise FileFormatError(f"{name} is a binary file of an unknown kind, expected CSV, Parquet or Feather")
         return None
-    even, odd = (head[0::2] == 0).mean(), (head[1::2] == 0).mean()
+    even, odd = ((half == 0).mean() if half.size else 1.0 for half in (head[0::2], head[1::2]))
     if odd > 0.4 and even < 0.05:
         return "utf-16-le"
     if even > 0.4 and odd < 0.05:
