@@ -405,18 +405,18 @@ class Family(ABC):
         float
             The intercept on the link scale; infinite if all means sit at the end of their range.
         """
-        o = np.broadcast_to(np.asarray(offset, dtype=np.float64), y.shape)
-        start, shift = 0.0, float(np.average(o, weights=w))
+        o, start = np.asarray(offset, dtype=np.float64), 0.0
         if self._mean_is_null:
             start = float(self.link(np.atleast_1d(np.average(y, weights=w)))[0])
             if not np.isfinite(start) or not np.any(o):
                 return start
         elif self.link_name == "identity" and not self.is_classifier:
             start = float(np.average(y, weights=w))
+        o = np.broadcast_to(o, y.shape)
         return monotone_root(
             lambda b: float(np.sum(w * self.gradient(y, b + o))),
             lambda b: float(np.sum(w * self.curvature(y, b + o))),
-            start - shift,
+            start - float(np.average(o, weights=w)),
             reach=2.0 if self.link_name != "identity" else max(float(np.std(y)), 1e-9 * abs(start), 1e-300),
         )
 
