@@ -11,7 +11,7 @@ from bridle.estimators._generalized import FamilyRegressor
 from bridle.losses import GAMMA, Family, get_family
 
 
-class _LikeScikitLearns(FamilyRegressor):
+class LikeScikitLearns(FamilyRegressor):
     """The parameters that scikit-learn's generalised linear models have."""
 
     def _check_parameters(self) -> None:
@@ -21,7 +21,7 @@ class _LikeScikitLearns(FamilyRegressor):
         check_verbose(self)
 
 
-class GammaRegressor(_LikeScikitLearns):
+class GammaRegressor(LikeScikitLearns):
     r"""Log-linear regression of positive numbers with an L2 (or L1, or mixed) penalty, to a certificate.
 
     .. math:: \min_{b_0, b} \; \frac{1}{n} \sum_i \left[ y_i e^{-\eta_i} + \eta_i \right]
@@ -110,7 +110,7 @@ class GammaRegressor(_LikeScikitLearns):
         return GAMMA
 
 
-class TweedieRegressor(_LikeScikitLearns):
+class TweedieRegressor(LikeScikitLearns):
     r"""Regression with Tweedie's variance mu^power and an L2 (or L1, or mixed) penalty, to a certificate.
 
     .. math:: \min_{b_0, b} \; \frac{1}{2n} \sum_i d(y_i, \mu_i)

@@ -164,6 +164,64 @@ class FamilyRegressor(FamilyPrediction):
         warn_unless_converged(self, path)
 
 
+class FamilyRegressorCV(FamilyPrediction, PathCV):
+    """alpha, and perhaps l1_ratio, chosen by the cross-validated deviance."""
+
+    def fit(
+        self,
+        X: Any,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        offset: ArrayLike | None = None,
+        **params: Any,
+    ) -> Self:
+        """Choose alpha by cross-validation, and fit all rows with it.
+
+        Parameters
+        ----------
+        X : (n, p) array, data frame or sparse matrix
+            Features.
+        y : (n,)
+            Target.
+        sample_weight : (n,), optional
+            Weights of the rows, in the fits and in the deviance of the folds.
+        offset : (n,), optional
+            Added to the linear predictor.
+        **params
+            ``groups`` for the splitter, and whatever metadata routing sends there.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        InputError
+            A parameter, the data, the weights or the offset can't be used.
+        """
+        self._fit(X, y, sample_weight, offset, params)
+        self.family_ = get_family(self.path_.family)
+        return self
+
+    def _spec(self) -> str:
+        return self._asked().spec
+
+    def _has_scikit_learns_grid(self) -> bool:
+        return False
+
+    def _l1_ratios(self) -> list[float]:
+        return l1_ratio_list(self)
+
+    def _prepare(self, X: Any, y: ArrayLike) -> tuple[Any, Float]:
+        X, target = check_training_data(self, X, y)
+        target = one_column(target)
+        self._asked().check_target(target)
+        return X, target
+
+    def _loss_path(self, losses: Float) -> None:
+        self.deviance_path_ = losses
+
+
 class GeneralizedLinearRegressor(FamilyRegressor):
     r"""Regression with the loss of any family and an L2, L1 or mixed penalty, to a certificate.
 
@@ -243,7 +301,7 @@ class GeneralizedLinearRegressor(FamilyRegressor):
         return _regression(self.family)
 
 
-class GeneralizedLinearRegressorCV(FamilyPrediction, PathCV):
+class GeneralizedLinearRegressorCV(FamilyRegressorCV):
     r"""Regression with the loss of any family, alpha (and l1_ratio) chosen by cross-validated deviance.
 
     .. math:: \min_{b_0, b} \; \frac{1}{n} \sum_i f(y_i, \eta_i)
@@ -343,62 +401,8 @@ class GeneralizedLinearRegressorCV(FamilyPrediction, PathCV):
         self.upper = upper
         self.rule = rule
 
-    def fit(
-        self,
-        X: Any,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None = None,
-        offset: ArrayLike | None = None,
-        **params: Any,
-    ) -> Self:
-        """Choose alpha by cross-validation, and fit all rows with it.
-
-        Parameters
-        ----------
-        X : (n, p) array, data frame or sparse matrix
-            Features.
-        y : (n,)
-            Target.
-        sample_weight : (n,), optional
-            Weights of the rows, in the fits and in the deviance of the folds.
-        offset : (n,), optional
-            Added to the linear predictor.
-        **params
-            ``groups`` for the splitter, and whatever metadata routing sends there.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        InputError
-            A parameter, the data, the weights or the offset can't be used.
-        """
-        self._fit(X, y, sample_weight, offset, params)
-        self.family_ = get_family(self.path_.family)
-        return self
-
     def _asked(self) -> Family:
         return _regression(self.family)
-
-    def _spec(self) -> str:
-        return self._asked().spec
-
-    def _has_scikit_learns_grid(self) -> bool:
-        return False
-
-    def _l1_ratios(self) -> list[float]:
-        return l1_ratio_list(self)
-
-    def _prepare(self, X: Any, y: ArrayLike) -> tuple[Any, Float]:
-        X, target = check_training_data(self, X, y)
-        target = one_column(target)
-        self._asked().check_target(target)
-        return X, target
-
-    def _loss_path(self, losses: Float) -> None:
-        self.deviance_path_ = losses
 
 
 def _regression(family: str | Family) -> Family:

@@ -2,95 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from sklearn.base import RegressorMixin
-from sklearn.utils.validation import check_array, check_consistent_length
+from numpy.typing import ArrayLike
 
-from bridle.estimators._base import (
-    LinearPrediction,
-    check_training_data,
-    fit_at,
-    objective_at,
-    one_column,
-    path_options,
-    warn_unless_converged,
-)
-from bridle.estimators._checks import check_choice, check_flags, check_number, check_offset, check_verbose, check_weight
-from bridle.estimators._path_cv import PathCV, l1_ratio_list
-from bridle.losses import POISSON
-
-Float = NDArray[np.float64]
+from bridle.estimators._families import LikeScikitLearns
+from bridle.estimators._generalized import FamilyRegressorCV
+from bridle.losses import POISSON, Family
 
 
-class _PoissonPrediction(RegressorMixin, LinearPrediction):  # type: ignore[misc]
-    """Prediction and score of a log-linear model of counts."""
-
-    def predict(self, X: Any, offset: ArrayLike | None = None) -> Any:
-        """Predict the mean exp(offset + intercept_ + X coef_).
-
-        Parameters
-        ----------
-        X : (n, p) array, data frame or sparse matrix
-            Features.
-        offset : (n,), optional
-            Added to the linear predictor: the log of the exposure.
-
-        Returns
-        -------
-        (n,)
-        """
-        return POISSON.mean(self._linear_predictor(X, offset))
-
-    def score(
-        self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, offset: ArrayLike | None = None
-    ) -> float:
-        """Return the share of the deviance explained: 1 - deviance / deviance of the mean.
-
-        Parameters
-        ----------
-        X : (n, p) array, data frame or sparse matrix
-            Features.
-        y : (n,)
-            Counts.
-        sample_weight : (n,), optional
-            Weights of the rows.
-        offset : (n,), optional
-            Added to both linear predictors.
-
-        Returns
-        -------
-        float
-            1 is perfect, 0 is no better than a constant rate.
-        """
-        mu = np.asarray(self.predict(X, offset), dtype=np.float64)
-        target = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
-        check_consistent_length(mu, target)
-        POISSON.check_target(target)
-        weight = check_weight(sample_weight, len(target))
-        w = np.ones_like(target) if weight is None else weight
-        o = check_offset(offset, len(target))
-        base = np.zeros_like(target) if o is None else o
-        null = POISSON.mean(POISSON.null_predictor(target, w, base) + base)
-        deviance = np.average(POISSON.deviance(target, mu), weights=w)
-        return float(1.0 - deviance / np.average(POISSON.deviance(target, null), weights=w))
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.positive_only = True
-        return tags
-
-
-class PoissonRegressor(_PoissonPrediction):
+class PoissonRegressor(LikeScikitLearns):
     r"""Log-linear regression of counts with an L2 (or L1, or mixed) penalty, to a certificate.
 
     .. math:: \min_{b_0, b} \; \frac{1}{n} \sum_i \left[ e^{\eta_i} - y_i \eta_i \right]
               + \alpha \sum_j v_j \left[ \rho |b_j| + \frac{1 - \rho}{2} b_j^2 \right], \quad
               \eta_i = o_i + b_0 + x_i'b, \quad \rho = \texttt{l1\_ratio}
 
-    Parameters, defaults and fitted attributes are scikit-learn's; those after ``verbose`` are bridle's own.
+    Parameters, defaults and fitted attributes are scikit-learn's; those after ``verbose`` are bridle's own. An
+    ``offset`` in ``fit`` is the log of the exposure.
 
     Parameters
     ----------
@@ -123,6 +53,8 @@ class PoissonRegressor(_PoissonPrediction):
         Coefficients.
     intercept_ : float
         Intercept.
+    family_ : Family
+        What was fitted.
     n_iter_ : int
         Iterations.
     dual_gap_, relative_gap_ : float
@@ -166,61 +98,18 @@ class PoissonRegressor(_PoissonPrediction):
         self.lower = lower
         self.upper = upper
 
-    def fit(
-        self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, offset: ArrayLike | None = None
-    ) -> Self:
-        """Fit to a certificate.
-
-        Parameters
-        ----------
-        X : (n, p) array, data frame or sparse matrix
-            Features.
-        y : (n,)
-            Counts: numbers of at least 0.
-        sample_weight : (n,), optional
-            Weights of the rows; their sum doesn't matter.
-        offset : (n,), optional
-            Added to the linear predictor: the log of the exposure.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        InputError
-            A parameter, the data, the weights or the offset can't be used.
-        """
-        check_number(self, "alpha", 0.0)
-        check_number(self, "l1_ratio", 0.0, 1.0)
-        check_number(self, "max_iter", 1, integer=True)
-        check_number(self, "tol", 0.0, above=True)
-        check_choice(self, "solver", ("lbfgs", "newton-cholesky"))
-        check_flags(self, "fit_intercept", "warm_start", "standardize")
-        check_verbose(self)
-        X, target = check_training_data(self, X, y)
-        POISSON.check_target(target)
-        options = path_options(self, "poisson", self.l1_ratio) | {
-            "sample_weight": check_weight(sample_weight, len(target)),
-            "offset": check_offset(offset, len(target)),
-        }
-        path = fit_at(X, target, [self.alpha], options)
-        self.path_, self.objective_ = path, objective_at(path, float(self.alpha))
-        self.coef_ = np.asarray(path.coef[0]).astype(X.dtype, copy=False)
-        self.intercept_ = path.intercept[0].astype(X.dtype, copy=False) if self.fit_intercept else 0.0
-        self.n_iter_ = max(int(path.n_iter[0]), 1)
-        self.dual_gap_, self.relative_gap_ = path.gap[0], path.relative_gap[0]
-        warn_unless_converged(self, path)
-        return self
+    def _asked(self) -> Family:
+        return POISSON
 
 
-class PoissonRegressorCV(_PoissonPrediction, PathCV):
+class PoissonRegressorCV(FamilyRegressorCV):
     r"""Log-linear regression of counts with alpha (and l1_ratio) chosen by cross-validated deviance.
 
     .. math:: \min_{b_0, b} \; \frac{1}{n} \sum_i \left[ e^{\eta_i} - y_i \eta_i \right]
               + \alpha \sum_j v_j \left[ \rho |b_j| + \frac{1 - \rho}{2} b_j^2 \right]
 
-    scikit-learn has no such class; parameters follow its LassoCV and PoissonRegressor.
+    scikit-learn has no such class; parameters follow its LassoCV and PoissonRegressor. An ``offset`` in ``fit`` is the
+    log of the exposure.
 
     Parameters
     ----------
@@ -257,6 +146,8 @@ class PoissonRegressorCV(_PoissonPrediction, PathCV):
         Coefficients at the choice.
     intercept_ : float
         Intercept.
+    family_ : Family
+        What was fitted.
     alphas_ : (L,) or (ratios, L)
         The grid, largest first.
     deviance_path_ : (L, folds) or (ratios, L, folds)
@@ -278,8 +169,6 @@ class PoissonRegressorCV(_PoissonPrediction, PathCV):
     feature_names_in_ : (p,)
         Names of the features, where X has them.
     """
-
-    _family: ClassVar[str] = "poisson"
 
     def __init__(
         self,
@@ -312,48 +201,5 @@ class PoissonRegressorCV(_PoissonPrediction, PathCV):
         self.upper = upper
         self.rule = rule
 
-    def fit(
-        self,
-        X: Any,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None = None,
-        offset: ArrayLike | None = None,
-        **params: Any,
-    ) -> Self:
-        """Choose alpha by cross-validation, and fit all rows with it.
-
-        Parameters
-        ----------
-        X : (n, p) array, data frame or sparse matrix
-            Features.
-        y : (n,)
-            Counts: numbers of at least 0.
-        sample_weight : (n,), optional
-            Weights of the rows, in the fits and in the deviance of the folds.
-        offset : (n,), optional
-            Added to the linear predictor: the log of the exposure.
-        **params
-            ``groups`` for the splitter, and whatever metadata routing sends there.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        InputError
-            A parameter, the data, the weights or the offset can't be used.
-        """
-        return self._fit(X, y, sample_weight, offset, params)
-
-    def _l1_ratios(self) -> list[float]:
-        return l1_ratio_list(self)
-
-    def _prepare(self, X: Any, y: ArrayLike) -> tuple[Any, Float]:
-        X, target = check_training_data(self, X, y)
-        target = one_column(target)
-        POISSON.check_target(target)
-        return X, target
-
-    def _loss_path(self, losses: Float) -> None:
-        self.deviance_path_ = losses
+    def _asked(self) -> Family:
+        return POISSON
