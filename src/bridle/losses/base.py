@@ -257,7 +257,7 @@ class Family(ABC):
             Target of the rows of a fold, those of training among them only where the loss isn't row by row.
         eta : (n, L)
             Their linear predictors from the training rows.
-        held : (n,)
+        held : (n,) or slice
             Which of them are held out.
         w : (n,) or None
             Weights.

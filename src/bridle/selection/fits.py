@@ -162,6 +162,9 @@ class FoldData:
 def check_folds(folds: Folds, data: FoldData, family: Family | None = None) -> None:
     """Refuse folds of another table, and parts without weight."""
     n = data.y.shape[0]
+    units = None  # none but the weights
+    if family is not None and not family.row_wise:
+        units = family.units(data.y, data.weight)
     for j, (train, test) in enumerate(folds):
         if max(train[-1], test[-1]) >= n:
             raise InputError(
@@ -170,8 +173,7 @@ def check_folds(folds: Folds, data: FoldData, family: Family | None = None) -> N
         for part, rows in (("training", train), ("held-out", test)):
             if data.weight is not None and not data.weight[rows].sum() > 0:
                 raise InputError(f"the {part} rows of fold {j} have no weight; use fewer folds or leave those rows out")
-            units = None if family is None else family.units(data.y, data.weight)[rows]
-            if units is not None and not units.sum() > 0:
+            if units is not None and not units[rows].sum() > 0:
                 raise InputError(f"the {part} rows of fold {j} hold no event; use fewer folds")
 
 
@@ -180,48 +182,32 @@ def score_fold(data: FoldData, pair: Pair, fits: Sequence[Path | GramFit], score
     known = [None if isinstance(fit, Path) else fit.test_loss for fit in fits]
     if not scorers and all(loss is not None for loss in known):
         return [FoldFit(fit.train_loss, fit.test_loss, {}, fit.status) for fit in fits if isinstance(fit, GramFit)]
-    train, test = pair
-    family = get_family((fits[0] if isinstance(fits[0], Path) else fits[0].path()).family)
+    train, rows = pair
+    chosen = [fit if isinstance(fit, Path) else fit.path() for fit in fits]
+    family = get_family(chosen[0].family)
+    held: Any = slice(None)
+    if not family.row_wise:  # what held-out rows add depends on those of training beside them
+        rows = np.sort(np.concatenate(pair))
+    if data.weight is not None:
+        rows = rows[data.weight[rows] > 0.0]  # an infinite loss of weight 0 is none
     if not family.row_wise:
-        return [score_together(data, pair, fit, scorers) for fit in fits if isinstance(fit, Path)]
-    if data.weight is not None:
-        test = test[data.weight[test] > 0.0]  # an infinite loss of weight 0 is none
-    X, y = data.matrix(train), data.y[test]
-    whole = take_rows(X, test) if scorers else None  # of a wide table, few columns are used
-    weight = None if data.weight is None else data.weight[test]
-    offset = None if data.offset is None else data.offset[test]
-    scored = list[FoldFit]()
-    for fit in fits:
-        path = fit if isinstance(fit, Path) else fit.path()
-        loss, scores = np.empty(len(path.lambdas)), {name: np.empty(len(path.lambdas)) for name in scorers}
-        for start, eta in _predictors(path, X if whole is None else whole, offset, None if whole is not None else test):
-            block = slice(start, start + eta.shape[-1])
-            loss[block] = family.mean_deviance(y, eta, weight)
-            for name, scorer in scorers.items():
-                scores[name][block] = scorer(path, whole, y, eta, weight)
-        scored.append(FoldFit(path.deviance, loss, scores, path.status))
-    return scored
-
-
-def score_together(data: FoldData, pair: Pair, path: Path, scorers: Mapping[str, Any]) -> FoldFit:
-    """Score a loss that isn't row by row: what held-out rows add to it depends on those of training beside them."""
-    rows = np.sort(np.concatenate(pair))
-    if data.weight is not None:
-        rows = rows[data.weight[rows] > 0.0]
-    held = np.isin(rows, pair[1])
+        held = np.isin(rows, pair[1])
+    X, y = data.matrix(train), data.y[rows]
+    whole = take_rows(X, rows[held]) if scorers else None  # of a wide table, few columns are used
+    source, of = (whole, None) if scorers and family.row_wise else (X, rows)
     weight = None if data.weight is None else data.weight[rows]
     offset = None if data.offset is None else data.offset[rows]
-    X, y = data.matrix(pair[0]), data.y[rows]
-    family, count = get_family(path.family), len(path.lambdas)
-    whole = take_rows(X, rows[held]) if scorers else None
-    loss, scores = np.empty(count), {name: np.empty(count) for name in scorers}
-    for start, eta in _predictors(path, X, offset, rows):
-        block = slice(start, start + eta.shape[1])
-        loss[block] = family.held_out_deviance(y, eta, held, weight)
-        for name, scorer in scorers.items():
-            scores[name][block] = scorer(path, whole, y[held], eta[held], None if weight is None else weight[held])
-    share = path.deviance * per_unit(family, data, pair[0])
-    return FoldFit(share, loss, scores, path.status)
+    share = 1.0 if family.row_wise else per_unit(family, data, train)
+    scored = list[FoldFit]()
+    for path in chosen:
+        loss, scores = np.empty(len(path.lambdas)), {name: np.empty(len(path.lambdas)) for name in scorers}
+        for start, eta in _predictors(path, source, offset, of):
+            block = slice(start, start + eta.shape[-1])
+            loss[block] = family.held_out_deviance(y, eta, held, weight)
+            for name, scorer in scorers.items():
+                scores[name][block] = scorer(path, whole, y[held], eta[held], None if weight is None else weight[held])
+        scored.append(FoldFit(path.deviance * share, loss, scores, path.status))
+    return scored
 
 
 def per_unit(family: Family, data: FoldData, rows: Int) -> float:

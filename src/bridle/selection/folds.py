@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bridle.errors import DataWarning, InputError
-from bridle.losses import FAMILIES, get_family
+from bridle.losses import Family, get_family
 from bridle.selection.assign import cuts, deal, draw, spread_groups
 
 Int = NDArray[np.int64]
@@ -87,8 +87,8 @@ def make_folds(
     InputError
         The rows can't be split so, or pairs given overlap, are empty or point outside the table.
     """
-    event = _events(y, family)
-    y = _column("y", _single(y, family) if event is None else event, None)
+    y, event = _one_column(y, get_family(family))
+    y = _column("y", y, None)
     n = y.shape[0]
     groups = None if groups is None else _column("groups", groups, n)
     time = None if time is None else _column("time", time, n)
@@ -149,8 +149,8 @@ def holdout_split(
     InputError
         Too few rows, groups or times for two parts, or ``fraction`` isn't between 0 and 1.
     """
-    event = _events(y, family)
-    y = _column("y", _single(y, family) if event is None else event, None)
+    y, event = _one_column(y, get_family(family))
+    y = _column("y", y, None)
     n = y.shape[0]
     if not 0.0 < fraction < 1.0:
         raise InputError(f"fraction is {fraction}, expected the share of rows to hold out, between 0 and 1")
@@ -187,14 +187,18 @@ def _column(name: str, values: ArrayLike, n: int | None) -> NDArray[Any]:
     return array
 
 
-def _single(y: ArrayLike, family: str) -> ArrayLike:
-    """Return the target as one value a row, (n,): of several columns the class, or the first response."""
-    if family.partition("(")[0].strip() not in FAMILIES or not get_family(family).several:
-        return y
-    chosen = get_family(family)
-    target = chosen.target(y, len(y))  # type: ignore[arg-type]
-    classes = chosen.classes(target)
-    return np.asarray(target[:, 0] if classes is None else classes)
+def _one_column(y: ArrayLike, family: Family) -> tuple[ArrayLike, Int | None]:
+    """Return the target as one value a row, of several columns the class or the first; and events, if there are any.
+
+    Events are 1 where one was seen and 0 where none was, (n,).
+    """
+    if family.row_wise and not family.several:
+        return y, None
+    target = family.target(y, len(np.asarray(y)))
+    classes = family.classes(target)
+    if family.row_wise:
+        return (target[:, 0] if classes is None else classes), None
+    return (y if classes is None else classes), classes
 
 
 def _classes(y: NDArray[Any], family: str) -> Int | None:
@@ -205,14 +209,6 @@ def _classes(y: NDArray[Any], family: str) -> Int | None:
         return np.asarray(y, dtype=np.int64) if several else None
     distinct, of = _distinct("y", y)
     return of if distinct == 2 else None
-
-
-def _events(y: ArrayLike, family: str) -> Int | None:
-    """(n,) 1 where an event was seen and 0 where none was, or None where a target is one number a row."""
-    if family.partition("(")[0].strip() not in FAMILIES or get_family(family).row_wise:
-        return None
-    chosen = get_family(family)
-    return chosen.classes(chosen.target(y, len(np.asarray(y))))
 
 
 def _distinct(name: str, values: NDArray[Any]) -> tuple[int, Int]:

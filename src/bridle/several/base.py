@@ -58,6 +58,13 @@ class SeveralFamily(Family):
         """Return minus the gradient of the weighted loss, (n, M)."""
         return np.asarray(-w[:, None] * self.gradient(target, eta))
 
+    def excess(self, y: Float, eta: Float, w: Float) -> float:
+        """Return how far the weighted loss is above the saturated one; 0 where rounding alone could have made it so."""
+        saturated = self.saturated(y)
+        gap = float(w @ (self.loss(y, eta) - saturated))
+        size = float(w @ (y**2).sum(axis=1)) if self.quadratic else 0.0
+        return gap if gap > 1e-14 * float(w @ np.abs(saturated)) + 1e-28 * size else 0.0
+
     def mean_deviance(self, y: Float, eta: Float, w: Float | None = None) -> Float:
         """Return the weighted mean unit deviance at several lambdas, (L,).
 

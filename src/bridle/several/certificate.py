@@ -11,7 +11,6 @@ from bridle.certificates import Certificate, Rows, constant_below, penalty_scale
 from bridle.losses import get_family
 from bridle.penalties import Penalty
 from bridle.several.base import SeveralFamily
-from bridle.several.problem import null_gap
 
 Float = NDArray[np.float64]
 
@@ -91,7 +90,7 @@ def certify_several(
     gap = min(gap_at(1.0), gap_at(_feasible_scale(z, lam, pen, (v, lower, upper), joint)))
     primal = float(w @ fam.loss(target, eta)) + lam * _value(beta, v, pen, joint)
     start = fam.null_predictors(target, w, o) if fit_intercept else np.zeros(eta.shape[1])
-    reference = null_gap(fam, target, w, o + start)
+    reference = fam.excess(target, o + start, w)
     return Certificate(primal, primal - gap, gap, relative(gap, reference), kkt)
 
 

@@ -146,7 +146,7 @@ class SeveralProblem:
             fit_intercept=bool(fit_intercept),
             standardize=bool(standardize),
             start=start,
-            reference=null_gap(family, target, w, o + start),
+            reference=family.excess(target, o + start, w),
             notes=tuple(notes),
         )
 
@@ -257,24 +257,6 @@ class SeveralProblem:
             "status": np.zeros(count, dtype=np.int32),
             "n_iter": np.zeros(count, dtype=np.int64),
         }
-
-
-def null_gap(family: SeveralFamily, y: Float, w: Float, eta: Float) -> float:
-    """Return the null model's loss less the saturated loss; 0 if it fits every row but for rounding.
-
-    Parameters
-    ----------
-    family : SeveralFamily
-    y : (n, K)
-    w : (n,)
-        They sum to 1.
-    eta : (n, M)
-        Predictors of the null model.
-    """
-    saturated = family.saturated(y)
-    gap = float(w @ (family.loss(y, eta) - saturated))
-    size = float(w @ (y**2).sum(axis=1)) if family.quadratic else 0.0
-    return gap if gap > 1e-14 * float(w @ np.abs(saturated)) + 1e-28 * size else 0.0
 
 
 def _symmetric(problem: SeveralProblem, lambdas: Float, raw: _core.BlockResult) -> Any:
