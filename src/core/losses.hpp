@@ -4,6 +4,7 @@
 // (order of times, a function of the user's) is made elsewhere. Several solvers may ask one loss at the same time.
 #pragma once
 
+#include <cmath>
 #include <limits>
 #include <memory>
 #include <string>
@@ -61,6 +62,7 @@ class Loss {
 };
 
 constexpr double kNoLimit = std::numeric_limits<double>::infinity();
+inline double xlogy(double x, double y) { return x == 0.0 ? 0.0 : x * std::log(y); }
 
 // The loss of a family by its name and the values of its parameters; null if there is no such family.
 std::unique_ptr<Loss> make_loss(const std::string& family, const std::vector<double>& parameters);

@@ -9,8 +9,6 @@ namespace {
 
 constexpr index_t kBlock = 512;  // rows whose exponentials are kept on the stack
 
-double xlogy(double x, double y) { return x == 0.0 ? 0.0 : x * std::log(y); }
-
 // e^eta - y eta
 class Poisson final : public Loss {
  public:

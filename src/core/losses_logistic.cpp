@@ -11,8 +11,6 @@ constexpr index_t kBlock = 512;  // rows whose exponentials are kept on the stac
 
 constexpr double kFar = 600.0;   // of |z|, before e^-|z| is no normal number
 
-double xlogy(double x, double y) { return x == 0.0 ? 0.0 : x * std::log(y); }
-
 // Of a row: m log(1 + e^z) - linear, z = stretch * (eta - shift), with slope stretch * m (e^z/(1 + e^z) - q). A form has
 //   multiple(y)  m          share(y)  q in [0, 1], and other(y) = 1 - q
 //   z(y, eta)               stretch() dz/deta
