@@ -38,7 +38,7 @@ class Dataset:
     matrix: np.ndarray[Any, Any] | sparse.csc_array | None  # (n, p), the same for arrays
     columns: tuple[Column, ...]  # every column of the table, in its order
     target_name: str
-    y: Float  # (n,), 0 and 1 for two classes
+    y: Float  # (n,), 0 and 1 for two classes; or n rows as the family takes them
     family: str
     classes: tuple[str, ...]
     weights: Float | None  # (n,)
@@ -201,7 +201,7 @@ def _assemble(
     ordered: Mapping[str, Sequence[str]],
     asked: tuple[str | None, Any],
 ) -> Dataset:
-    rows = np.flatnonzero(~np.isnan(aim.y))
+    rows = np.flatnonzero(~np.isnan(aim.y.reshape(table.n_rows, -1)).any(axis=1))
     dropped = table.n_rows - rows.size
     set_aside = {column: role for role, column in by_column.items()}
     frame, matrix = table.frame, table.matrix

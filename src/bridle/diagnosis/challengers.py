@@ -20,9 +20,9 @@ from bridle.diagnosis.contenders import (
     Target,
 )
 from bridle.diagnosis.evidence import Contender
+from bridle.diagnosis.measure import measure_of
 from bridle.diagnosis.table import FrameDesign
 from bridle.errors import InputError
-from bridle.losses import get_family
 
 Float = NDArray[np.float64]
 
@@ -155,16 +155,6 @@ class _Expansion(FrameDesign):
         return FrameDesign(inner, self.transformer).for_rows(rows)
 
 
-_BOOSTED = {
-    "poisson": "poisson",
-    "negative_binomial": "poisson",
-    "tweedie": "poisson",
-    "gamma": "gamma",
-    "huber": "absolute_error",
-}
-"""The loss of scikit-learn's boosting that is nearest to each family's."""
-
-
 def _boosting(X: Any, target: Target, seed: int) -> Contender | str:
     matrix = _numeric_matrix(X)
     if not isinstance(matrix, np.ndarray):
@@ -175,8 +165,6 @@ def _boosting(X: Any, target: Target, seed: int) -> Contender | str:
         return "there is an offset"
     if target.family == "binomial" and not np.isin(target.y, (0.0, 1.0)).all():
         return "the target holds shares, not classes"
-    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-
     options: dict[str, Any] = {
         "max_iter": 40,
         "learning_rate": 0.1,
@@ -186,14 +174,9 @@ def _boosting(X: Any, target: Target, seed: int) -> Contender | str:
         "early_stopping": False,
         "random_state": seed,
     }
-    family = get_family(target.family)
-    if family.is_classifier:
-        estimator: Any = HistGradientBoostingClassifier(**options)
-    else:
-        extra: dict[str, Any] = {"loss": _BOOSTED.get(family.name, "squared_error")}
-        if family.share_below is not None:
-            extra = {"loss": "quantile", "quantile": family.share_below}
-        estimator = HistGradientBoostingRegressor(**extra, **options)
+    estimator = measure_of(target.family).boosted(options)
+    if isinstance(estimator, str):
+        return estimator
     return EstimatorContender(
         "boosting", LABELS["boosting"], estimator, X, target, most_rows=MOST_ROWS, seed=seed, one_thread=True
     )

@@ -16,13 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bridle.convert import unitless_ratios
+from bridle.diagnosis.measure import Means, measure_of
 from bridle.diagnosis.table import matrix_for, take_rows
 from bridle.errors import BridleWarning, InputError
-from bridle.losses import get_family
 
 Float = NDArray[np.float64]
 IntArray = NDArray[np.int64]
-Means = tuple[Float, Float]  # of the training rows, of the test rows
 
 INNER_FOLDS = 5
 TUNING_LAMBDAS = 25  # a coarser grid than a final fit's: between its values the loss hardly moves
@@ -34,7 +33,7 @@ TUNING_TOLERANCE = 1e-4  # duality gap while tuning, far below the noise of a fo
 class Target:
     """What is to be predicted, shared by all contenders of one comparison."""
 
-    y: Float  # (n,)
+    y: Float  # (n,), or n rows as the family takes them
     family: str = "gaussian"
     weight: Float | None = None  # (n,)
     offset: Float | None = None  # (n,), on the link scale
@@ -57,11 +56,9 @@ class NullContender:
 
     def fit_predict(self, train: IntArray, test: IntArray) -> Mapping[str, Means]:
         """Return the means under variant ""."""
-        t, family = self.target, get_family(self.target.family)
-        weight = np.ones(len(train)) if t.weight is None else t.weight[train]
-        offset = np.zeros(len(t.y)) if t.offset is None else t.offset
-        b0 = family.null_predictor(t.y[train], weight, offset[train])
-        return {"": (family.mean(b0 + offset[train]), family.mean(b0 + offset[test]))}
+        t = self.target
+        weight = np.ones(len(t.y)) if t.weight is None else t.weight
+        return {"": measure_of(t.family).null(t.y, weight, t.offset, train, test)}
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,8 +16,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bridle.diagnosis.measure import Measure, measure_of
 from bridle.errors import InputError
-from bridle.losses import Family, get_family
 from bridle.problem import one_blas_thread
 from bridle.selection.crew import Crew
 
@@ -81,12 +81,12 @@ class Evidence:
     n_train: IntArray  # (J,)
     n_test: IntArray  # (J,)
     n_repeats: int
-    y: Float  # (n,)
+    y: Float  # (n,), or n rows as the family takes them
     weight: Float  # (n,)
     offset: Float | None  # (n,)
     predictions: Mapping[
         str, Float
-    ]  # contender -> (n_repeats, n) held-out means as they came, NaN where never held out
+    ]  # contender -> held-out means as they came, n_repeats of n rows, NaN where never held out
     fold_of: IntArray  # (n_repeats, n) fold in which a row was held out, -1 for never
     scheme: str  # the folds in words
     failed: Mapping[str, str] = field(default_factory=dict)  # contender -> why it has no numbers
@@ -116,7 +116,7 @@ class Evidence:
 
 
 def supported_means(mean: ArrayLike, y_train: Float, family: str) -> Float:
-    """Keep fitted means inside what the training rows can support (n,).
+    """Keep fitted means inside what the training rows can support.
 
     A model that saw m rows can't justify a probability beyond 1/(m + 2) (Laplace's rule of succession), nor a
     Poisson mean below the overall mean over m + 2. Without it one prediction of 0 or 1, as a forest's leaves give
@@ -124,35 +124,23 @@ def supported_means(mean: ArrayLike, y_train: Float, family: str) -> Float:
 
     Parameters
     ----------
-    mean : (n,)
+    mean : (n,), or n rows of them
         Fitted means: probabilities, numbers above 0 where the link is a logarithm, any others (left as they are).
-    y_train : (m,)
+    y_train : (m,), or m rows as the family takes them
         Target of the training rows.
     family : str
-        "gaussian", "binomial" or "poisson".
+        Its spec.
     """
-    mu = np.asarray(mean, dtype=np.float64)
-    share = 1.0 / (len(y_train) + 2)
-    kind = get_family(family)
-    if kind.has_probabilities:
-        return np.clip(mu, share, 1.0 - share)
-    if kind.link_name == "log":
-        return np.maximum(mu, share * max(float(y_train.mean()), share))
-    return mu
+    return measure_of(family).supported(mean, y_train)
 
 
 @dataclass(frozen=True)
 class _Rows:
     """The target with all that a loss needs."""
 
-    y: Float  # (n,)
+    y: Float  # n rows
     weight: Float  # (n,)
-    family: Family
-
-    def loss(self, rows: IntArray, mean: Float) -> float:
-        """Weighted mean unit deviance of some rows."""
-        used = self.weight[rows] > 0.0  # an infinite loss of weight 0 is none
-        return float(np.average(self.family.deviance(self.y[rows], mean)[used], weights=self.weight[rows][used]))
+    measure: Measure
 
 
 @dataclass(frozen=True)
@@ -161,7 +149,7 @@ class _Fold:
 
     test: dict[str, float]  # variant -> loss
     train: dict[str, float]
-    held_out: Float  # (n_test,) means of the contender itself
+    held_out: Float  # means of the held-out rows, by the contender itself
     error: str
     seconds: float
 
@@ -176,7 +164,7 @@ def _run(train: IntArray, test: IntArray, rows: _Rows, fit: Callable[[], Mapping
     if error:
         return _Fold({}, {}, np.empty(0), error, time.perf_counter() - start)
     with np.errstate(over="ignore"):
-        losses = {v: _losses(m, train, test, rows) for v, m in means.items() if _finite(m)}
+        losses = {v: rows.measure.losses(rows.y, rows.weight, m, train, test) for v, m in means.items() if _finite(m)}
     if not np.isfinite(losses[""]).all():
         return _Fold({}, {}, np.empty(0), "its loss isn't finite", time.perf_counter() - start)
     losses = {v: pair for v, pair in losses.items() if np.isfinite(pair).all()}
@@ -189,19 +177,11 @@ def _run(train: IntArray, test: IntArray, rows: _Rows, fit: Callable[[], Mapping
     )
 
 
-def _losses(means: tuple[Float, Float], train: IntArray, test: IntArray, rows: _Rows) -> tuple[float, float]:
-    """Training and held-out loss."""
-    counted = rows.y[train][rows.weight[train] > 0.0]
-    at_train, at_test = (supported_means(m, counted, rows.family.spec) for m in means)
-    return rows.loss(train, at_train), rows.loss(test, at_test)
-
-
 def _finite(means: tuple[Float, Float]) -> bool:
     return bool(np.isfinite(means[0]).all() and np.isfinite(means[1]).all())
 
 
-def _check(y: Float, weight: Float, folds: FoldPairs, contenders: Sequence[Contender], family: Family) -> None:
-    family.check_target(y)
+def _check(weight: Float, folds: FoldPairs, contenders: Sequence[Contender]) -> None:
     names = [c.name for c in contenders]
     if len(set(names)) < len(names):
         raise InputError(f"contenders need distinct names, got {', '.join(names)}")
@@ -231,10 +211,10 @@ def collect_evidence(
     ----------
     contenders : sequence of Contender
         The first ones needn't be the models to judge: :func:`bridle.diagnosis.judge` takes any by name.
-    y : (n,)
+    y : (n,), or n rows as the family takes them
         Target, as numbers.
     family : str
-        "gaussian", "binomial" or "poisson".
+        Its spec.
     sample_weight : (n,), optional
         Weights of rows.
     offset : (n,), optional
@@ -256,12 +236,12 @@ def collect_evidence(
     InputError
         The target doesn't fit the family, names repeat, fewer than two folds, or a fold without weight.
     """
-    target = np.asarray(y, dtype=np.float64)
-    unit = get_family(family)
+    measure = measure_of(family)
+    target = measure.target(y)
     weight = np.ones(len(target)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
-    _check(target, weight, folds, contenders, unit)
+    _check(weight, folds, contenders)
     jobs = [(c, train, test) for c in contenders for train, test in folds.pairs]
-    results = _all_folds(jobs, _Rows(target, weight, unit), n_jobs, progress)
+    results = _all_folds(jobs, _Rows(target, weight, measure), n_jobs, progress)
     n_folds = len(folds.pairs)
     names, labels, owners, tests, trains = [], [], [], [], []
     predictions, failed, seconds = {}, {}, {}
@@ -330,8 +310,8 @@ def _all_folds(
 
 
 def _held_out(parts: list[Float], folds: FoldPairs, n: int) -> Float:
-    """(n_repeats, n) held-out means; a row held out twice in one repeat keeps the later one."""
-    out = np.full((folds.n_repeats, n), np.nan)
+    """(n_repeats, n, ...) held-out means; a row held out twice in one repeat keeps the later one."""
+    out = np.full((folds.n_repeats, n, *parts[0].shape[1:]), np.nan)
     for (repeat, _, test), mean in zip(_numbered(folds), parts, strict=True):
         out[repeat, test] = mean
     return out

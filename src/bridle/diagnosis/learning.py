@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bridle.diagnosis.evidence import EXPECTED, Contender, FoldPairs, supported_means
+from bridle.diagnosis.evidence import EXPECTED, Contender, FoldPairs
 from bridle.diagnosis.intervals import correction, mean_interval
+from bridle.diagnosis.measure import Measure, measure_of
 from bridle.diagnosis.verdict import LearningCurve
 from bridle.errors import InputError
-from bridle.losses import get_family
 from bridle.problem import one_blas_thread
 from bridle.selection.crew import Crew
 
@@ -43,10 +43,10 @@ def learning_curve(
     ----------
     contender : Contender
         What to train.
-    y : (n,)
+    y : (n,), or n rows as the family takes them
         Target.
     family : str
-        "gaussian", "binomial" or "poisson".
+        Its spec.
     folds : Folds
         As for the evidence.
     shares : sequence of float
@@ -73,13 +73,15 @@ def learning_curve(
     """
     if not all(0 < s <= 1 for s in shares):
         raise InputError(f"shares must lie in (0, 1], got {list(shares)}")
-    target = np.asarray(y, dtype=np.float64)
+    measure = measure_of(family)
+    target = measure.target(y)
     weight = np.ones(len(target)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
     pairs = folds.pairs[: -(-len(folds.pairs) // folds.n_repeats)]
     if len(pairs) < 2:
         raise InputError(f"a learning curve needs at least 2 folds, got {len(pairs)}")
     rng = np.random.default_rng(seed)
-    orders = [_spread(rng.permutation(train), target, family) for train, _ in pairs]
+    strata = measure.strata(target)
+    orders = [_spread(rng.permutation(train), strata) for train, _ in pairs]
     n_test = np.array([len(test) for _, test in pairs], dtype=np.int64)
     factor = correction(np.array([len(o) for o in orders], dtype=np.int64), n_test)
     test_weight = np.array([weight[test].sum() for _, test in pairs])
@@ -89,7 +91,7 @@ def learning_curve(
     jobs = [(part, test) for of_share in parts for part, (_, test) in zip(of_share, pairs, strict=True)]
     with one_blas_thread:
         losses = Crew(n_jobs, len(jobs), None).map(
-            lambda job: _losses(contender, *job, y=target, weight=weight, family=family), jobs
+            lambda job: _losses(contender, *job, y=target, weight=weight, measure=measure), jobs
         )
     sizes, trains, tests = list[int](), [], []
     for i, of_share in enumerate(parts):
@@ -105,31 +107,26 @@ def learning_curve(
     return LearningCurve(tuple(sizes), tuple(trains), tuple(tests))
 
 
-def _spread(rows: IntArray, y: Float, family: str) -> IntArray:
-    """Order rows so that every beginning holds both classes in their proportion."""
-    if family != "binomial":
+def _spread(rows: IntArray, strata: IntArray | None) -> IntArray:
+    """Order rows so that every beginning holds the classes in their proportion."""
+    if strata is None:
         return rows
     place = np.empty(len(rows))
-    for positive in (True, False):
-        mine = (y[rows] > 0.5) == positive
-        place[mine] = (np.arange(mine.sum()) + 0.5) / max(int(mine.sum()), 1)
+    for stratum in np.unique(strata[rows])[::-1]:
+        mine = strata[rows] == stratum
+        place[mine] = (np.arange(mine.sum()) + 0.5) / int(mine.sum())
     return np.asarray(rows[np.argsort(place, kind="stable")])
 
 
 def _losses(
-    contender: Contender, train: IntArray, test: IntArray, *, y: Float, weight: Float, family: str
+    contender: Contender, train: IntArray, test: IntArray, *, y: Float, weight: Float, measure: Measure
 ) -> tuple[float, float] | None:
-    unit = get_family(family)
     try:
-        at_train, at_test = contender.fit_predict(train, test)[""]
+        means = contender.fit_predict(train, test)[""]
     except EXPECTED:
         return None
-    counted = y[train][weight[train] > 0.0]
-    losses = [
-        float(np.average(unit.deviance(y[rows], supported_means(mean, counted, family)), weights=weight[rows]))
-        for rows, mean in ((train, at_train), (test, at_test))
-    ]
-    return (losses[0], losses[1]) if np.isfinite(losses).all() else None
+    losses = measure.losses(y, weight, means, train, test)
+    return losses if np.isfinite(losses).all() else None
 
 
 def last_fall(curve: LearningCurve) -> float:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from bridle.diagnosis.evidence import Evidence, supported_means
 from bridle.diagnosis.intervals import t_quantile
+from bridle.diagnosis.measure import measure_of
 from bridle.diagnosis.verdict import Interval
 from bridle.losses import Family, get_family
 
@@ -35,7 +36,7 @@ def calibration_slope(evidence: Evidence, model: str, level: float = 0.95) -> In
         NaN where the predictions hardly vary, so that a slope isn't defined.
     """
     missing = Interval(np.nan, np.nan, np.nan, level)
-    if model not in evidence.predictions:
+    if model not in evidence.predictions or not measure_of(evidence.family).has_slope:
         return missing
     family = get_family(evidence.family)
     fits = [

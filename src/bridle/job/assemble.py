@@ -14,19 +14,18 @@ from numpy.typing import NDArray
 import bridle
 from bridle.data import Dataset
 from bridle.diagnosis.verdict import Interval
-from bridle.job import holdout, networks, summaries, words
+from bridle.job import networks, summaries, words
 from bridle.job.fitting import TECHNIQUE, Fit, Problem
 from bridle.job.judging import Judged
 from bridle.job.monte_carlo import monte_carlo
 from bridle.job.options import Options
 from bridle.job.stability import Stability
 from bridle.job.techniques import compare_techniques
-from bridle.model_io import Meta, Model, NetworkModel, TableModel
+from bridle.model_io import Meta, NetworkModel, TableModel
 from bridle.results import (
     FORMAT,
     ColumnNote,
     DataNotes,
-    HoldoutPoints,
     ModelResult,
     Reproduce,
     SampleSize,
@@ -60,11 +59,10 @@ def assemble(
     family = split.problem.family
     null = fits[0]
     models = tuple(_model_result(f, split, judged, stability.get(f.name), null, options) for f in fits)
-    points: HoldoutPoints | None = None
+    drawn: dict[str, Any] = {"holdout": None}
     if split.w_test.sum() > 0.0:
-        mu = family.mean(best.link(split.X_test, split.offset_test))
-        rng = np.random.default_rng(options.seed)
-        points = holdout.points(family, split.y_test, mu, split.w_test, options.level, rng, split.cluster_test)
+        eta, rng = best.link(split.X_test, split.offset_test), np.random.default_rng(options.seed)
+        drawn |= split.problem.outcome.points(split.y_test, eta, split.w_test, options.level, rng, split.cluster_test)
     return StudyResult(
         format=FORMAT,
         title=f"{data.target_name} from {data.source}",
@@ -73,7 +71,6 @@ def assemble(
         best_reason=why,
         headline=judged.verdicts[best.name].sentence,
         models=models,
-        holdout=points,
         sample_size=size,
         swaps=swaps,
         gain=words.gain(models, family.loss_name),
@@ -85,6 +82,7 @@ def assemble(
         techniques=compare_techniques(
             judged.evidence, options.level, family.loss_name, max((f.penalty for f in fits), default="")
         ),
+        **drawn,
     )
 
 
@@ -96,7 +94,7 @@ def _model_result(
     common: dict[str, Any] = {
         "name": fit.name, "label": fit.label, "technique": TECHNIQUE[fit.name], "parameter": fit.parameter,
         "value": fit.value, "l1_ratio": fit.l1_ratio, "rule": fit.rule, "reason": fit.reason,
-        "n_features": fit.coef.size, "fit_seconds": fit.seconds,
+        "n_features": len(fit.coef), "fit_seconds": fit.seconds,
     }  # fmt: skip
     if fit.failed:
         return ModelResult(
@@ -109,13 +107,13 @@ def _model_result(
         **common,
         n_nonzero=fit.n_used,
         cv_loss=_cv_loss(fit, problem, level),
-        train_loss=_train_loss(fit, problem),
+        train_loss=problem.outcome.train_loss(problem, fit.link(problem.X, problem.offset)),
         holdout_loss=loss,
         holdout_scores=scores,
         verdict=judged.verdicts.get(fit.name),
         curve=_curve(fit, split) if fit.tuned else None,
         path=summaries.path_summary(fit, problem, summaries.shown_features(fit), stability) if fit.has_path else None,
-        intercept=fit.intercept,
+        intercept=float(fit.intercept) if np.ndim(fit.intercept) == 0 else float("nan"),
         terms=() if bare else summaries.terms(fit, problem, split.encoder),
         coefficients=() if bare else summaries.coefficients(fit, problem, stability, level),
         certificate=summaries.certificate(fit, problem),
@@ -145,25 +143,13 @@ def _curve(fit: Fit, split: Split) -> Any:
     return summaries.curve_summary(fit, scores)
 
 
-def _train_loss(fit: Fit, problem: Problem) -> float:
-    mu = problem.family.mean(fit.link(problem.X, problem.offset))
-    used = problem.weights > 0.0  # an infinite loss of weight 0 is none
-    return float(np.average(problem.family.deviance(problem.y, mu)[used], weights=problem.weights[used]))
-
-
 def _cv_loss(fit: Fit, problem: Problem, level: float) -> Interval:
     """Held-out loss across the folds; for the null model that of the mean of each fold's training rows."""
     if fit.curve is not None:
         return summaries.loss_interval(fit.curve.mean[fit.index], fit.curve.standard_error[fit.index], problem, level)
-    family, losses, sizes = problem.family, [], []
-    for train, test in problem.folds.pairs:
-        offset = np.zeros_like(problem.y) if problem.offset is None else problem.offset
-        b0 = family.null_predictor(problem.y[train], problem.weights[train], offset[train])
-        loss = family.deviance(problem.y[test], family.mean(b0 + offset[test]))
-        losses.append(np.average(loss, weights=problem.weights[test]))
-        sizes.append(problem.weights[test].sum())
+    losses, sizes = problem.outcome.null_losses(problem)
     mean = float(np.average(losses, weights=sizes))
-    spread = np.average((np.array(losses) - mean) ** 2, weights=sizes)
+    spread = np.average((losses - mean) ** 2, weights=sizes)
     error = float(np.sqrt(spread / (len(losses) - 1))) if len(losses) > 1 else float("nan")
     return summaries.loss_interval(mean, error, problem, level)
 
@@ -172,26 +158,24 @@ def _held_out(fit: Fit, split: Split, null: Fit, level: float) -> tuple[Interval
     used = split.w_test > 0.0
     if not used.any():
         return Interval(float("nan"), float("nan"), float("nan"), level), {}
-    family, y, w = split.problem.family, split.y_test[used], split.w_test[used]
     cluster = None if split.cluster_test is None else split.cluster_test[used]
-    mu, null_mu = (family.mean(f.link(split.X_test, split.offset_test))[used] for f in (fit, null))
-    loss = holdout.loss_interval(family.deviance(y, mu), w, level, cluster)
-    return loss, holdout.scores(family, y, mu, null_mu, w, level, cluster)
+    eta, null_eta = (f.link(split.X_test, split.offset_test)[used] for f in (fit, null))
+    return split.problem.outcome.score(split.y_test[used], eta, null_eta, split.w_test[used], level, cluster)
 
 
 def _data_notes(data: Dataset, split: Split, judged: Judged, notes: tuple[str, ...]) -> DataNotes:
     return DataNotes(
         source=data.source,
         sha256=data.sha256,
-        n_rows=data.y.size,
-        n_train=split.problem.y.size,
+        n_rows=data.n_rows,
+        n_train=split.problem.n_rows,
         n_holdout=int(split.test.size),
         n_columns=len(data.columns),
         n_features=split.problem.design.shape[1],
         target=data.target_name,
         family=split.problem.family.spec,
         classes=data.classes,
-        target_summary=words.target_summary(data.y, split.problem.family, data.classes),
+        target_summary=split.problem.outcome.summary(data.y),
         columns=tuple(
             ColumnNote(c.name, c.kind, c.used, c.n_missing, c.n_distinct, c.note, c.examples) for c in data.columns
         ),
@@ -218,11 +202,12 @@ def _reproduce(options: Options, command: str, created: str, seconds: float, *, 
 
 
 def predictions(fits: tuple[Fit, ...], split: Split, data: Dataset) -> pl.DataFrame:
-    """Row number in the table, target, and each model's mean, for the held-out rows."""
-    columns: dict[str, Any] = {"row": data.rows[split.test], data.target_name: split.y_test}
+    """Row number in the table, target, and each model's means, for the held-out rows."""
+    outcome = split.problem.outcome
+    columns: dict[str, Any] = {"row": data.rows[split.test], **outcome.observed(data.target_name, split.y_test)}
     for fit in fits:
         if not fit.failed:
-            columns[f"prediction ({fit.name})"] = split.problem.family.mean(fit.link(split.X_test, split.offset_test))
+            columns |= outcome.predicted(fit.name, fit.link(split.X_test, split.offset_test))
     return pl.DataFrame(columns)
 
 
@@ -251,11 +236,11 @@ def model(fit: Fit, split: Split, data: Dataset, result: StudyResult) -> TableMo
             sentence="" if verdict is None else verdict.sentence,
             source=data.source,
             sha256=data.sha256,
-            n_rows=problem.y.size,
+            n_rows=problem.n_rows,
             created=result.reproduce.created,
             versions=result.reproduce.versions,
         ),
     }
     if fit.trained is not None and fit.trained.network is not None:
         return NetworkModel(network=fit.trained.network, **common)
-    return Model(intercept=fit.intercept, coef=fit.coef, **common)
+    return problem.outcome.model(fit, **common)

@@ -17,14 +17,11 @@ from bridle.results import Swap
 
 def rows_and_features(problem: Problem, verdict: Verdict) -> SampleSize:
     """Whether the training rows suffice, given the share of deviance explained on held-out rows."""
-    y, family = problem.y, problem.family
-    events = y.size
-    if family.is_classifier:
-        events = int(min(y.sum(), y.size - y.sum()))
-    elif family.counts:
-        events = int(y.sum())
-    explained = verdict.explained.value
-    return sample_size(family.spec, y.size, events, problem.design.shape[1], explained if explained > 0 else None)
+    outcome, explained = problem.outcome, verdict.explained.value
+    return sample_size(
+        problem.family.spec, problem.n_rows, outcome.events(problem.y), outcome.n_candidates(problem.design.shape[1]),
+        explained if explained > 0 else None,
+    )  # fmt: skip
 
 
 def with_checks(
@@ -59,5 +56,5 @@ def with_checks(
 
 
 def _frequencies(fit: Fit, problem: Problem, stable: Stability) -> dict[str, float]:
-    share = np.mean(stable.coef != 0.0, axis=0)
-    return {problem.design.feature_names[j]: float(share[j]) for j in np.flatnonzero(fit.coef)}
+    share = stable.selected
+    return {problem.design.feature_names[j]: float(share[j]) for j in np.flatnonzero(fit.in_use)}

@@ -30,7 +30,7 @@ def recommend(fits: tuple[Fit, ...], margin: float) -> tuple[Fit, str]:
     best = min(usable, key=_loss)
     equals = [f for f in usable if f is best or _as_good(f, best, margin)]
     chosen = min(equals, key=lambda f: (f.nets is not None, f.n_used, _loss(f)))  # a network only where it pays
-    used, of = chosen.n_used, chosen.coef.size
+    used, of = chosen.n_used, len(chosen.coef)
     if chosen is best:
         return (
             chosen,

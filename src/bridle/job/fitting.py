@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from bridle.convert import unitless_ratios
 from bridle.design import Design
 from bridle.design.hierarchy import Latent, LatentDesign
-from bridle.errors import BridleError
+from bridle.errors import BridleError, InputError
 from bridle.job.options import L1_RATIOS, Options, Progress
+from bridle.job.outcome import Outcome, outcome_of
 from bridle.losses import Family
 from bridle.path import Path, fit_path
 from bridle.penalties import read_penalty
@@ -48,7 +49,7 @@ class Problem:
     """The training rows as every step of the main job sees them."""
 
     design: Design  # (n, p)
-    y: Float  # (n,)
+    y: Float  # (n,), or n rows as the family takes them
     family: Family
     weight: Float | None  # (n,)
     offset: Float | None  # (n,)
@@ -57,6 +58,17 @@ class Problem:
     folds: Folds
     penalty: str = "elastic_net"  # of the models with an L1 penalty
     latent: Latent | None = None  # copies of main effects, where interactions need theirs
+    names: tuple[str, ...] = ()  # of the classes or responses
+
+    @cached_property
+    def outcome(self) -> Outcome:
+        """What the steps of the job ask of such a target."""
+        return outcome_of(self.family, self.names)
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return len(self.y)
 
     @cached_property
     def X(self) -> Any:
@@ -104,7 +116,7 @@ class Problem:
     @property
     def weights(self) -> Float:
         """(n,) weights, ones where none were given."""
-        return np.ones_like(self.y) if self.weight is None else self.weight
+        return np.ones(len(self.y)) if self.weight is None else self.weight
 
 
 @dataclass(frozen=True)
@@ -112,8 +124,8 @@ class Fit:
     """One model with its tuned strength, fitted on all training rows."""
 
     name: str
-    intercept: float
-    coef: Float  # (p,), original scale; zeros for a network
+    intercept: Any  # a number, or (K,) where a row has several predictors
+    coef: Float  # (p,) or (p, K), original scale; zeros for a network
     l1_ratio: float = float("nan")
     value: float = float("nan")  # the chosen lambda or dropout rate
     rule: str = ""
@@ -155,14 +167,33 @@ class Fit:
     def n_used(self) -> int:
         """Features that can change a prediction."""
         network = None if self.trained is None else self.trained.network
-        return int(np.count_nonzero(self.coef if network is None else network.used))
+        return int(np.count_nonzero(self.in_use if network is None else network.used))
+
+    @property
+    def in_use(self) -> NDArray[np.bool_]:
+        """(p,) whether a feature has a coefficient other than 0."""
+        return np.asarray(self.coef != 0.0 if self.coef.ndim == 1 else (self.coef != 0.0).any(axis=1))
+
+    @property
+    def sizes(self) -> Float:
+        """(p,) size of each feature's effect per standard deviation; of several predictors the length of all of them.
+
+        Only of fits with a path, which knows the standard deviations.
+        """
+        assert self.path is not None
+        size = np.abs(self.coef) if self.coef.ndim == 1 else np.linalg.norm(self.coef, axis=1)
+        return np.asarray(size * self.path.scale)
 
     def link(self, X: NDArray[np.float64], offset: Float | None) -> Float:
-        """Link of the rows of ``X``, (n,): the linear predictor, or what a network gives in its place."""
+        """Link of the rows of ``X``, (n,) or (n, K): the linear predictor, or what a network gives in its place."""
         if self.trained is not None and self.trained.network is not None:
             return self.trained.network.link(X, offset)
-        eta = np.asarray(X @ self.coef, dtype=np.float64) + self.intercept
-        return eta if offset is None else eta + offset
+        eta = np.asarray(X @ self.coef, dtype=np.float64)
+        if np.ndim(self.intercept) == 0:
+            eta = eta + self.intercept
+            return np.asarray(eta if offset is None else eta + offset)
+        eta = (eta[:, None] if eta.ndim == 1 else eta) + self.intercept
+        return np.asarray(eta if offset is None else eta + offset[:, None])
 
 
 def label(name: str, penalty: str = "") -> str:
@@ -186,6 +217,8 @@ def fit_models(problem: Problem, options: Options, progress: Progress) -> tuple[
     for k, name in enumerate(options.models):
         start = time.perf_counter()
         try:
+            if name in problem.outcome.drops:
+                raise InputError(problem.outcome.drops[name])
             if name == "dropout":
                 from bridle.job.networks import fit_network
 
@@ -203,9 +236,8 @@ def fit_models(problem: Problem, options: Options, progress: Progress) -> tuple[
 
 def fit_null(problem: Problem) -> Fit:
     """Return the model that predicts the mean."""
-    offset = 0.0 if problem.offset is None else problem.offset
-    b0 = problem.family.null_predictor(problem.y, problem.weights, offset)
-    return Fit("null", b0, np.zeros(problem.design.shape[1]), reason="predicts the mean of the training rows")
+    intercept, coef = problem.outcome.null(problem)
+    return Fit("null", intercept, coef, reason="predicts the mean of the training rows")
 
 
 def _fit(name: str, problem: Problem, options: Options, start: float) -> Fit:
@@ -231,7 +263,7 @@ def _fit(name: str, problem: Problem, options: Options, start: float) -> Fit:
         curve = replace(curve, n_nonzero=path.n_nonzero)
     return Fit(
         name=name,
-        intercept=float(path.intercept[chosen.index]),
+        intercept=path.intercept[chosen.index],
         coef=path.coef_row(chosen.index),
         l1_ratio=float("nan") if free else chosen.l1_ratio,
         value=chosen.value,

@@ -63,16 +63,16 @@ def judge_models(problem: Problem, fits: tuple[Fit, ...], best: Fit, options: Op
 def _affordable(problem: Problem, seed: int) -> tuple[Problem, tuple[str, ...]]:
     """About ``MOST_ROWS`` rows, and a sentence if some were left out.
 
-    Whole groups are drawn, since a group cut short isn't one of its kind; rows of two classes are drawn by class, and
-    so many that ``LEAST_OF_CLASS`` of the rarer class stay (or all there are).
+    Whole groups are drawn, since a group cut short isn't one of its kind; rows of classes are drawn by class, and
+    so many that ``LEAST_OF_CLASS`` of the rarest class stay (or all there are).
     """
-    n = problem.y.size
+    n = problem.n_rows
     if n <= MOST_ROWS:
         return problem, ()
     share, rng = MOST_ROWS / n, np.random.default_rng(seed)
-    positive = problem.y > 0.5
-    if problem.family.is_classifier:
-        share = max(share, min(1.0, LEAST_OF_CLASS / max(min(positive.sum(), n - positive.sum()), 1)))
+    classes = problem.outcome.measure.strata(problem.y)
+    if classes is not None:
+        share = max(share, min(1.0, LEAST_OF_CLASS / max(int(np.bincount(classes).min()), 1)))
     if problem.groups is not None:
         _, of = np.unique(problem.groups, return_inverse=True)
         order = rng.permutation(int(of.max()) + 1)
@@ -81,7 +81,7 @@ def _affordable(problem: Problem, seed: int) -> tuple[Problem, tuple[str, ...]]:
         kept[order[: max(int(np.searchsorted(before, share * n, "right")), 2 * FOLDS)]] = True
         rows, how = np.flatnonzero(kept[of]), "whole groups drawn at random"
     else:
-        strata = positive.astype(np.int64) if problem.family.is_classifier else np.zeros(n, dtype=np.int64)
+        strata = np.zeros(n, dtype=np.int64) if classes is None else classes
         rows, how = np.flatnonzero(draw(strata, share, rng)) if share < 1.0 else np.arange(n), "drawn at random"
     if rows.size == n:
         return problem, ()

@@ -105,9 +105,11 @@ def network_contender(
 def notes(problem: Problem, options: Options, fits: tuple[Fit, ...]) -> tuple[str, ...]:
     """What is to be said of dropout: that PyTorch is missing, or that networks saw some of the rows only."""
     if NAME not in options.models:
+        if NAME in problem.outcome.drops:
+            return (problem.outcome.drops[NAME],)
         return () if available() else (f"The dropout network was left out, as PyTorch isn't installed: {INSTALL}.",)
     fitted = any(f.nets is not None for f in fits)
-    n, most = problem.y.size, most_rows(problem.design.shape[1])
+    n, most = problem.n_rows, most_rows(problem.design.shape[1])
     return (f"Dropout networks train on {most:,} of {n:,} training rows, drawn at random.",) * (fitted and n > most)
 
 
@@ -121,7 +123,7 @@ def attributions(network: Network, problem: Problem, seed: int) -> tuple[Attribu
     """
     share = problem.weights / problem.weights.sum()
     reference = np.asarray(problem.X.T @ share, dtype=np.float64)
-    rows = np.sort(np.random.default_rng(seed).permutation(problem.y.size)[:EXPLAINED_ROWS])
+    rows = np.sort(np.random.default_rng(seed).permutation(problem.n_rows)[:EXPLAINED_ROWS])
     X = problem.X[rows]
     X = np.asarray(X.toarray() if hasattr(X, "toarray") else X, dtype=np.float64)
     parts = network.integrated_gradients(X, reference)  # (rows, p)

@@ -30,6 +30,7 @@ from bridle.job.choice import recommend
 from bridle.job.fitting import Fit, Problem, fit_models
 from bridle.job.judging import judge_models
 from bridle.job.options import Options, Progress, check_options
+from bridle.job.outcome import outcome_of
 from bridle.job.saving import load_result, metrics, save_study
 from bridle.job.stability import Stability, bootstrap, samples_for
 from bridle.job.summaries import shown_features
@@ -234,8 +235,9 @@ def study(
         n_jobs=n_jobs, tol=tol, penalty=penalty, hierarchy=hierarchy,
     )  # fmt: skip
     offset_name = offset if isinstance(offset, str) else ""
+    every = models is None
     if isinstance(data, Dataset):
-        return _run(data, options, offset_name, command, progress or _silent)
+        return _run(data, options, offset_name, command, progress or _silent, every=every)
     reading = {"separator": separator, "decimal": decimal, "encoding": encoding}
     roles = {"weights": weights, "offset": offset, "groups": groups, "time": time}
     return _run(  # the table isn't kept here, so that it can go once it has become a matrix
@@ -243,7 +245,7 @@ def study(
             data, target, family=family, exclude=tuple(exclude), keep=tuple(keep), ordered=ordered, formula=formula,
             interactions=interactions, positive=positive, **roles, **reading
         ),
-        options, offset_name, command, progress or _silent,
+        options, offset_name, command, progress or _silent, every=every,
     )  # fmt: skip
 
 
@@ -266,8 +268,10 @@ class Split:
     offset_name: str  # the table's column; empty for none
 
 
-def _run(data: Dataset, options: Options, offset_name: str, command: str, progress: Progress) -> Study:
+def _run(data: Dataset, options: Options, offset_name: str, command: str, progress: Progress, *, every: bool) -> Study:
     start = time.perf_counter()
+    if every:
+        options = _possible(options, data)
 
     # 1. Hold rows out, once, and turn the rest into numbers and folds.
     data = data.complete_rows() if options.missing == "drop" else data
@@ -326,6 +330,12 @@ def _now() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
+def _possible(options: Options, data: Dataset) -> Options:
+    """The options without the techniques that such a target can't have."""
+    drops = outcome_of(get_family(data.family), data.classes).drops
+    return replace(options, models=tuple(m for m in options.models if m not in drops))
+
+
 def _rows(data: Dataset, options: Options) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Rows that train, and rows that are held out: none of a table that is too small."""
     n = data.n_rows
@@ -378,6 +388,7 @@ def _split(
             folds=folds,
             penalty=options.penalty,
             latent=latent_groups(encoder, options.hierarchy) if options.hierarchy else None,
+            names=data.classes,
         ),
         test=test,
         X_test=whole.take(test).for_rows(None),

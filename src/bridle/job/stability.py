@@ -8,21 +8,19 @@ is fitted; lambda is then chosen by the loss on the rows that the sample left ou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bridle.job.fitting import Fit, Problem, refit
-from bridle.path import Path
 
 Float = NDArray[np.float64]
 
 GRID = 40  # values of a bootstrap path; the drawn curves need no more
 GAP = 1e-4  # relative duality gap of a bootstrap path: far below its sampling error
-BLOCK = 16_384  # rows whose predictions are held at once
 
 
 @dataclass(frozen=True)
@@ -30,11 +28,17 @@ class Stability:
     """Bootstrap distribution of one model; B samples."""
 
     lambdas: Float  # (Lb,)
-    coef: Float  # (B, p), at the chosen lambda
+    coef: Float  # (B, p) or (B, p, K), at the chosen lambda
     shown: NDArray[np.int64]  # (F,), the features whose paths are kept
     paths: Float  # (B, F, Lb), standardised coefficients of the shown features
     chosen_lambda: Float  # (B,) or fewer, minimises the loss on the rows left out; none where none was left out
     prediction_spread: float  # mean over rows of the bootstrap sd of the link, over the sd of the link
+
+    @property
+    def selected(self) -> Float:
+        """(p,) share of the samples in which a feature has a coefficient other than 0."""
+        there = self.coef != 0.0
+        return np.asarray(np.mean(there if there.ndim == 2 else there.any(axis=2), axis=0))
 
 
 def samples_for(n: int, p: int, asked: int) -> int:
@@ -58,7 +62,7 @@ def bootstrap(
     assert fit.path is not None
     lambdas, scale = _thin(fit.path.lambdas, fit.index), fit.path.scale
     seeds = np.random.SeedSequence(seed).spawn(n_samples)
-    rows = np.sort(np.random.default_rng(seed).permutation(problem.y.size)[:2000])
+    rows = np.sort(np.random.default_rng(seed).permutation(problem.n_rows)[:2000])
 
     draw = _drawer(problem)
 
@@ -66,9 +70,9 @@ def bootstrap(
         counts = _fittable(problem, draw, np.random.default_rng(child))
         path = refit(problem, fit, lambdas, counts * problem.weights, GAP)
         at = int(np.argmin(np.abs(np.log(lambdas / fit.value)))) if fit.value > 0 else lambdas.size - 1
-        drawn = path.coef_sparse[:, shown].toarray().T * scale[shown, None]
+        drawn = problem.outcome.drawn(replace(path, scale=scale), shown)
         out = np.flatnonzero((counts == 0.0) & (problem.weights > 0.0))
-        best = lambdas[np.argmin(_loss_of(problem, path, out))] if out.size else np.nan
+        best = lambdas[np.argmin(problem.outcome.losses_along(problem, path, out))] if out.size else np.nan
         return path.coef_row(at), drawn, float(best)
 
     found = []
@@ -97,7 +101,7 @@ Drawer = Callable[[np.random.Generator], Float]
 
 def _drawer(problem: Problem) -> Drawer:
     """Return a function from a Generator to the (n,) counts of one sample."""
-    n = problem.y.size
+    n = problem.n_rows
     if problem.groups is not None:
         groups, of = np.unique(problem.groups, return_inverse=True)
         return lambda rng: _counts(rng.integers(0, groups.size, groups.size), groups.size)[of]
@@ -120,39 +124,16 @@ def _counts(drawn: NDArray[np.int64], n: int) -> Float:
 
 def _fittable(problem: Problem, draw: Drawer, rng: np.random.Generator) -> Float:
     """(n,) counts of the first sample that varies as the training rows do: a single class or count can't be fitted."""
-    varies = np.ptp(problem.y[problem.weights > 0.0]) > 0.0
+    of = problem.y[problem.weights > 0.0]
     while True:
         counts = draw(rng)
         y = problem.y[(counts * problem.weights) > 0.0]
-        if y.size and (problem.family.link_name == "identity" or not varies or np.ptp(y) > 0.0):
+        if len(y) and problem.outcome.varies(y, of):
             return counts
-
-
-def blocks(n: int) -> Iterator[slice]:
-    """Slices of at most ``BLOCK`` rows that cover 0..n."""
-    return (slice(start, min(start + BLOCK, n)) for start in range(0, n, BLOCK))
-
-
-def _loss_of(problem: Problem, path: Path, out: NDArray[np.int64]) -> Float:
-    """(Lb,) sum of the loss over the rows ``out``, in blocks of rows."""
-    X, total = problem.X, np.zeros(path.lambdas.size)
-    for part in blocks(out.size):
-        rows = out[part]
-        offset = None if problem.offset is None else problem.offset[rows]
-        eta = path.linear_predictor(X[rows], offset=offset)  # (rows, Lb)
-        y = np.broadcast_to(problem.y[rows, None], eta.shape)
-        total += problem.weights[rows] @ problem.family.loss(y, eta)
-    return total
 
 
 def _spread(problem: Problem, fit: Fit, coef: Float, rows: NDArray[np.int64]) -> float:
     X, w = problem.X[rows], problem.weights[rows]
     if coef.shape[0] < 2 or not w.sum() > 0.0:
         return float("nan")
-    link = np.asarray(X @ fit.coef)
-    spread = float(np.sqrt(np.average((link - np.average(link, weights=w)) ** 2, weights=w)))
-    if spread == 0.0:
-        return float("nan")
-    links = np.asarray(X @ coef.T)  # (rows, B)
-    centred = links - np.average(links, axis=0, weights=w)
-    return float(np.average(np.std(centred, axis=1, ddof=1), weights=w) / spread)
+    return problem.outcome.spread(X, w, fit.coef, coef)

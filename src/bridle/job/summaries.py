@@ -14,9 +14,7 @@ from bridle.diagnosis.intervals import t_quantile
 from bridle.diagnosis.verdict import Interval
 from bridle.job import words
 from bridle.job.fitting import Fit, Problem
-from bridle.job.holdout import auc
 from bridle.job.stability import Stability
-from bridle.losses import Family
 from bridle.model_io.effects import term_effects
 from bridle.results import Certificate, Coefficient, CurveSummary, PathSummary, TermEffect
 from bridle.selection import applicable_rules
@@ -38,9 +36,9 @@ def loss_interval(value: float, error: float, problem: Problem, level: float) ->
 def shown_features(fit: Fit) -> NDArray[np.int64]:
     """(F,) the features to draw: largest standardised coefficient at the chosen value, then largest on the path."""
     assert fit.path is not None
-    at_choice = np.abs(fit.coef * fit.path.scale)
-    peak = np.asarray(abs(fit.path.coef_sparse).max(axis=0).toarray()).ravel() * fit.path.scale
-    order = np.lexsort((-peak, -at_choice))
+    peak = np.asarray(abs(fit.path.coef_sparse).max(axis=0).toarray()).reshape(len(fit.coef), -1).max(axis=1)
+    peak = peak * fit.path.scale
+    order = np.lexsort((-peak, -fit.sizes))
     return np.asarray(order[peak[order] > 0.0][:SHOWN_PATHS])
 
 
@@ -72,38 +70,25 @@ def path_scores(
     found = {"deviance explained (folds)": tuple((1.0 - fit.curve.mean / fit.curve.null_loss).tolist())}
     if not w.sum() > 0.0:
         return found
-    along = [_scores(problem.family, y, w, eta) for eta in _links(fit, X, offset)]
+    along = [problem.outcome.scores_along(y, w, eta) for eta in _links(fit, X, offset)]
     return found | {name: tuple(at[name] for at in along) for name in along[0]}
 
 
 def _links(fit: Fit, X: Any, offset: Float | None) -> Iterator[Float]:
-    """Links (n,), one strength at a time: all at once would outgrow the table. NaN where training diverged."""
+    """Links of n rows, one strength at a time: all at once would outgrow the table. NaN where training diverged."""
     if fit.nets is not None:
         for trained in fit.nets.fits:
             yield np.full(X.shape[0], np.nan) if trained.network is None else trained.network.link(X, offset)
         return
     assert fit.path is not None
     for k in range(fit.path.lambdas.size):
-        eta = np.asarray(X @ fit.path.coef_row(k)) + fit.path.intercept[k]
-        yield eta if offset is None else eta + offset
-
-
-def _scores(family: Family, y: Float, w: Float, eta: Float) -> dict[str, float]:
-    if family.share_below is not None:
-        return {f"{family.loss_name} (held-out rows)": float(family.mean_deviance(y, eta[:, None], w)[0])}
-    if not family.is_classifier:
-        with np.errstate(over="ignore"):
-            return {"RMSE (held-out rows)": float(np.sqrt(np.average((y - family.mean(eta)) ** 2, weights=w)))}
-    if not np.all((y == 0.0) | (y == 1.0)):
-        return {}
-    accuracy = float(np.average((eta >= 0.0) == (y == 1.0), weights=w))
-    return {"ROC AUC (held-out rows)": auc(y == 1.0, eta, w), "accuracy (held-out rows)": accuracy}
+        yield replace(fit, intercept=fit.path.intercept[k], coef=fit.path.coef_row(k)).link(X, offset)
 
 
 def path_summary(fit: Fit, problem: Problem, shown: NDArray[np.int64], stability: Stability | None) -> PathSummary:
     """Coefficient paths per standard deviation, with the bootstrap paths behind them."""
     assert fit.path is not None
-    drawn = fit.path.coef_sparse[:, shown].toarray().T * fit.path.scale[shown, None]  # (F, L)
+    drawn = problem.outcome.drawn(fit.path, shown)  # (F, L)
     samples: tuple[tuple[tuple[float, ...], ...], ...] = ()
     values: tuple[float, ...] = ()
     if stability is not None:

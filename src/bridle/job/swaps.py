@@ -32,9 +32,9 @@ def find_swaps(problem: Problem, fit: Fit, options: Options) -> tuple[Swap, ...]
     if problem.latent is not None and problem.groups_features(fit.name):
         return ()  # a main effect can't be left out without its interactions
     X = problem.X
-    order = np.argsort(-np.abs(fit.coef * fit.path.scale), kind="stable")[:AT_MOST]
+    order = np.argsort(-fit.sizes, kind="stable")[:AT_MOST]
     found, tried = [], set[str]()
-    for j in order[fit.coef[order] != 0.0]:
+    for j in order[fit.in_use[order]]:
         if problem.groups_features(fit.name) and problem.design.source[j] in tried:
             continue  # its group was left out as a whole already
         tried.add(problem.design.source[j])

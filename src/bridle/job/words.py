@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
-from bridle.job.fitting import Fit
 from bridle.losses import Family
 from bridle.nets.settings import Training
 from bridle.penalties import Kind, read_penalty
 from bridle.results import ModelResult
+
+if TYPE_CHECKING:
+    from bridle.job.fitting import Fit
 
 Float = NDArray[np.float64]
 
