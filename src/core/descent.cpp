@@ -6,6 +6,9 @@
 namespace bridle {
 namespace {
 
+constexpr int kRounds = 60;        // of conjugate gradients in one step
+constexpr double kNear = 0.3;      // share of the slopes' precision that they solve to,
+constexpr double kFurther = 1e-6;  // or of the squared slopes that there were
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 // Where a coefficient must stop when it moves by delta: its bound, or 0 if the penalty has a kink there.
@@ -136,14 +139,93 @@ void minimise(GramQuadratic& q, const std::vector<Term>& terms, std::vector<doub
   }
 }
 
+namespace {
+
+// Moves of free coefficients to the optimum with signs and bounds held, by conjugate gradients (Hestenes and Stiefel
+// 1952) on the columns, scaled by their curvature; slope (free,) at the start.
+std::vector<double> conjugate_gradients(ColumnQuadratic& q, const std::vector<Term>& terms,
+                                        const std::vector<double>& beta, const std::vector<index_t>& free,
+                                        const std::vector<double>& slope, const Precision& precision, Budget& budget) {
+  const size_t count = free.size();
+  std::vector<double> goal(count, 0.0), left = slope, scaled(count), direction(count, 0.0), image(count);
+  double before = 1.0, first = 0.0;
+  for (int round = 0; round < kRounds; ++round) {
+    double size = 0.0;
+    bool right = true;
+    for (size_t i = 0; i < count; ++i) {
+      const Term& term = terms[free[i]];
+      scaled[i] = left[i] / (q.curvature(free[i]) + term.ridge);
+      size += left[i] * scaled[i];
+      right = right && std::abs(left[i]) <= kNear * precision.share * term.slope(beta[free[i]]);
+    }
+    if (round == 0) first = size;
+    if (right || !(size > kFurther * first)) break;
+    for (size_t i = 0; i < count; ++i) direction[i] = scaled[i] + size / before * direction[i];
+    before = size;
+    q.product(free, direction.data(), image.data());
+    double curvature = 0.0;
+    for (size_t i = 0; i < count; ++i) {
+      image[i] += terms[free[i]].ridge * direction[i];
+      curvature += direction[i] * image[i];
+    }
+    if (!(curvature > 0.0)) break;
+    for (size_t i = 0; i < count; ++i) {
+      goal[i] += size / curvature * direction[i];
+      left[i] -= size / curvature * image[i];
+    }
+    if (!budget.spend()) break;
+  }
+  return goal;
+}
+
+// A step of all free coefficients. Those that would cross a limit stop there; if that loses more than it gains, all stop
+// at the first of them.
+void conjugate_step(ColumnQuadratic& q, const std::vector<Term>& terms, std::vector<double>& beta,
+                    const Precision& precision, Budget& budget) {
+  std::vector<index_t> free;
+  for (index_t k = 0; k < q.size(); ++k)
+    if (q.curvature(k) > 0.0 && is_free(terms[k], beta[k])) free.push_back(k);
+  const size_t count = free.size();
+  std::vector<double> slope(count), move(count), image(count);
+  q.slopes(free, slope.data());
+  for (size_t i = 0; i < count; ++i) slope[i] = descent_slope(terms[free[i]], beta[free[i]], slope[i]);
+  const std::vector<double> goal = conjugate_gradients(q, terms, beta, free, slope, precision, budget);
+  double shortest = 1.0;
+  for (size_t i = 0; i < count; ++i) {
+    const double b = beta[free[i]], room = limit_of(terms[free[i]], b, goal[i]) - b;
+    const bool crosses = std::abs(goal[i]) > std::abs(room);
+    if (crosses) shortest = std::min(shortest, room / goal[i]);
+    move[i] = crosses ? room : goal[i];
+  }
+  if (shortest < 1.0) {
+    q.product(free, move.data(), image.data());
+    double change = 0.0;
+    for (size_t i = 0; i < count; ++i)
+      change += move[i] * (0.5 * (image[i] + terms[free[i]].ridge * move[i]) - slope[i]);
+    if (!(change < 0.0))
+      for (size_t i = 0; i < count; ++i) move[i] = shortest * goal[i];
+  }
+  for (size_t i = 0; i < count; ++i) {
+    double& b = beta[free[i]];
+    const double limit = limit_of(terms[free[i]], b, move[i]);
+    if (move[i] < 0.0) b = std::max(limit, b + move[i]);
+    if (move[i] > 0.0) b = std::min(limit, b + move[i]);
+  }
+  q.move_all(free, move.data());
+}
+
+}  // namespace
+
 void minimise(ColumnQuadratic& q, const std::vector<Term>& terms, std::vector<double>& beta,
               const Precision& precision, index_t most, Budget& budget) {
   const index_t last = budget.used + most;
   while (true) {
     const bool gained = sweep(q, terms, beta, precision, false);
     if (!budget.spend() || !gained || budget.used >= last) return;
-    while (sweep(q, terms, beta, precision, true))
-      if (!budget.spend() || budget.used >= last) return;
+    if (!sweep(q, terms, beta, precision, true)) continue;
+    if (!budget.spend() || budget.used >= last) return;
+    conjugate_step(q, terms, beta, precision, budget);
+    if (budget.stop || budget.used >= last) return;
   }
 }
 

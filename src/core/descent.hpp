@@ -38,7 +38,7 @@ struct Budget {
 // at 0 stays there unless its slope exceeds the threshold by more, or exact ties would enter and leave for ever.
 struct Precision {
   double enough = 0.0;  // stop when a sweep gains less,
-  double share = 0.0;   // and when no slope that is off its l1 by more than this share of it was mended
+  double share = 0.0;   // and when no slope that is off the penalty's by more than this share of it was mended
   double noise = 0.0;
 };
 
@@ -57,11 +57,11 @@ bool sweep(Quadratic& q, const std::vector<Term>& terms, std::vector<double>& be
     if (beta[k] == 0.0 && std::abs(slope) <= (1.0 + 1e-12) * terms[k].l1 + precision.noise * std::sqrt(h)) continue;
     const double b = terms[k].minimiser(beta[k], slope, h), move = b - beta[k];
     if (move == 0.0) continue;
-    const double off = (h + terms[k].ridge) * std::abs(move);
-    if (off <= kNothing * precision.share * terms[k].l1 && off * std::abs(move) <= kNothing * precision.enough) continue;
+    const double off = (h + terms[k].ridge) * std::abs(move), right = precision.share * terms[k].slope(b);
+    if (off <= kNothing * right && off * std::abs(move) <= kNothing * precision.enough) continue;
     beta[k] = b;
     q.move(k, move);
-    gained = gained || off * std::abs(move) > precision.enough || off > precision.share * terms[k].l1;
+    gained = gained || off * std::abs(move) > precision.enough || off > right;
   }
   return gained;
 }
@@ -75,7 +75,7 @@ std::vector<index_t> active_set_step(GramQuadratic& q, const std::vector<Term>& 
 // the one before: then nothing but rounding is left.
 void minimise(GramQuadratic& q, const std::vector<Term>& terms, std::vector<double>& beta, const Precision& precision,
               ActiveFactor& factor, Budget& budget);
-// Gives up after `most` sweeps.
+// The same with conjugate gradients on the columns in the direct solves' place. Gives up after `most` sweeps and rounds.
 void minimise(ColumnQuadratic& q, const std::vector<Term>& terms, std::vector<double>& beta,
               const Precision& precision, index_t most, Budget& budget);
 

@@ -176,12 +176,35 @@ class SparseByColumns final : public Design {
   double bytes() const override { return sizeof(T) + sizeof(I); }
   bool sparse() const override { return true; }
   index_t stored(index_t j) const override { return static_cast<index_t>(starts_[j + 1] - starts_[j]); }
+  void entries(index_t j, std::int32_t* rows, double* values) const override {
+    for (I e = starts_[j]; e < starts_[j + 1]; ++e) {
+      *rows++ = static_cast<std::int32_t>(indices_[e]);
+      *values++ = static_cast<double>(data_[e]);
+    }
+  }
   void dots(const index_t* list, index_t count, const double* v, double* out) const override {
-    for (index_t k = 0; k < count; ++k) {
-      const index_t j = at(list, k);
-      double total = 0.0;
-      for (I e = starts_[j]; e < starts_[j + 1]; ++e) total += static_cast<double>(data_[e]) * v[indices_[e]];
-      out[k] = total;
+    for (index_t k = 0; k < count; ++k) out[k] = product(at(list, k), v);
+  }
+  // Four vectors side by side: where an entry's row is found, all of them are.
+  void block_dots(index_t from, index_t to, const std::vector<const double*>& vectors, double* out) const override {
+    const index_t count = static_cast<index_t>(vectors.size()), n = rows(), p = columns();
+    if (count == 1) {
+      for (index_t j = from; j < to; ++j) out[j] = product(j, vectors[0]);
+      return;
+    }
+    std::vector<double> four(4 * n);
+    for (index_t m = 0; m < count; m += 4) {
+      const index_t used = std::min<index_t>(4, count - m);
+      for (index_t k = 0; k < used; ++k)
+        for (index_t i = 0; i < n; ++i) four[4 * i + k] = vectors[m + k][i];
+      for (index_t j = from; j < to; ++j) {
+        double sums[4] = {0.0, 0.0, 0.0, 0.0};
+        for (I e = starts_[j]; e < starts_[j + 1]; ++e) {
+          const double value = static_cast<double>(data_[e]), *v = four.data() + 4 * indices_[e];
+          for (int k = 0; k < 4; ++k) sums[k] += value * v[k];
+        }
+        for (index_t k = 0; k < used; ++k) out[(m + k) * p + j] = sums[k];
+      }
     }
   }
   void add(const index_t* list, index_t count, const double* coef, double* v) const override {
@@ -219,6 +242,15 @@ class SparseByColumns final : public Design {
   }
 
  private:
+  double product(index_t j, const double* v) const {
+    double sums[4] = {0.0, 0.0, 0.0, 0.0};  // four chains: one would wait for each of its additions
+    I e = starts_[j];
+    const I end = starts_[j + 1];
+    for (; e + 4 <= end; e += 4)
+      for (int m = 0; m < 4; ++m) sums[m] += static_cast<double>(data_[e + m]) * v[indices_[e + m]];
+    for (; e < end; ++e) sums[0] += static_cast<double>(data_[e]) * v[indices_[e]];
+    return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+  }
   const T* data_;
   const I* indices_;
   const I* starts_;
@@ -228,10 +260,10 @@ class SparseByColumns final : public Design {
 
 void Design::survey(const std::vector<const double*>& w, const std::vector<const double*>& v, double* mean,
                     double* about, double* product) const {
-  constexpr index_t kTogether = 64;  // columns that stay in cache while all is asked of them
   const index_t p = columns_;
-  for (index_t from = 0; from < p; from += kTogether) {
-    const index_t to = std::min(p, from + kTogether);
+  const index_t together = sparse() ? p : 64;  // dense columns that stay in cache while all is asked of them
+  for (index_t from = 0; from < p; from += together) {
+    const index_t to = std::min(p, from + together);
     block_dots(from, to, w, mean);
     block_dots(from, to, v, product);
     for (size_t m = 0; m < w.size(); ++m)

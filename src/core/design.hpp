@@ -60,6 +60,8 @@ class Design {
   // Whether inner products cost as much as the entries that are stored, fewer than n a column.
   virtual bool sparse() const { return false; }
   virtual index_t stored(index_t) const { return rows_; }  // entries of column j
+  // Where they are and what, of sparse columns: rows, values (stored(j),)
+  virtual void entries(index_t, std::int32_t*, double*) const {}
   virtual const DenseView* dense() const { return nullptr; }  // null where there are only stored entries
 
  private:

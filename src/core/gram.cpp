@@ -12,6 +12,7 @@ namespace {
 constexpr index_t kPanelRows = 256;  // a panel of 300 columns stays in the second-level cache
 constexpr index_t kFewColumns = 8;   // below this a pass of inner products costs less than building panels
 constexpr index_t kCoupled = index_t{1} << 21;  // numbers of columns W x that are held at a time (16 MB)
+constexpr double kCancels = 100.0;   // mean square over variance, from which on a column is centred before its products
 constexpr double kOwnLoops = 2e7;    // products below which threads woken by BLAS cost more than they bring
 
 }  // namespace
@@ -67,7 +68,9 @@ void Gram::extend(const Columns& x, const index_t* list, index_t count) {
   }
   if (coupling_)
     by_coupling(x, list, from, count);
-  else if (x.design.sparse() || count - from < kFewColumns)
+  else if (x.design.sparse())
+    by_rows(x, list, from, count);
+  else if (count - from < kFewColumns)
     by_columns(x, list, from, count);
   else
     by_panels(x, list, from, count);
@@ -76,21 +79,49 @@ void Gram::extend(const Columns& x, const index_t* list, index_t count) {
   size_ = count;
 }
 
-// One column z = W (x~_k - mean) at a time against all that are there; sum_i z_i = 0, so x_i'z needs no centring.
+// Products of column z = W (x~_k - mean) with `count` columns; sum_i z_i = 0, so x_i'z needs no centring.
+void Gram::column_products(const Columns& x, const index_t* list, index_t k, index_t count, double* out) {
+  const index_t n = x.rows(), j = list[k];
+  const double one = 1.0, scale = 1.0 / x.scale[j];
+  product_.assign(n, -shift_[k]);
+  x.design.add(&j, 1, &one, product_.data());
+  for (index_t i = 0; i < n; ++i) product_[i] *= weights_[i] * scale;
+  x.design.dots(list, count, product_.data(), out);
+  const double rounding = x.centred ? simd::sum(product_.data(), n) : 0.0;
+  for (index_t i = 0; i < count; ++i) out[i] = (out[i] - shift_[i] * rounding) / x.scale[list[i]];
+}
+
+// One column at a time against all that are there.
 void Gram::by_columns(const Columns& x, const index_t* list, index_t from, index_t count) {
-  const index_t n = x.rows();
-  std::vector<double> z(n), out(count);
-  const double one = 1.0;
+  for (index_t k = from; k < count; ++k) column_products(x, list, k, k + 1, data_.data() + k * ld_);
+}
+
+// Sums of raw products, centred afterwards: where many entries aren't stored, a column's mean square is small beside
+// its variance and little cancels. Columns of which that isn't true are centred first.
+void Gram::by_rows(const Columns& x, const index_t* list, index_t from, index_t count) {
+  std::vector<index_t> number(count);
+  for (index_t k = 0; k < count; ++k) number[k] = rows_.number(x.design, list[k]);
+  std::vector<double> raw(rows_.size()), centred(count);
+  const bool anew = from == 0;  // then each pair comes up twice, and is taken from the column with the larger number
+  if (anew) {
+    cancels_.clear();
+    some_cancel_ = false;
+  }
+  cancels_.resize(rows_.size(), 0);
   for (index_t k = from; k < count; ++k) {
-    const index_t j = list[k];
-    std::fill(z.begin(), z.end(), -shift_[k]);
-    x.design.add(&j, 1, &one, z.data());
-    const double scale = 1.0 / x.scale[j];
-    for (index_t i = 0; i < n; ++i) z[i] *= weights_[i] * scale;
-    x.design.dots(list, k + 1, z.data(), out.data());
-    const double rounding = x.centred ? simd::sum(z.data(), n) : 0.0;
-    double* to = data_.data() + k * ld_;
-    for (index_t i = 0; i <= k; ++i) to[i] = (out[i] - shift_[i] * rounding) / x.scale[list[i]];
+    const double mean = shift_[k], scale = x.scale[list[k]];
+    std::fill(raw.begin(), raw.end(), 0.0);
+    rows_.products(x.design, list[k], weights_.data(), anew, raw.data());
+    const double square = raw[number[k]];
+    cancels_[number[k]] = kCancels * (square - total_ * mean * mean) < square;
+    some_cancel_ = some_cancel_ || cancels_[number[k]];
+    const bool centre = cancels_[number[k]] || (some_cancel_ && !anew);
+    if (centre) column_products(x, list, k, count, centred.data());
+    for (index_t i = 0; i < (anew ? count : k + 1); ++i) {
+      if (!centre && (cancels_[number[i]] || (anew && number[i] > number[k]))) continue;
+      data_[std::max(i, k) * ld_ + std::min(i, k)] =
+          centre ? centred[i] : (raw[number[i]] - total_ * mean * shift_[i]) / (scale * x.scale[list[i]]);
+    }
   }
 }
 

@@ -6,6 +6,7 @@
 
 #include "columns.hpp"
 #include "losses.hpp"
+#include "sparse_rows.hpp"
 
 namespace bridle {
 
@@ -35,9 +36,14 @@ class Gram {
   void reserve(index_t count);
   void by_panels(const Columns& x, const index_t* list, index_t from, index_t count);
   void by_columns(const Columns& x, const index_t* list, index_t from, index_t count);
+  void column_products(const Columns& x, const index_t* list, index_t k, index_t count, double* out);
+  void by_rows(const Columns& x, const index_t* list, index_t from, index_t count);
   void by_coupling(const Columns& x, const index_t* list, index_t from, index_t count);
 
   std::vector<double> weights_, data_, shift_, product_;
+  SparseRows rows_;             // of sparse columns; these don't change with the weights
+  std::vector<char> cancels_;   // by number there: whether sums of raw products would lose digits
+  bool some_cancel_ = false;
   std::shared_ptr<const Curvature> coupling_;
   double total_ = 0.0;
   index_t size_ = 0, ld_ = 0;

@@ -16,6 +16,7 @@ constexpr double kReach = 4.0;     // largest ratio of neighbouring lambdas that
 constexpr double kPassing = 1e-3;  // tolerance at lambdas that are only passed on the way
 constexpr double kShare = 0.2;     // of the entries, from which on reading all of them for everyone costs less
 constexpr index_t kBlock = 256;    // columns that a thread reads at a time
+constexpr index_t kSparseBlocks = 16;  // of sparse columns: each lays out the vectors anew
 constexpr index_t kWishes = 2;     // newer weights are made for this part of the folds
 constexpr index_t kTall = 4;       // rows for each column, from which on folds' matrices are much alike
 
@@ -50,6 +51,7 @@ class Reader {
  private:
   // Whether walks that wait want so many different columns that reading all, for references to everyone, costs less.
   bool nearly_all(const std::vector<Walk*>& waiting) {
+    if (waiting.size() == 1) return waiting[0]->solver().request().all;
     wanted_.assign(design_.columns(), 0);
     for (Walk* walk : waiting) {
       if (walk->solver().request().all) return true;
@@ -65,12 +67,13 @@ class Reader {
 
   // All walks read the whole matrix, those too that haven't asked: a reference now spares them columns later.
   bool read_all(const std::vector<Walk*>& all) {
-    const index_t p = design_.columns(), blocks = (p + kBlock - 1) / kBlock;
+    const index_t p = design_.columns(), block = design_.sparse() ? std::max(kBlock, p / kSparseBlocks) : kBlock;
+    const index_t blocks = (p + block - 1) / block;
     std::vector<const double*> vectors;
     for (Walk* walk : all) vectors.push_back(walk->solver().residual());
     products_.resize(all.size() * p);
     if (!side_by_side(threads_, blocks, [&](index_t b) {
-          design_.block_dots(b * kBlock, std::min(p, (b + 1) * kBlock), vectors, products_.data());
+          design_.block_dots(b * block, std::min(p, (b + 1) * block), vectors, products_.data());
         }))
       return false;
     return side_by_side(threads_, static_cast<index_t>(all.size()),

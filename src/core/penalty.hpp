@@ -15,6 +15,9 @@ struct Term {
 
   double value(double b) const { return b == 0.0 ? 0.0 : l1 * std::abs(b) + 0.5 * ridge * b * b; }
 
+  // Size of its slope at b.
+  double slope(double b) const { return l1 + ridge * std::abs(b); }
+
   // argmin over the box of 1/2 curvature (b - b0)^2 - slope (b - b0) + value(b)
   double minimiser(double b0, double slope, double curvature) const {
     const double z = curvature * b0 + slope;

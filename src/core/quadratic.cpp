@@ -44,4 +44,43 @@ void ColumnQuadratic::move(index_t k, double delta) {
   offset_ -= step * shift_[k];
 }
 
+void ColumnQuadratic::slopes(const std::vector<index_t>& list, double* out) const {
+  const index_t count = static_cast<index_t>(list.size());
+  std::vector<index_t> columns(count);
+  for (index_t i = 0; i < count; ++i) columns[i] = list_[list[i]];
+  x_.design.dots(columns.data(), count, residual_.data(), out);
+  for (index_t i = 0; i < count; ++i) out[i] = (out[i] - offset_ * shift_[list[i]] * total_) / x_.scale[columns[i]];
+}
+
+double ColumnQuadratic::image(const std::vector<index_t>& list, const double* deltas) {
+  const index_t count = static_cast<index_t>(list.size());
+  std::vector<index_t> columns(count);
+  std::vector<double> coef(count);
+  double level = 0.0;
+  for (index_t i = 0; i < count; ++i) {
+    columns[i] = list_[list[i]];
+    coef[i] = deltas[i] / x_.scale[columns[i]];
+    level += coef[i] * shift_[list[i]];
+  }
+  image_.assign(x_.rows(), 0.0);
+  x_.design.add(columns.data(), count, coef.data(), image_.data());
+  return level;
+}
+
+void ColumnQuadratic::product(const std::vector<index_t>& list, const double* deltas, double* out) {
+  const index_t n = x_.rows(), count = static_cast<index_t>(list.size());
+  const double level = image(list, deltas);
+  for (index_t i = 0; i < n; ++i) image_[i] = weights_[i] * (image_[i] - level);
+  std::vector<index_t> columns(count);
+  for (index_t i = 0; i < count; ++i) columns[i] = list_[list[i]];
+  x_.design.dots(columns.data(), count, image_.data(), out);
+  for (index_t i = 0; i < count; ++i) out[i] /= x_.scale[columns[i]];  // image_ sums to 0 where columns are centred
+}
+
+void ColumnQuadratic::move_all(const std::vector<index_t>& list, const double* deltas) {
+  const double level = image(list, deltas);
+  for (index_t i = 0; i < x_.rows(); ++i) residual_[i] -= weights_[i] * image_[i];
+  offset_ -= level;
+}
+
 }  // namespace bridle

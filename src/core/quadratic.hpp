@@ -39,12 +39,20 @@ class ColumnQuadratic {
   double curvature(index_t k) const { return curvature_[k]; }
   void move(index_t k, double delta);
   double shift(index_t k) const { return shift_[k]; }
+  // Slopes of some coordinates; list, out (count,)
+  void slopes(const std::vector<index_t>& list, double* out) const;
+  // Hd restricted to a list: what slopes there lose by the moves deltas; list, deltas, out (count,)
+  void product(const std::vector<index_t>& list, const double* deltas, double* out);
+  void move_all(const std::vector<index_t>& list, const double* deltas);
 
  private:
+  // Sum of columns, W-centred but for `level`, which is to be subtracted from all: image_ (n,)
+  double image(const std::vector<index_t>& list, const double* deltas);
+
   const Columns& x_;
   const std::vector<index_t>& list_;
   const double* weights_;
-  std::vector<double> residual_, shift_, curvature_;
+  std::vector<double> residual_, shift_, curvature_, image_;
   double total_ = 0.0, offset_ = 0.0;
 };
 

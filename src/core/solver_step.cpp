@@ -8,6 +8,7 @@ namespace bridle {
 namespace {
 
 constexpr index_t kGramColumns = 6000;  // largest working set that gets a Gram matrix (288 MB)
+constexpr double kRough = 1e-2;         // relative precision of the slopes to which a lambda's first model is solved by columns
 constexpr double kCaution = 1e-6;        // least share of the raised curvature
 constexpr index_t kManySweeps = 300;    // of descent by columns in one model, after which a direct solve is worth it
 
@@ -85,7 +86,11 @@ bool Solver::aim() {
   } else {
     ColumnQuadratic model(x_, work_.list, residual_.data(), weights_.data());
     const index_t used = budget_.used;
-    minimise(model, work_.terms, work_.beta, precision, k <= kGramColumns ? kManySweeps : budget_.limit, budget_);
+    // Digits are dear here, and a first model is no better than the curvature it was made with.
+    const double share = opening_ && !loss_->quadratic() ? kRough : std::sqrt(coarseness_);
+    const Precision enough{share * share * in_.reference, share, precision.noise};
+    minimise(model, work_.terms, work_.beta, enough, k <= kGramColumns ? kManySweeps : budget_.limit, budget_);
+    if (!loss_->quadratic()) foresee();
     slow_ = budget_.used - used >= kManySweeps;
     for (index_t i = 0; i < k; ++i) {
       work_.curvature[i] = model.curvature(i);
@@ -151,7 +156,7 @@ bool Solver::line_search() {
       return false;
     }
     for (index_t i = 0; i < n_; ++i) trial_[i] = eta_[i] + t * direction_[i];
-    for (index_t i = 0; i < k; ++i) work_.beta[i] = before_[i] + t * (goal[i] - before_[i]);
+    for (index_t i = 0; i < k; ++i) work_.beta[i] = t == 1.0 ? goal[i] : before_[i] + t * (goal[i] - before_[i]);
     const double loss = loss_value(trial_.data()), value = loss + penalty_value(work_.beta);
     if (value <= start + 1e-4 * t * std::min(0.0, predicted) + rounding) {  // false for NaN and infinity
       gained_ = start - value;
