@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from scipy import linalg, sparse
 
 from bridle import _core
-from bridle.problem import Problem, Settings
+from bridle.problem import Problem, Settings, one_blas_thread
 
 Float = NDArray[np.float64]
 
-MOST_ROWS = 5000  # above this the n x n kernel and its eigenvectors cost more than descent by columns
+MOST_ROWS = 5000  # above this the n x n kernel and its eigenvectors cost more than descent by columns,
+MOST_PER_ENTRY = 20  # and where there are more entries of the kernel than this for each one of a sparse matrix
 _BLOCK_BYTES = 1 << 25
 
 
@@ -29,7 +30,8 @@ def applies(problem: Problem, lambdas: Float, settings: Settings) -> bool:
     n, p = problem.shape
     free = bool(np.isinf(problem.lower).all() and np.isinf(problem.upper).all())
     smooth = problem.l1_ratio == 0.0 or not np.any(lambdas)
-    return settings.mode == 0 and smooth and free and p > max(n, 64) and n <= MOST_ROWS
+    few = n <= MOST_ROWS and not (sparse.issparse(problem.matrix) and n * n > MOST_PER_ENTRY * problem.matrix.nnz)
+    return settings.mode == 0 and smooth and free and p > max(n, 64) and few
 
 
 def solve_reduced(problem: Problem, lambdas: Float, settings: Settings) -> _core.PathResult:
@@ -53,7 +55,19 @@ def solve_reduced(problem: Problem, lambdas: Float, settings: Settings) -> _core
     kept = np.flatnonzero(problem.factor == 0.0)
     divisor = np.where(ridge, problem.scale * np.sqrt(np.where(ridge, problem.factor, 1.0)), 1.0)
     columns = _Standardised(problem, np.flatnonzero(ridge), divisor)
-    values, Q = linalg.eigh(columns.kernel())
+    with one_blas_thread:
+        return _solve(problem, columns, ridge, kept, lambdas, settings)
+
+
+def _solve(
+    problem: Problem,
+    columns: _Standardised,
+    ridge: NDArray[np.bool_],
+    kept: NDArray[np.int64],
+    lambdas: Float,
+    settings: Settings,
+) -> _core.PathResult:
+    values, Q = linalg.eigh(columns.kernel(), driver="evd", overwrite_a=True, check_finite=False)
     on = values > values[-1] * 1e-15 * len(values)
     on[-1] = True  # columns that are all 0 leave one feature of 0
     root = np.sqrt(np.maximum(values[on], np.finfo(float).tiny))

@@ -9,13 +9,15 @@ namespace {
 
 constexpr index_t kGramColumns = 6000;  // largest working set that gets a Gram matrix (288 MB)
 constexpr double kRough = 1e-2;         // relative precision of the slopes to which a lambda's first model is solved by columns
+constexpr double kFactorPerEntry = 1e4;  // active^3 for each entry, above which factors cost more than conjugate gradients
 constexpr double kCaution = 1e-6;        // least share of the raised curvature
 constexpr index_t kManySweeps = 300;    // of descent by columns in one model, after which a direct solve is worth it
 
 }  // namespace
 
 // A move costs k operations in Gram space and two passes over its entries by columns. Columns win where they are much
-// shorter, as in sparse data; but only the Gram matrix allows direct solves, so hard problems go back to it.
+// shorter, as in sparse data, and where a factor of the active set would cost more than rounds of conjugate gradients;
+// but only the Gram matrix allows direct solves, so hard problems go back to it.
 bool Solver::use_gram() const {
   const index_t k = work_.size();
   if (gram_space_) return true;
@@ -23,7 +25,8 @@ bool Solver::use_gram() const {
   if (!in_.design->sparse() || slow_ || loss_->coupled()) return true;
   index_t entries = 0;
   for (index_t j : work_.list) entries += in_.design->stored(j);
-  return 4 * entries >= k * k;
+  const double active = static_cast<double>(work_.active());
+  return 4 * entries >= k * k && active * active * active < kFactorPerEntry * static_cast<double>(entries);
 }
 
 bool Solver::ask_gram() {
