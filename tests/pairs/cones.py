@@ -259,8 +259,8 @@ def minimise(X, y, lam, *, family, penalty, l1_ratio, groups, factor, lower, upp
     for rows, slope in zip(joined, slopes, strict=True):
         if slope:
             on.pay(on.norm(rows), slope)
-    pieces = joined or [c[0][[j]] for j in range(len(v))]
-    slopes = np.array(slopes if joined else lam * l1_ratio * v)
+    pieces = joined or [each[[j]] for each in c for j in range(len(v))]
+    slopes = np.array(slopes if joined else np.tile(lam * l1_ratio * v, width))
     x = on.solve()
     if "gamma" in values and l1_ratio:
         x = on.solve(_tangent(pieces, slopes, penalty, start)) if start is not None else x
