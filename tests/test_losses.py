@@ -160,7 +160,7 @@ def test_impossible_targets_are_named():
         get_family("negative_binomial(theta=1)").target([1.0, -2.0], 2)
     with pytest.raises(InputError, match="0 and 1, or -1 and 1"):
         get_family("squared_hinge").target([1.0, 2.0], 2)
-    assert get_family("squared_hinge").target([1, -1, 0], 3).tolist() == [1.0, 0.0, 0.0]
+    assert get_family("squared_hinge").target([1, -1, -1], 3).tolist() == [1.0, 0.0, 0.0]
 
 
 @pytest.mark.parametrize(

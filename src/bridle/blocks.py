@@ -172,11 +172,10 @@ def convex_until(problem: Problem, coef: sparse.csr_array, intercept: Float, lam
         if active.size > problem.shape[0]:
             return k  # dependent columns
         eta = problem.offset + intercept[k] + problem.design.times(coef[[k]].toarray().ravel())
-        curvature = problem.w * problem.family.curvature(problem.y, eta)
         if problem.family.name == "gaussian" and before is not None and np.array_equal(before[0], active):
             H = before[1]
         else:
-            H = _hessian(problem, active, curvature)
+            H = _hessian(problem, active, eta)
         before = (active, H)
         v = problem.factor[active]
         bend = lam * (1.0 - problem.l1_ratio) * v - drop * (v > 0.0)
@@ -186,11 +185,14 @@ def convex_until(problem: Problem, coef: sparse.csr_array, intercept: Float, lam
     return None
 
 
-def _hessian(problem: Problem, active: NDArray[np.int64], curvature: Float) -> Float:
-    """Weighted Gram matrix of some standardised columns, centred under the weights if there is an intercept."""
+def _hessian(problem: Problem, active: NDArray[np.int64], eta: Float) -> Float:
+    """Second derivatives of the loss along some standardised columns, at the best intercept if there is one."""
     X = problem.matrix[:, active]
     Z = np.asarray(X.toarray() if sparse.issparse(X) else X, dtype=np.float64)
     Z = (Z - problem.centre[active]) / problem.scale[active]
+    if not problem.family.row_wise:  # no intercept, and rows act on each other
+        return problem.family.hessian(problem.y, eta, problem.w, Z)
+    curvature = problem.w * problem.family.curvature(problem.y, eta)
     if problem.fit_intercept:
         Z = Z - (curvature @ Z) / max(float(np.sum(curvature)), 1e-300)
     return np.asarray(Z.T @ (curvature[:, None] * Z))

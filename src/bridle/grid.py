@@ -65,7 +65,10 @@ def check_lambdas(values: ArrayLike) -> Float:
     (L,)
         Sorted: a path is solved from its largest lambda down.
     """
-    grid = np.atleast_1d(np.asarray(values, dtype=np.float64))
+    try:
+        grid = np.atleast_1d(np.asarray(values, dtype=np.float64))
+    except (TypeError, ValueError):
+        raise InputError(f"lambdas must be numbers of at least 0; got {values!r}") from None
     if grid.ndim != 1 or grid.size == 0 or not np.isfinite(grid).all() or (grid < 0.0).any():
         raise InputError(f"lambdas must be one or more finite numbers of at least 0; got {values!r}")
     return np.ascontiguousarray(np.sort(grid)[::-1])

@@ -14,6 +14,8 @@ from bridle.survival.monotone import is_monotone
 
 Float = NDArray[np.float64]
 
+SEPARATED = "at lambda = 0 the classes are separated: the likelihood has no maximum, the coefficients no limit"
+
 _MOST_ENTRIES = 20_000_000  # of a dense copy that is made only to look into a rank; larger problems keep the path's end
 _MOST_ORDERED = 2_000_000  # the same, of a programme with as many conditions as rows times the depth of a tree
 _LOSSY = 1e-6  # ratio of singular values below which X'X keeps fewer than four digits of the smallest
@@ -52,7 +54,7 @@ def at_zero(problem: Problem, raw: _core.PathResult, status: list[str], tol: flo
         small = problem.shape[0] * problem.shape[1] <= _MOST_ENTRIES
         if splits(problem, eta) or (small and not _settled(problem, used, eta) and _separated(problem, used)):
             status[-1] = "separated"
-            return ["at lambda = 0 the classes are separated: the likelihood has no maximum, the coefficients no limit"]
+            return [SEPARATED]
         return []
     on = problem.w > 0.0
     small = problem.shape[0] * problem.shape[1] <= _MOST_ORDERED

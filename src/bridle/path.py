@@ -14,14 +14,14 @@ from scipy import sparse
 from bridle import _core, blocks
 from bridle.errors import BridleWarning, ConvergenceError, InputError
 from bridle.grid import check_lambdas, lambda_grid
-from bridle.limits import at_zero
+from bridle.limits import SEPARATED, at_zero
 from bridle.losses import Family, get_family
 from bridle.moments import Moments
 from bridle.penalties import Penalty, read_penalty
 from bridle.problem import Problem, Settings, bound, column_names, optional_array
 from bridle.reduction import applies, solve_reduced
 from bridle.settling import settled
-from bridle.several import SeveralFamily, SeveralProblem
+from bridle.several import SeveralFamily, SeveralProblem, separates
 
 Float = NDArray[np.float64]
 
@@ -466,6 +466,9 @@ def as_path(
     status = [STATUSES[s] for s in raw["status"].tolist()]
     if grid[-1] == 0.0 and isinstance(problem, Problem):
         notes = notes + at_zero(problem, raw, status, settings.tol)
+    elif grid[-1] == 0.0 and isinstance(problem, SeveralProblem) and separates(problem, raw):
+        status[-1] = "separated"
+        notes = [*notes, SEPARATED]
     notes = notes + [f"lambda = {lam:.4g}: {_ADVICE[s]}" for lam, s in zip(grid, status, strict=True) if s in _ADVICE]
     gap = raw["gap"]
     return Path(

@@ -379,6 +379,11 @@ def as_design(X: Any) -> tuple[_core.Design, Any]:
 def _start(family: Family, y: Float, w: Float, offset: Float) -> float:
     """Return the intercept of the null model."""
     start = family.null_predictor(y, w, offset)
+    if not np.isfinite(start) and np.ptp(y[w > 0.0]) > 0.0 and np.any(offset):
+        raise InputError(
+            f"offsets from {np.min(offset):g} to {np.max(offset):g} are too far apart: {family.name} means leave the "
+            "range of numbers. Give offsets on the scale of the link, such as the logarithm of an exposure"
+        )
     if not np.isfinite(start):
         raise InputError(
             f"every row has the target {y[w > 0.0][0]:g}: a {family.name} model needs rows with other values too"
@@ -393,7 +398,7 @@ def row_weights(values: ArrayLike | None, n: int) -> Float:
     w = row_values(values, n, "sample_weight")
     if (w < 0.0).any():
         row = int(np.argmax(w < 0.0))
-        raise InputError(f"sample weights must be >= 0; row {row} has {w[row]!r}")
+        raise InputError(f"sample weights must be >= 0; row {row} has {w[row]:g}")
     total = float(np.sum(w))
     if not 0.0 < total < np.inf:
         raise InputError("sample weights must have a finite sum above 0: at least one row has to count")
@@ -418,14 +423,21 @@ def name_columns(which: NDArray[np.bool_]) -> str:
     return f"columns {', '.join(numbers)}{more} are"
 
 
-def optional_array(values: ArrayLike | None) -> Float | None:
-    """Return an array of float64, or None as it came."""
-    return None if values is None else np.asarray(values, dtype=np.float64)
+def optional_array(values: ArrayLike | None, name: str = "penalty_factor") -> Float | None:
+    """Return an array of float64, or None as it came; ``name`` is for the message."""
+    if values is None:
+        return None
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name} can't be read as numbers: {error}") from None
 
 
-def bound(values: ArrayLike) -> Float | float:
-    """Return one bound for all coefficients, or (p,) of them."""
-    array = np.asarray(values, dtype=np.float64)
+def bound(values: ArrayLike, name: str = "a bound") -> Float | float:
+    """Return one bound for all coefficients, or (p,) of them; ``name`` is for the message."""
+    array = optional_array(values, name)
+    if array is None:
+        raise InputError(f"{name} must be a number or one for each feature, infinite where there is none; got None")
     return float(array) if array.ndim == 0 else array
 
 

@@ -6,6 +6,7 @@ import pytest
 from bridle.losses import get_family
 from bridle.penalties import read_penalty
 from bridle.selection import cross_validate, make_folds
+from bridle.survival import survival_target
 
 
 @pytest.mark.parametrize("family", ["gaussian", "binomial", "poisson"])
@@ -59,6 +60,19 @@ def test_degrees_of_freedom_of_concave_penalties_count_coefficients(kit):
     X, y, _ = kit.data("gaussian", 60, 12, seed=4)
     found = cross_validate(X, y, folds=3, penalty="mcp", n_lambdas=10, lambda_min_ratio=0.05, effective_df=True)
     np.testing.assert_array_equal(found.curves[0].df, found.paths[0].n_nonzero)
+
+
+def test_degrees_of_freedom_of_cox_models_with_groups(kit):
+    X, _, groups = kit.data("gaussian", 80, 9, seed=7)
+    rng = np.random.default_rng(7)
+    y = survival_target(np.ceil(5.0 * rng.exponential(size=80) * np.exp(-0.5 * X[:, 0])), rng.random(80) < 0.7)
+    options = {"family": "cox", "folds": 3, "l1_ratio": 0.7, "n_lambdas": 6, "tol": 1e-10, "effective_df": True}
+    single = cross_validate(X, y, penalty="group_lasso", groups=np.arange(9), **options)
+    plain = cross_validate(X, y, **options)
+    np.testing.assert_allclose(single.curves[0].df, plain.curves[0].df, atol=1e-5)
+    whole = cross_validate(X, y, penalty="group_lasso", groups=groups, **options)
+    assert np.all(whole.curves[0].df <= whole.paths[0].n_nonzero)
+    assert np.all(np.diff(whole.curves[0].df) > 0.0)
 
 
 def test_the_number_of_threads_does_not_matter(kit):

@@ -405,9 +405,19 @@ class GeneralizedLinearRegressorCV(FamilyRegressorCV):
         return _regression(self.family)
 
 
+_ESTIMATORS = {
+    "cox": "CoxRegressor",
+    "multinomial": "LogisticRegression",
+    "multigaussian": "MultiTaskElasticNet",
+    "ordinal": "OrdinalClassifier",
+}
+
+
 def _regression(family: str | Family) -> Family:
-    """Return a family whose target isn't a class."""
+    """Return a family of one number a row that isn't a class."""
     found = get_family(family)
+    if found.name in _ESTIMATORS:
+        raise InputError(f"the {found.name} family has an estimator of its own, bridle.{_ESTIMATORS[found.name]}")
     if found.is_classifier and not found.has_probabilities:
         raise InputError(f"the {found.name} family is for classes: use bridle.fit_path, or LogisticRegression")
     return found

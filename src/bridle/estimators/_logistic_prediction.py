@@ -51,7 +51,8 @@ class ClassTargets:
         self.classes_ = np.unique(labels)
         if len(self.classes_) < 2:
             raise InputError(
-                f"a classifier needs samples of at least 2 classes; the data have only one class: {self.classes_[0]!r}"
+                "a classifier needs samples of at least 2 classes; the data have only one class: "
+                f"{self.classes_.tolist()[0]!r}"
             )
         if len(self.classes_) > 2 and not self._multi_class:
             raise InputError(
@@ -85,8 +86,9 @@ class ClassTargets:
         for label in self.classes_:
             if not np.any(w[labels == label] > 0.0):
                 raise InputError(
-                    f"every row of the class {label!r} has weight zero: a classifier needs rows of "
-                    f"{'both' if len(self.classes_) == 2 else 'all'} classes"
+                    f"every row of the class {np.array(label).tolist()!r} has weight zero, or is held out by a fold: a "
+                    f"classifier needs rows of {'both' if len(self.classes_) == 2 else 'all'} classes. Merge rare "
+                    "classes, leave their rows out, or use fewer folds"
                 )
 
 

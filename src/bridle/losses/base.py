@@ -386,7 +386,7 @@ class Family(ABC):
         if bad.any():
             row = int(np.argmax(bad))
             raise InputError(
-                f"the {self.name} family needs a target of {self._domain}; row {row} has {y[row]!r}. "
+                f"the {self.name} family needs a target of {self._domain}; row {row} has {y[row]:g}. "
                 "Choose another family, or correct or leave out these rows."
             )
 
@@ -472,5 +472,5 @@ def row_values(values: ArrayLike, n: int, name: str, *, finite: bool = True) -> 
         raise InputError(f"{name} has shape {array.shape}; expected one value per row of X, ({n},)")
     if finite and not np.isfinite(array).all():
         row = int(np.argmin(np.isfinite(array)))
-        raise InputError(f"{name} must be finite; row {row} has {array[row]!r}")
+        raise InputError(f"{name} must be finite; row {row} has {array[row]:g}")
     return array

@@ -127,8 +127,13 @@ class Binomial(_Canonical):
         bad = ~np.isfinite(counts).all(axis=1) | (counts < 0.0).any(axis=1)
         if bad.any():
             row = int(np.argmax(bad))
-            raise InputError(f"successes and failures must be finite and at least 0; row {row} has {counts[row]}")
+            raise InputError(
+                f"successes and failures must be finite and at least 0; row {row} has {counts[row].tolist()}. Give "
+                "failures, not trials, in the second column: trials less successes"
+            )
         trials = counts.sum(axis=1)
+        if not trials.any():
+            raise InputError("no row has a trial: successes and failures are 0 in every row")
         given = 1.0 if weight is None else row_values(weight, len(trials), "sample_weight")
         return counts[:, 0] / np.maximum(trials, 1e-300), given * trials
 

@@ -97,11 +97,24 @@ def get_family(spec: str | Family) -> Family:
         name, parameters = parse_spec(spec, "family", FAMILIES)
         try:
             made = FAMILIES[name](**parameters)
-        except TypeError as error:
-            raise InputError(f"family {spec!r}: {error}") from None
+        except (TypeError, ValueError) as error:
+            if isinstance(error, InputError):
+                raise
+            raise InputError(f"family {spec!r} can't be made: {_wrong(name, parameters) or error}") from None
         found = _known.setdefault(made.spec, made)
         _known[spec] = found
     return found
+
+
+def _wrong(name: str, parameters: dict[str, Any]) -> str:
+    """Say which parameter a family doesn't have or can't take, if that can be told; "" if not."""
+    known = list(FAMILIES[name]().parameters)
+    for parameter, value in parameters.items():
+        if parameter not in known:
+            return f"{name} has no parameter {parameter!r}; it has {', '.join(known) or 'none'}"
+        if not isinstance(value, int | float):
+            return f"{parameter} must be a number; got {value!r}"
+    return ""
 
 
 def parse_spec(spec: object, what: str, names: Iterable[str]) -> tuple[str, dict[str, Any]]:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import entr, expit
 
 from bridle.errors import InputError
-from bridle.losses.base import Family, not_quite_negative
+from bridle.losses.base import Family, not_quite_negative, row_values
 from bridle.losses.dispersion import robust_deviation, weighted_median
 
 Float = NDArray[np.float64]
@@ -185,7 +185,11 @@ class SquaredHinge(Family):
 
     def target(self, y: ArrayLike, n: int) -> Float:
         """Return 0 and 1; -1 and 1 are read as these."""
-        values = super().target(np.where(np.equal(y, -1.0), 0.0, y), n)
+        values = row_values(y, n, "y")
+        if (values == -1.0).any() and (values == 0.0).any():
+            raise InputError(f"the {self.name} family needs two classes, 0 and 1, or -1 and 1; y has both -1 and 0")
+        values = np.where(values == -1.0, 0.0, values)
+        self.check_target(values)
         return np.ascontiguousarray(values)
 
     def loss(self, y: Float, eta: Float) -> Float:  # noqa: D102

@@ -49,7 +49,7 @@ class Penalty:
             factor = np.asarray(self.factor, dtype=np.float64)
             if np.isnan(factor).any() or (factor < 0.0).any():
                 j = int(np.argmax(np.isnan(factor) | (factor < 0.0)))
-                raise InputError(f"penalty factors must be >= 0 (inf excludes a feature); number {j} is {factor[j]!r}")
+                raise InputError(f"penalty factors must be >= 0 (inf excludes a feature); number {j} is {factor[j]:g}")
         lower, upper = np.asarray(self.lower, dtype=np.float64), np.asarray(self.upper, dtype=np.float64)
         if np.isnan(lower).any() or np.isnan(upper).any() or (lower > 0.0).any() or (upper < 0.0).any():
             raise InputError("bounds must hold 0: expected lower <= 0 <= upper for every coefficient")

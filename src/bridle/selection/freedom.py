@@ -90,10 +90,17 @@ def effective_df(
             return w
         return np.asarray(w * family.curvature(y, path.linear_predictor(X, offset, lam=float(path.lambdas[i]))))
 
+    def hessian(i: int) -> Float:
+        """Second derivatives of the loss in the active coefficients of fit i."""
+        if family.row_wise:
+            return design.gram(curved(i), active[i])
+        eta = path.linear_predictor(X, offset, lam=float(path.lambdas[i]))
+        return family.hessian(y, eta, w, design.shifted(slice(None), active[i]) / design.scale[active[i]])
+
     if not penalty.separable:
         if sum(_cost(n, a.size) for a in active) > limit:
             return np.full(len(active), np.nan)
-        return curved_freedom(path, penalty, factor, design, curved)
+        return curved_freedom(path, penalty, factor, active, hessian)
     df[plan.flat] = _ranks(design, w, [active[i] for i in plan.flat])
     ridge = path.lambdas * (1.0 - path.l1_ratio)  # (L,)
     if plan.kind == "spectrum":
@@ -106,9 +113,7 @@ def effective_df(
         shared = design.gram(w, plan.union) if plan.kind == "gram" else None
         for i in plan.steep:
             G = None if shared is None else _within(shared, plan.union, active[i])
-            if not family.row_wise:
-                eta = path.linear_predictor(X, offset, lam=float(path.lambdas[i]))
-                G = family.hessian(y, eta, w, design.shifted(slice(None), active[i]) / design.scale[active[i]])
+            G = G if family.row_wise else hessian(i)
             df[i] = _penalised(design, w if G is not None else curved(i), active[i], ridge[i] * factor, G)
     return df
 

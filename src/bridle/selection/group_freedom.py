@@ -1,7 +1,7 @@
 r"""Effective degrees of freedom with penalties of groups, and with MCP and SCAD.
 
 Away from 0 norms are smooth, with Hessian :math:`P` at the fit. On the nonzero coefficients A, with
-:math:`H = X_A' W X_A`,
+:math:`H` those of the loss, :math:`X_A' W X_A` where it is a sum over rows,
 
 .. math:: df = \operatorname{tr}\,[H (H + P)^{-1}], \qquad
     P_g = \lambda a (1 - t) v_g \sqrt{m_g}\, \frac{I - \hat b_g \hat b_g' / |\hat b_g|^2}{|\hat b_g|}
@@ -13,8 +13,7 @@ Away from 0 norms are smooth, with Hessian :math:`P` at the fit. On the nonzero 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,15 +27,8 @@ Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 
 
-class Columns(Protocol):
-    """What is asked of a design."""
-
-    def gram(self, w: Float, columns: Int) -> Float:
-        """Gram of some standardised columns under weights (n,), centred if there is an intercept."""
-
-
 def curved_freedom(
-    path: Path, penalty: Penalty, factor: Float, design: Columns, curvature: Callable[[int], Float]
+    path: Path, penalty: Penalty, factor: Float, active: Sequence[Int], hessian: Callable[[int], Float]
 ) -> Float:
     """Give the degrees of freedom at each lambda of a convex penalty with groups.
 
@@ -48,10 +40,10 @@ def curved_freedom(
         Theirs.
     factor : (p,)
         v.
-    design : Columns
-        What was fitted.
-    curvature : callable
-        Gives (n,) weights times the loss's curvature at fit k.
+    active : sequence of int arrays
+        The coefficients that are free at each lambda.
+    hessian : callable
+        Gives the second derivatives of the loss in those of fit k, on the penalised scale.
 
     Returns
     -------
@@ -65,12 +57,10 @@ def curved_freedom(
     """
     df = np.zeros(len(path.lambdas))
     for k, lam in enumerate(path.lambdas):
-        b = path.coef_row(k) * path.scale
-        active = np.flatnonzero(b)
-        if active.size == 0:
+        if active[k].size == 0:
             continue
-        H = design.gram(curvature(k), active)
-        P = penalty_hessian(penalty.strengths(float(lam), factor), b, active)
+        H = hessian(k)
+        P = penalty_hessian(penalty.strengths(float(lam), factor), path.coef_row(k) * path.scale, active[k])
         df[k] = float(np.sum(H * linalg.pinvh(H + P).T))
     return df
 

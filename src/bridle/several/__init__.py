@@ -5,5 +5,6 @@ from bridle.several.certificate import certify_several
 from bridle.several.families import MultiGaussian, Multinomial
 from bridle.several.ordinal import Ordinal
 from bridle.several.problem import SeveralProblem
+from bridle.several.separation import separates
 
-__all__ = ["MultiGaussian", "Multinomial", "Ordinal", "SeveralFamily", "SeveralProblem", "certify_several"]
+__all__ = ["MultiGaussian", "Multinomial", "Ordinal", "SeveralFamily", "SeveralProblem", "certify_several", "separates"]

@@ -117,7 +117,7 @@ def _coded(y: Any, n: int, family: str) -> tuple[list[Any] | NDArray[Any], NDArr
     if labels.dtype.kind in "fc" and np.any(labels != np.floor(labels.real)):
         raise InputError(
             f"the {family} family needs class labels, and y has numbers with fractions, e.g. "
-            f"{labels[labels != np.floor(labels.real)][0]!r}: choose a family for numbers"
+            f"{labels[labels != np.floor(labels.real)][0]:g}: choose a family for numbers"
         )
     try:
         found, codes = np.unique(labels, return_inverse=True)
@@ -192,5 +192,5 @@ def read_columns(y: Any, n: int) -> Float:
     finite = np.isfinite(array)
     if not finite.all():
         row, column = (int(i) for i in np.argwhere(~finite)[0])
-        raise InputError(f"y must be finite; row {row}, column {column} has {array[row, column]!r}")
+        raise InputError(f"y must be finite; row {row}, column {column} has {array[row, column]:g}")
     return array

@@ -52,7 +52,7 @@ def concordance_index(y: Any, risk: ArrayLike, sample_weight: ArrayLike | None =
     score = row_values(score, n, "risk")
     w = np.ones(n) if sample_weight is None else row_values(sample_weight, n, "sample_weight")
     if (w < 0.0).any():
-        raise InputError(f"sample weights must be >= 0; row {int(np.argmax(w < 0.0))} has {w[w < 0.0][0]!r}")
+        raise InputError(f"sample weights must be >= 0; row {int(np.argmax(w < 0.0))} has {w[w < 0.0][0]:g}")
     levels, rank = np.unique(score, return_inverse=True)
     below, tied, comparable = _core.concordance(rows, rank.astype(np.int64), w, levels.size)
     if not comparable > 0.0:

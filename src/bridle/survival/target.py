@@ -200,4 +200,4 @@ def _codes(values: ArrayLike, n: int) -> Float:
 def _refuse(bad: NDArray[np.bool_], values: Float, name: str, expected: str) -> None:
     if bad.any():
         i = int(np.argmax(bad))
-        raise InputError(f"{name} must hold {expected}; row {i} has {values[i]!r}. Correct it or leave the row out.")
+        raise InputError(f"{name} must hold {expected}; row {i} has {values[i]:g}. Correct it or leave the row out.")
