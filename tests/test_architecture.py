@@ -26,7 +26,7 @@ LAYERS = [
     ["problem"],
     ["several"],
     ["limits", "reduction", "settling"],
-    ["blocks"],
+    ["blocks", "relaxed"],
     ["path"],
     ["linear_dropout"],
     ["design"],

@@ -20,6 +20,7 @@ from bridle.moments import Moments
 from bridle.penalties import Penalty, read_penalty
 from bridle.problem import Problem, Settings, bound, column_names, optional_array
 from bridle.reduction import applies, solve_reduced
+from bridle.relaxed import relax as refit_active
 from bridle.settling import settled
 from bridle.several import SeveralFamily, SeveralProblem
 
@@ -63,6 +64,8 @@ class Path:
     groups: tuple[Any, ...] | None = None  # (p,) labels, for penalties that have groups
     convex_min: int | None = None  # index of the first lambda at which MCP or SCAD isn't locally convex any more
     responses: tuple[Any, ...] | None = None  # labels of the classes or names of the responses, where there are several
+    relaxed: Path | None = None  # the fits without penalty of the active features, at the same lambdas
+    gamma: float = 1.0  # share of the penalised fit: 0 in a relaxed path, between in a blend
 
     @property
     def n_features(self) -> int:
@@ -103,7 +106,8 @@ class Path:
     @property
     def certificate(self) -> str:
         """What proves each fit: its "duality gap", or "stationarity" where the penalty isn't convex."""
-        return "stationarity" if read_penalty(self.penalty).concave and self.l1_ratio > 0.0 else "duality gap"
+        concave = read_penalty(self.penalty).concave and self.l1_ratio > 0.0 and self.gamma > 0.0
+        return "stationarity" if concave else "duality gap"
 
     @property
     def objective(self) -> str:
@@ -115,7 +119,54 @@ class Path:
         eta = f"eta = {start}x'b"
         if isinstance(family, SeveralFamily):
             eta = "logit P(y > k) = x'b - t_k" if family.shared else f"eta = {start}B'x"
-        return f"minimise mean[{family.formula}] + {penalty},  {eta}"
+        solved = f"minimise mean[{family.formula}] + {penalty},  {eta}"
+        if self.gamma == 1.0:
+            return solved
+        refit = f"minimise mean[{family.formula}] over the active b,  {eta}"
+        return refit if self.gamma == 0.0 else f"{self.gamma:g} [{solved}] + {1.0 - self.gamma:g} [{refit}]"
+
+    def blend(self, gamma: float) -> Path:
+        r"""Return :math:`\gamma` times the penalised fits plus :math:`1 - \gamma` times the relaxed ones.
+
+        Parameters
+        ----------
+        gamma : float
+            From 0, the relaxed fits, to 1, the penalised ones.
+
+        Returns
+        -------
+        Path
+            Its certificates are the worse of the two fits'. Its deviance isn't known without the rows: NaN.
+
+        Raises
+        ------
+        InputError
+            The path wasn't fitted with ``relax=True``, or gamma isn't from 0 to 1.
+        """
+        if not 0.0 <= gamma <= 1.0:
+            raise InputError(f"gamma must lie between 0 (relaxed) and 1 (penalised); got {gamma!r}")
+        if gamma == 1.0:
+            return replace(self, relaxed=None)
+        if self.relaxed is None:
+            raise InputError("there are no relaxed fits to blend with: pass relax=True to fit_path")
+        if gamma == 0.0:
+            return self.relaxed
+        other = self.relaxed
+        worse = [mine if mine != "converged" else its for mine, its in zip(self.status, other.status, strict=True)]
+        return replace(
+            self,
+            intercept=gamma * self.intercept + (1.0 - gamma) * other.intercept,
+            coef_sparse=sparse.csr_array(gamma * self.coef_sparse + (1.0 - gamma) * other.coef_sparse),
+            relative_gap=np.maximum(self.relative_gap, other.relative_gap),
+            gap=np.maximum(self.gap, other.gap),
+            kkt=np.maximum(self.kkt, other.kkt),
+            n_iter=self.n_iter + other.n_iter,
+            status=tuple(worse),
+            deviance=np.full(len(self.lambdas), np.nan),
+            notes=self.notes + other.notes,
+            relaxed=None,
+            gamma=float(gamma),
+        )
 
     def coef_at(self, lam: float) -> tuple[Any, Float]:
         """Return (intercept, coefficients) at ``lam``, interpolated linearly between the lambdas of the grid.
@@ -268,6 +319,7 @@ def fit_path(
     mode: str = "auto",
     strict: bool = False,
     feature_names: ArrayLike | None = None,
+    relax: bool = False,
 ) -> Path:
     r"""Fit a generalised linear model with a lasso, ridge, elastic-net or other penalty at a sequence of lambdas.
 
@@ -320,6 +372,9 @@ def fit_path(
         Whether a lambda without certificate is an error; else it is a warning, and a status.
     feature_names : (p,) or None
         Kept in the result; None takes a data frame's column names.
+    relax : bool
+        Whether to refit each lambda's active features without penalty, as ``Path.relaxed``; ``Path.blend`` mixes the
+        two.
 
     Returns
     -------
@@ -350,12 +405,30 @@ def fit_path(
     }
     found = settled(X, y, get_family(family), lambdas=lambdas, **given)
     problem = make_problem(X, y, family=found.family, mode=settings.mode, **given)
-    path = solve_problem(problem, settings, lambdas, n_lambdas, lambda_min_ratio)
+    path = solve_problem(problem, settings, lambdas, n_lambdas, lambda_min_ratio, relax=relax)
     path = replace(path, notes=(found.note, *path.notes)) if found.note else path
     names = column_names(feature_names, X, problem.shape[1])
     if isinstance(problem, SeveralProblem):
-        path = replace(path, responses=problem.family.names(y, problem.y))
-    return announce(replace(path, feature_names=names) if names else path, strict)
+        path = with_names(path, responses=problem.family.names(y, problem.y))
+    return announce(with_names(path, feature_names=names) if names else path, strict)
+
+
+def with_names(path: Path, **names: tuple[Any, ...] | None) -> Path:
+    """Return a path with ``feature_names`` or ``responses``, its relaxed fits too.
+
+    Parameters
+    ----------
+    path : Path
+        Without them.
+    **names
+        Fields of the path.
+
+    Returns
+    -------
+    Path
+    """
+    relaxed = None if path.relaxed is None else replace(path.relaxed, **names)  # type: ignore[arg-type]
+    return replace(path, relaxed=relaxed, **names)  # type: ignore[arg-type]
 
 
 def make_problem(
@@ -397,6 +470,8 @@ def solve_problem(
     lambdas: ArrayLike | None = None,
     n_lambdas: int = 100,
     lambda_min_ratio: float | None = None,
+    *,
+    relax: bool = False,
 ) -> Path:
     """Solve a checked problem at ``lambdas``, or at its own grid: the path, whatever became of each lambda.
 
@@ -406,7 +481,7 @@ def solve_problem(
         What to solve.
     settings : Settings
         Tolerance and limits.
-    lambdas, n_lambdas, lambda_min_ratio
+    lambdas, n_lambdas, lambda_min_ratio, relax
         As for :func:`fit_path`.
 
     Returns
@@ -426,7 +501,7 @@ def solve_problem(
         grid = check_lambdas(lambdas)
     if isinstance(problem, Problem) and blocks.applies(problem):
         raw, relative_gap = blocks.solve_blocks(problem, grid, settings)
-        path = as_path(problem, grid, raw, settings, lambda_max=lambda_max, notes=notes)
+        path = as_path(problem, grid, raw, settings, lambda_max=lambda_max, notes=notes, relax=relax)
         path = replace(path, relative_gap=relative_gap)
         if not problem.penalty.concave:
             return path
@@ -435,7 +510,7 @@ def solve_problem(
         raw = solve_reduced(problem, grid, settings)
     else:
         raw = problem.solve(grid, settings)
-    return as_path(problem, grid, raw, settings, lambda_max=lambda_max, notes=notes)
+    return as_path(problem, grid, raw, settings, lambda_max=lambda_max, notes=notes, relax=relax)
 
 
 def as_path(
@@ -446,6 +521,7 @@ def as_path(
     *,
     lambda_max: float,
     notes: list[str],
+    relax: bool = False,
 ) -> Path:
     """Return what the core has found as a path.
 
@@ -457,6 +533,8 @@ def as_path(
         Of the problem.
     notes : list of str
         What there is to say so far.
+    relax : bool
+        Whether to refit the active features without penalty.
 
     Returns
     -------
@@ -468,7 +546,7 @@ def as_path(
         notes = notes + at_zero(problem, raw, status, settings.tol)
     notes = notes + [f"lambda = {lam:.4g}: {_ADVICE[s]}" for lam, s in zip(grid, status, strict=True) if s in _ADVICE]
     gap = raw["gap"]
-    return Path(
+    path = Path(
         family=problem.family.spec,
         lambdas=grid,
         l1_ratio=problem.l1_ratio,
@@ -491,6 +569,51 @@ def as_path(
         notes=tuple(notes),
         penalty=problem.penalty.spec,
         groups=None if problem.penalty.groups is None else tuple(np.asarray(problem.penalty.groups).tolist()),
+    )
+    return replace(path, relaxed=_relaxed(problem, path, raw, settings)) if relax else path
+
+
+def _relaxed(problem: Problem | SeveralProblem, path: Path, raw: _core.PathResult, settings: Settings) -> Path:
+    """Return the path of the refits."""
+    refits, notes = refit_active(problem, raw, path.lambdas, settings)
+    return relaxed_path(path, refits, problem.reference, problem.saturated, notes)
+
+
+def relaxed_path(
+    path: Path, refits: _core.PathResult, reference: float, saturated: float, notes: tuple[str, ...]
+) -> Path:
+    """Return refits as a path beside the penalised one.
+
+    Parameters
+    ----------
+    path : Path
+        The penalised fits.
+    refits : PathResult
+        One for each lambda.
+    reference, saturated : float
+        Of the problem: what gaps are relative to, and the mean loss of a fit of every row.
+    notes : tuple of str
+        What there is to say.
+
+    Returns
+    -------
+    Path
+        With gamma 0.
+    """
+    gap = refits["gap"]
+    return replace(
+        path,
+        intercept=refits["intercept"] if get_family(path.family).has_intercept else path.intercept,
+        coef_sparse=coefficients(refits, path.coef_sparse.shape[1]),
+        relative_gap=gap / reference if reference > 0.0 else gap,
+        gap=gap,
+        kkt=refits["kkt"],
+        n_iter=refits["n_iter"],
+        status=tuple(STATUSES[s] for s in refits["status"].tolist()),
+        deviance=np.maximum(0.0, 2.0 * (refits["loss"] - saturated)),
+        notes=notes,
+        convex_min=None,
+        gamma=0.0,
     )
 
 
@@ -535,11 +658,14 @@ def announce(path: Path, strict: bool) -> Path:
         The same.
     """
     failed = [i for i, s in enumerate(path.status) if s != "converged"]
+    fits = "values of lambda" if path.gamma == 1.0 else "relaxed fits"
     if not failed:
+        if path.relaxed is not None:
+            announce(path.relaxed, strict)
         return path
     first, what = failed[0], "gap" if path.certificate == "duality gap" else "violation"
     message = (
-        f"{len(failed)} of {len(path.lambdas)} values of lambda did not converge to the relative {what} {path.tol:g}; "
+        f"{len(failed)} of {len(path.lambdas)} {fits} did not converge to the relative {what} {path.tol:g}; "
         f"the first is lambda = {path.lambdas[first]:.4g} ({path.status[first]}, {what} "
         f"{path.relative_gap[first]:.1e}). {_ADVICE[path.status[first]]}"
     )
