@@ -119,6 +119,7 @@ def study(
     rule: str = "min",
     penalty: str = "elastic_net",
     hierarchy: str | None = None,
+    relax: bool = False,
     folds: int = 10,
     repeats: int = 2,
     holdout: float = 0.2,
@@ -172,6 +173,9 @@ def study(
         splines, products and numbers with their ``(missing)`` feature in or out as wholes.
     hierarchy : {"strong", "weak"}, optional
         A product of columns enters a model only with both of its main effects, or with one; by a group lasso.
+    relax : bool
+        Whether lasso and elastic net may be blended with a refit of their active features without penalty; the share of
+        each is chosen with lambda, in the verdict again inside each fold.
     folds, repeats : int
         Folds of the validation curve, and repeats of the 5-fold comparison behind the verdict.
     holdout : float
@@ -232,7 +236,7 @@ def study(
     options = check_options(
         models=models, rule=rule, folds=folds, repeats=repeats, holdout=holdout, margin=margin, level=level,
         missing=missing, bootstrap=bootstrap, challengers=challengers, learning_curve=learning_curve, seed=seed,
-        n_jobs=n_jobs, tol=tol, penalty=penalty, hierarchy=hierarchy,
+        n_jobs=n_jobs, tol=tol, penalty=penalty, hierarchy=hierarchy, relax=relax,
     )  # fmt: skip
     offset_name = offset if isinstance(offset, str) else ""
     every = models is None
@@ -387,6 +391,7 @@ def _split(
             time=training.time,
             folds=folds,
             penalty=options.penalty,
+            relax=options.relax,
             latent=latent_groups(encoder, options.hierarchy) if options.hierarchy else None,
             names=data.classes,
         ),

@@ -74,7 +74,15 @@ def _factor(times: float) -> str:
 
 
 def objective(family: Family, fit: Fit) -> str:
-    """The objective that was minimised, with the chosen numbers in it."""
+    """The objective that was minimised, with the chosen numbers in it; of a blend both."""
+    solved = _objective(family, fit)
+    if fit.gamma == 1.0:
+        return solved
+    refit = "the fit of its nonzero coefficients without penalty"
+    return f"{number(1.0 - fit.gamma)} of {refit}, and {number(fit.gamma)} of: {solved}"
+
+
+def _objective(family: Family, fit: Fit) -> str:
     loss = family.pretty_formula
     if fit.trained is not None and fit.trained.network is not None:
         network = fit.trained.network
