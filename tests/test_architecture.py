@@ -26,7 +26,7 @@ LAYERS = [
     ["problem"],
     ["several"],
     ["limits", "reduction", "settling"],
-    ["blocks", "relaxed"],
+    ["adaptive", "blocks", "relaxed"],
     ["path"],
     ["linear_dropout"],
     ["design"],

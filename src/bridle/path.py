@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from bridle import _core, blocks
+from bridle.adaptive import with_weights
 from bridle.errors import BridleWarning, ConvergenceError, InputError
 from bridle.grid import check_lambdas, lambda_grid
 from bridle.limits import at_zero
@@ -65,6 +66,7 @@ class Path:
     convex_min: int | None = None  # index of the first lambda at which MCP or SCAD isn't locally convex any more
     responses: tuple[Any, ...] | None = None  # labels of the classes or names of the responses, where there are several
     relaxed: Path | None = None  # the fits without penalty of the active features, at the same lambdas
+    factor: Float | None = None  # (p,) v of an adaptive penalty, its weights multiplied in
     gamma: float = 1.0  # share of the penalised fit: 0 in a relaxed path, between in a blend
 
     @property
@@ -355,8 +357,9 @@ def fit_path(
     lower, upper : float or (p,)
         Bounds of the coefficients on the original scale; they hold 0.
     penalty : str
-        "elastic_net", "group_lasso", "sparse_group_lasso(l1_share=0.95)", "mcp(gamma=3)", "scad(gamma=3.7)",
-        "group_mcp(gamma=3)" or "group_scad(gamma=3.7)".
+        "elastic_net", "group_lasso", "sparse_group_lasso(l1_share=0.95)", "adaptive_lasso(gamma=1)",
+        "adaptive_group_lasso(gamma=1)", "mcp(gamma=3)", "scad(gamma=3.7)", "group_mcp(gamma=3)" or
+        "group_scad(gamma=3.7)".
     groups : (p,) or None
         Labels: features with the same one form a group.
     fit_intercept, standardize : bool
@@ -461,6 +464,8 @@ def make_problem(
     """
     if isinstance(family, SeveralFamily):
         return SeveralProblem.make(X, y, family=family, penalty=penalty, **given)
+    if penalty.kind.initial:
+        penalty = with_weights(X, y, family, penalty, mode=mode, moments=moments, **given)
     return Problem.make(X, y, family=family, penalty=penalty, mode=mode, moments=moments, **given)
 
 
@@ -569,6 +574,7 @@ def as_path(
         notes=tuple(notes),
         penalty=problem.penalty.spec,
         groups=None if problem.penalty.groups is None else tuple(np.asarray(problem.penalty.groups).tolist()),
+        factor=problem.penalty.factor if problem.penalty.kind.initial else None,
     )
     return replace(path, relaxed=_relaxed(problem, path, raw, settings)) if relax else path
 

@@ -42,6 +42,17 @@ def test_a_study_chooses_gamma_and_keeps_the_blend():
     assert lasso.coefficients[0].lower < lasso.coefficients[0].value < lasso.coefficients[0].upper
 
 
+def test_other_penalties_of_single_features_go_through_a_study():
+    for spec, label in (("adaptive_lasso", "Adaptive lasso"), ("mcp", "MCP")):
+        found = bridle.study(table(), "y", models=["lasso", "elastic net"], penalty=spec, **QUICK | {"bootstrap": 0})
+        lasso = found.result.model("lasso")
+        assert lasso.label == label and found.result.model("elastic net").label == f"{label} + L2"
+        assert lasso.n_nonzero <= 5
+        assert lasso.certificate.n_converged == lasso.certificate.n_values
+        assert ("wⱼ = 1/|bⱼ| of a first fit (ridge)" in lasso.certificate.objective) == (spec == "adaptive_lasso")
+        assert lasso.verdict.label in ("balanced", "undetermined")
+
+
 def test_the_command_line_relaxes(tmp_path):
     table().write_csv(tmp_path / "t.csv")
     said = CliRunner().invoke(

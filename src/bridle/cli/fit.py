@@ -64,8 +64,8 @@ def fit(
     penalty: Annotated[
         str,
         typer.Option(
-            help="Of lasso and elastic net: elastic_net, group_lasso (categories and splines as wholes), "
-            "sparse_group_lasso.",
+            help="Of lasso and elastic net: elastic_net, adaptive_lasso, mcp, scad; group_lasso (categories and "
+            "splines as wholes), sparse_group_lasso, adaptive_group_lasso.",
             rich_help_panel="Models",
         ),
     ] = "elastic_net",

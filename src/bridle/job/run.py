@@ -170,7 +170,8 @@ def study(
         "aic", "aicc", "bic", "ebic", "gcv".
     penalty : str
         Of the models "lasso" and "elastic net": "group_lasso" or "sparse_group_lasso(l1_share=0.95)" take categories,
-        splines, products and numbers with their ``(missing)`` feature in or out as wholes.
+        splines, products and numbers with their ``(missing)`` feature in or out as wholes; "adaptive_lasso(gamma=1)",
+        "mcp(gamma=3)" and others as in :func:`bridle.fit_path`.
     hierarchy : {"strong", "weak"}, optional
         A product of columns enters a model only with both of its main effects, or with one; by a group lasso.
     relax : bool
