@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bridle.estimators._base import fit_at
 from bridle.estimators._checks import check_number
-from bridle.estimators._general import FamilyModel, labels_of
+from bridle.estimators._general import PenalisedModel, labels_of
 from bridle.path import Path, fit_path
 
 Float = NDArray[np.float64]
@@ -17,7 +17,7 @@ Float = NDArray[np.float64]
 _STEPS = 30  # lambdas from the largest one down to alpha
 
 
-class _ConcaveModel(FamilyModel):
+class _ConcaveModel(PenalisedModel):
     """What the two share: the path from the null model to alpha, each fit from the one before."""
 
     _kind = "mcp"
@@ -25,8 +25,8 @@ class _ConcaveModel(FamilyModel):
     gamma: float
     groups: Any
 
-    def _check(self) -> None:
-        super()._check()
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
         check_number(self, "gamma", self._least, above=True)
 
     def _penalty(self, p: int) -> dict[str, Any]:
