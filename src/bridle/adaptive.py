@@ -110,19 +110,13 @@ def _unpenalised(problem: Problem) -> Float:
 
 
 def _fold_problems(first: Problem, **given: Any) -> list[tuple[Int, Problem]]:
-    """Folds as weightings of the rows: who is held out, and the problem of the others.
-
-    Rows are dealt out by class and in order of the target, so that each fold has of all: the folds don't depend on a
-    seed, nor on the order of the rows but among equal targets.
-    """
+    """Folds as weightings of the rows: who is held out, and the problem of the others."""
     rows = np.flatnonzero(first.w > 0.0)
-    classes = first.family.classes(first.y)
-    target = first.y if first.y.ndim == 1 else np.zeros(len(first.y))
-    order = np.lexsort((target[rows], np.zeros(rows.size) if classes is None else classes[rows]))
+    fold = _deal(first, rows)
     problems = []
     given = given | {"moments": None}
     for k in range(FOLDS):
-        held = np.sort(rows[order[k::FOLDS]])
+        held = rows[fold == k]
         w = first.w.copy()
         w[held] = 0.0
         try:
@@ -134,8 +128,26 @@ def _fold_problems(first: Problem, **given: Any) -> list[tuple[Int, Problem]]:
         if held.size and first.family.units(first.y[held], first.w[held]).sum() > 0.0:
             problems.append((held, made))
     if not problems:
-        raise InputError("there are too few rows to choose lambda for the adaptive lasso's first fit: initial='ols'")
+        raise InputError(
+            "there are too few rows to choose lambda for the adaptive lasso's first fit "
+            f"(n_samples = {rows.size}); give initial='ols'"
+        )
     return problems
+
+
+def _deal(first: Problem, rows: Int) -> Int:
+    """Fold of each of ``rows``: dealt out by class, in order of the target and then of the sum of the features.
+
+    Each fold has of all targets so, and depends neither on a seed nor on the order of the rows; a row that is there
+    twice is in one fold with itself, so that it counts as one of twice the weight does.
+    """
+    classes = first.family.classes(first.y)
+    v = np.where(np.isfinite(first.factor), 1.0 / np.where(first.deviation > 0.0, first.deviation, 1.0), 0.0)
+    total = np.round(first.design.times(v)[rows] - first.mean @ v, 8)  # sums of equal rows may differ in the last digit
+    keys = [*np.reshape(first.y, (len(first.y), -1))[rows].T, total]
+    if classes is not None:
+        keys = [classes[rows].astype(np.float64), *keys]
+    return np.asarray(np.unique(np.column_stack(keys), axis=0, return_inverse=True)[1]).ravel() % FOLDS
 
 
 def _choose(first: Problem, problems: list[tuple[Int, Problem]], grid: Float) -> int:

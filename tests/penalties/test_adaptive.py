@@ -162,12 +162,13 @@ def test_groups_are_weighed_as_wholes(kit):
     family=st.sampled_from(["gaussian", "binomial", "poisson"]),
     seed=st.integers(0, 10_000),
     gamma=st.sampled_from([0.5, 1.0, 2.0]),
+    initial=st.sampled_from(["ols", "ridge"]),
 )
-def test_weights_are_replication_and_order_units_and_storage_do_not_matter(kit, family, seed, gamma):
+def test_weights_are_replication_and_order_units_and_storage_do_not_matter(kit, family, seed, gamma, initial):
     X, y, _ = kit.data(family, 60, 6, seed=seed)
     rng = np.random.default_rng(seed)
     w = rng.integers(1, 3, 60)
-    spec = f"adaptive_lasso(gamma={gamma}, initial='ols')"
+    spec = f"adaptive_lasso(gamma={gamma}, initial={initial!r})"
     options = {"family": family, "penalty": spec, "tol": 1e-11, "lambda_min_ratio": 0.2, "n_lambdas": 4}
     with warnings.catch_warnings():
         warnings.simplefilter("error", RuntimeWarning)

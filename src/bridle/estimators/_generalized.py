@@ -36,6 +36,10 @@ class FamilyPrediction(RegressorMixin, LinearPrediction):  # type: ignore[misc]
         """Return the family that the parameters say, perhaps with parameters to be estimated."""
         raise NotImplementedError
 
+    def _for(self, y: Float, w: Float) -> Family:
+        """Return the family for a target (n,) and weights (n,)."""
+        return self._asked()
+
     def _known(self) -> Family:
         """Return the family, as far as it can be known before a fit."""
         try:
@@ -149,10 +153,6 @@ class FamilyRegressor(FamilyPrediction):
         """Return a path whose last fit is the one at alpha."""
         return fit_at(X, y, [self.alpha], options)
 
-    def _for(self, y: Float, w: Float) -> Family:
-        """Return the family for a target (n,) and weights (n,)."""
-        return self._asked()
-
     def _ratio(self) -> float:
         return float(getattr(self, "l1_ratio", 0.0))
 
@@ -212,8 +212,8 @@ class FamilyRegressorCV(FamilyPrediction, PathCV):
         self.family_ = get_family(self.path_.family)
         return self
 
-    def _spec(self) -> str:
-        return self._asked().spec
+    def _spec(self, y: Float, w: Float | None) -> str:
+        return self._for(y, np.ones(len(y)) if w is None else w).spec
 
     def _has_scikit_learns_grid(self) -> bool:
         return False
@@ -344,6 +344,9 @@ class GeneralizedLinearRegressorCV(FamilyRegressorCV):
         Bounds of the coefficients, lower <= 0 <= upper.
     rule : str, default="min"
         How alpha is chosen on the curves: "min", "1se", or another rule of ``bridle.select``.
+    relax : bool or list of float, default=False
+        Whether to blend with refits of the active features without penalty; gamma, the share of the penalised fit, is
+        chosen with alpha, of 0, 0.25, 0.5, 0.75 and 1, or of those given.
 
     Attributes
     ----------
@@ -363,6 +366,8 @@ class GeneralizedLinearRegressorCV(FamilyRegressorCV):
         Certificate at the choice.
     n_iter_ : int
         Iterations at the choice.
+    gamma_ : float
+        The share of the penalised fit that was chosen; 1 without ``relax``.
     curve_ : Curve
         The validation curve of ``l1_ratio_``, fold by fold.
     selection_ : Selection
@@ -394,6 +399,7 @@ class GeneralizedLinearRegressorCV(FamilyRegressorCV):
         lower: ArrayLike = -np.inf,
         upper: ArrayLike = np.inf,
         rule: str = "min",
+        relax: Any = False,
     ) -> None:
         self.family = family
         self.l1_ratio = l1_ratio
@@ -409,6 +415,7 @@ class GeneralizedLinearRegressorCV(FamilyRegressorCV):
         self.lower = lower
         self.upper = upper
         self.rule = rule
+        self.relax = relax
 
     def _asked(self) -> Family:
         return _regression(self.family)

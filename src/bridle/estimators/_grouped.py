@@ -189,6 +189,9 @@ class GroupLassoCV(PenalisedModelCV):
         Largest relative duality gap that passes without a ConvergenceWarning.
     n_jobs : int or None, default=None
         Threads.
+    relax : bool or list of float, default=False
+        Whether to blend with refits of the active features without penalty; gamma, the share of the penalised fit, is
+        chosen with alpha, of 0, 0.25, 0.5, 0.75 and 1, or of those given.
 
     Attributes
     ----------
@@ -204,6 +207,8 @@ class GroupLassoCV(PenalisedModelCV):
         Coefficients.
     intercept_ : float
         Intercept.
+    gamma_ : float
+        The share of the penalised fit that was chosen; 1 without ``relax``.
     curve_ : Curve
         The validation curve.
     selection_ : Selection
@@ -232,6 +237,7 @@ class GroupLassoCV(PenalisedModelCV):
         max_iter: int | None = 1000,
         tol: float = 1e-4,
         n_jobs: int | None = None,
+        relax: Any = False,
     ) -> None:
         self.groups = groups
         self.l1_ratio = l1_ratio
@@ -246,6 +252,7 @@ class GroupLassoCV(PenalisedModelCV):
         self.max_iter = max_iter
         self.tol = tol
         self.n_jobs = n_jobs
+        self.relax = relax
 
     def _penalty(self, p: int) -> dict[str, Any]:
         return {"penalty": "group_lasso", "groups": labels_of(self.groups, p)}
@@ -284,11 +291,16 @@ class SparseGroupLassoCV(PenalisedModelCV):
         Largest relative duality gap that passes without a ConvergenceWarning.
     n_jobs : int or None, default=None
         Threads.
+    relax : bool or list of float, default=False
+        Whether to blend with refits of the active features without penalty; gamma, the share of the penalised fit, is
+        chosen with alpha, of 0, 0.25, 0.5, 0.75 and 1, or of those given.
 
     Attributes
     ----------
     alpha_, l1_ratio_ : float
         Those chosen.
+    gamma_ : float
+        The share of the penalised fit that was chosen; 1 without ``relax``.
     coef_ : (p,)
         Coefficients; for the other attributes see :class:`GroupLassoCV`.
     """
@@ -310,6 +322,7 @@ class SparseGroupLassoCV(PenalisedModelCV):
         max_iter: int | None = 1000,
         tol: float = 1e-4,
         n_jobs: int | None = None,
+        relax: Any = False,
     ) -> None:
         self.groups = groups
         self.l1_share = l1_share
@@ -325,6 +338,7 @@ class SparseGroupLassoCV(PenalisedModelCV):
         self.max_iter = max_iter
         self.tol = tol
         self.n_jobs = n_jobs
+        self.relax = relax
 
     def _check(self) -> None:
         super()._check()
