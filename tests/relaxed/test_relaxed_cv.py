@@ -42,6 +42,21 @@ def test_each_fold_is_relaxed_by_its_own_rows(kit, family, shape):
             np.testing.assert_allclose(curve.test_loss[j], expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize("case", ["plain", "bounds", "too many features"])
+def test_training_errors_of_blends_with_and_without_their_short_cut(kit, case):
+    X, y = kit.data("gaussian", *((20, 40) if case == "too many features" else (80, 8)), seed=7)
+    bounds = {"lower": -0.05, "upper": 0.05} if case == "bounds" else {}
+    found = cross_validate(X, y, folds=4, relax=[0.0, 0.3, 1.0], n_lambdas=20, tol=1e-11, **bounds)
+    for curve, path in zip(found.curves, found.paths, strict=True):
+        np.testing.assert_allclose(path.deviance, np.mean((y[:, None] - path.predict(X)) ** 2, axis=0), rtol=1e-6)
+        assert np.all(curve.train_loss > 0.0)
+    middle = found.curves[1]
+    for j, (train, _) in enumerate(found.folds):
+        fold = fit_path(X[train], y[train], lambdas=middle.values, relax=True, tol=1e-11, **bounds).blend(0.3)
+        expected = np.mean((y[train, None] - fold.predict(X[train])) ** 2, axis=0)
+        np.testing.assert_allclose(middle.train_loss[j], expected, rtol=1e-5)
+
+
 @pytest.mark.parametrize("family", ["gaussian", "binomial"])
 def test_storages_and_threads_agree(kit, family):
     X, y = kit.data(family, 80, 10, seed=2)

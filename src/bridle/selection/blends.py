@@ -24,8 +24,14 @@ def blends(
     weight: Float | None,
     offset: Float | None,
     rows: NDArray[np.int64] | None = None,
+    *,
+    bounded: bool = True,
 ) -> list[Path]:
-    """Blend a path with its relaxed fits.
+    r"""Blend a path with its relaxed fits.
+
+    Where a refit is least squares of features among which are those of the penalised fit, its residuals are orthogonal
+    to the difference of the two, so that the mean squared error is :math:`D_0 + \gamma^2 (D_1 - D_0)`, and no rows are
+    read.
 
     Parameters
     ----------
@@ -39,6 +45,8 @@ def blends(
         As they were fitted; weight and offset may be None.
     rows : (m,) or None
         Those of training; None is all.
+    bounded : bool
+        Whether coefficients may be held by bounds.
 
     Returns
     -------
@@ -49,6 +57,12 @@ def blends(
     between = [k for k, gamma in enumerate(gammas) if 0.0 < gamma < 1.0]
     if not between or path.relaxed is None:
         return mixed
+    if path.family == "gaussian" and not bounded and _covers(path.relaxed, path):
+        least, gain = path.relaxed.deviance, path.deviance - path.relaxed.deviance
+        return [
+            replace(blend, deviance=least + blend.gamma**2 * gain) if k in between else blend
+            for k, blend in enumerate(mixed)
+        ]
     rows = np.arange(X.shape[0]) if rows is None else rows
     if weight is not None:
         rows = rows[weight[rows] > 0.0]  # an infinite loss of weight 0 is none
@@ -63,3 +77,9 @@ def blends(
     for k in between:
         mixed[k] = replace(mixed[k], deviance=deviance[k])
     return mixed
+
+
+def _covers(refits: Path, path: Path) -> bool:
+    """Whether every feature of each fit is in its refit."""
+    used, there = path.coef_sparse != 0.0, refits.coef_sparse != 0.0
+    return int(used.multiply(there).sum()) == int(used.sum())

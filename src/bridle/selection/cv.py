@@ -20,7 +20,7 @@ from bridle.relaxed import gammas_of
 from bridle.selection.blends import blends
 from bridle.selection.crew import Crew
 from bridle.selection.curve import Curve, Selection
-from bridle.selection.fits import FoldData, FoldFit, check_folds, fit_folds, per_unit
+from bridle.selection.fits import FoldData, FoldFit, check_folds, fit_folds, has_bounds, per_unit
 from bridle.selection.folds import Folds, make_folds
 from bridle.selection.freedom import WORK_LIMIT, effective_df
 from bridle.selection.grams import FoldMoments
@@ -160,7 +160,8 @@ def cross_validate(
         if counted:
             limit = np.inf if effective_df is True else WORK_LIMIT
             freedom = crew.map(lambda path: _freedom(data, design, path, features, limit), paths)
-    every = [blend for path in paths for blend in blends(path, gammas, design, data.y, data.weight, data.offset)]
+    whole, held = (design, data.y, data.weight, data.offset), has_bounds(options)
+    every = [blend for path in paths for blend in blends(path, gammas, *whole, bounded=held)]
     per = [df if gamma == 1.0 else None for df in freedom for gamma in gammas]  # of a refit it isn't known
     _announce([path.status for path in every], [fit.status for of_fold in fits for fit in of_fold], tol)
     curves = tuple(

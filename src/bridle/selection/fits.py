@@ -88,8 +88,9 @@ def fit_folds(
         pair, fits = folds.pairs[fold], fitted[fold]
         if options["relax"]:
             matrix, rest = data.matrix(pair[0]), (data.y, data.weight, data.offset, pair[0])
+            held = has_bounds(options)
             whole = [fit if isinstance(fit, Path) else fit.path() for fit in fits]
-            fits = [blend for path in whole for blend in blends(path, gammas, matrix, *rest)]
+            fits = [blend for path in whole for blend in blends(path, gammas, matrix, *rest, bounded=held)]
         return score_fold(data, pair, fits, scorers)
 
     return crew.map(score, range(len(folds)))
@@ -153,6 +154,11 @@ class FoldData:
     def matrix(self, train: Int | None) -> Any:
         """(n, p) matrix of all rows, filled from ``train`` if it is a FoldDesign."""
         return self.design.for_rows(train) if hasattr(self.design, "for_rows") else self.design
+
+
+def has_bounds(options: Mapping[str, Any]) -> bool:
+    """Whether any coefficient of these fits has a bound."""
+    return bool(np.isfinite(options["lower"]).any() or np.isfinite(options["upper"]).any())
 
 
 def check_folds(folds: Folds, data: FoldData, family: Family | None = None) -> None:
