@@ -26,7 +26,7 @@ LAYERS = [
     ["problem"],
     ["several"],
     ["limits", "reduction", "settling"],
-    ["adaptive", "blocks", "relaxed"],
+    ["adaptive", "blocks", "fitted", "relaxed"],
     ["path"],
     ["linear_dropout"],
     ["design"],
