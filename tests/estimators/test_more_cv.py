@@ -8,6 +8,7 @@ import bridle.estimators as ours
 from bridle.errors import InputError
 from bridle.path import fit_path
 from bridle.selection import cross_validate
+from bridle.survival import survival_target
 
 FINE = {"tol": 1e-10, "effective_df": False}
 
@@ -50,6 +51,18 @@ def test_relaxing_takes_shrinkage_back(counts):
     on = np.flatnonzero(model.coef_)
     refit = fit_path(counts[0][:, on], counts[1], family="poisson", lambdas=[0.0], tol=1e-12)
     np.testing.assert_allclose(model.coef_[on], refit.coef[0], atol=1e-6)
+
+
+def test_cox_relaxes_too():
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(120, 8))
+    y = survival_target(rng.exponential(size=120) * np.exp(-1.5 * X[:, 0]), rng.random(120) < 0.8)
+    model = ours.CoxRegressorCV(relax=[0.0], alphas=8, l1_ratio=1.0).fit(X, y)
+    on = np.flatnonzero(model.coef_)
+    refit = fit_path(X[:, on], y, family="cox", lambdas=[0.0], tol=1e-12)
+    np.testing.assert_allclose(model.coef_[on], refit.coef[0], atol=1e-6)
+    assert model.gamma_ == 0.0
+    assert model.score(X, y) > 0.7
 
 
 @pytest.mark.parametrize("family", ["gaussian", "poisson"])
