@@ -26,7 +26,7 @@ LAYERS = [
     ["problem"],
     ["several"],
     ["limits", "reduction", "settling"],
-    ["blocks"],
+    ["adaptive", "blocks", "fitted", "relaxed"],
     ["path"],
     ["linear_dropout"],
     ["design"],

@@ -77,7 +77,7 @@ def _solve(problem: Problem, lambdas: Float, settings: Settings) -> tuple[_core.
             problem.w,
             problem.centre,
             problem.scale,
-            (kind.name, kind.gamma),
+            (kind.core_name, kind.gamma),
             (groups.starts, groups.features),
             problem.factor,
             False,

@@ -14,7 +14,11 @@ from bridle.survival.monotone import is_monotone
 
 Float = NDArray[np.float64]
 
-SEPARATED = "at lambda = 0 the classes are separated: the likelihood has no maximum, the coefficients no limit"
+_NO_MAXIMUM = {
+    "binomial": "the classes are separated: the likelihood has no maximum",
+    "cox": "the partial likelihood is monotone: it has no maximum",
+}
+SEPARATED = f"at lambda = 0 {_NO_MAXIMUM['binomial']}, the coefficients no limit"
 
 _MOST_ENTRIES = 20_000_000  # of a dense copy that is made only to look into a rank; larger problems keep the path's end
 _MOST_ORDERED = 2_000_000  # the same, of a programme with as many conditions as rows times the depth of a tree
@@ -50,19 +54,11 @@ def at_zero(problem: Problem, raw: _core.PathResult, status: list[str], tol: flo
     last = slice(int(raw["starts"][-2]), int(raw["starts"][-1]))
     b[raw["columns"][last]] = raw["values"][last]
     eta = problem.offset + raw["intercept"][-1] + problem.design.times(b)
-    if problem.family.name == "binomial" and np.max(np.abs(eta[problem.w > 0.0])) > _SUSPICIOUS:
-        small = problem.shape[0] * problem.shape[1] <= _MOST_ENTRIES
-        if splits(problem, eta) or (small and not _settled(problem, used, eta) and _separated(problem, used)):
-            status[-1] = "separated"
-            return [SEPARATED]
+    if runs_away(problem, eta):
+        status[-1] = "separated"
+        return [f"at lambda = 0 {_NO_MAXIMUM[problem.family.name]}, the coefficients no limit"]
+    if problem.family.name == "binomial" and _is_extreme(problem, eta):
         return []
-    on = problem.w > 0.0
-    small = problem.shape[0] * problem.shape[1] <= _MOST_ORDERED
-    if problem.family.name == "cox" and small and np.ptp(eta[on] - problem.offset[on]) > _SUSPICIOUS:
-        Z = (_dense(problem.matrix)[:, used] - problem.centre[used]) / problem.scale[used]
-        if is_monotone(problem.y, problem.w, Z, problem.lower[used], problem.upper[used]):
-            status[-1] = "separated"
-            return ["at lambda = 0 the partial likelihood is monotone: it has no maximum, the coefficients no limit"]
     bounded = bool(np.isfinite(problem.lower).any() or np.isfinite(problem.upper).any())
     if bounded or problem.shape[0] * problem.shape[1] > _MOST_ENTRIES or not np.any(b):
         return []
@@ -95,6 +91,38 @@ def at_zero(problem: Problem, raw: _core.PathResult, status: list[str], tol: flo
     if rank == X.shape[1]:
         return ["at lambda = 0 the columns are so close to dependent that the fit is by singular values"]
     return [f"at lambda = 0 the columns have rank {rank} of {X.shape[1]}: the solution of smallest norm is given"]
+
+
+def runs_away(problem: Problem, eta: Float) -> bool:
+    """Whether the likelihood without penalty has no maximum, asked where the solver stopped.
+
+    Parameters
+    ----------
+    problem : Problem
+        Whose features that aren't excluded are all taken as free.
+    eta : (n,)
+        Linear predictors of the fit.
+
+    Returns
+    -------
+    bool
+        False for families whose likelihood isn't looked into.
+    """
+    used, on = np.isfinite(problem.factor), problem.w > 0.0
+    entries = problem.shape[0] * problem.shape[1]
+    if problem.family.name == "binomial" and _is_extreme(problem, eta):
+        small = entries <= _MOST_ENTRIES
+        return splits(problem, eta) or (small and not _settled(problem, used, eta) and _separated(problem, used))
+    if problem.family.name == "cox" and entries <= _MOST_ORDERED:
+        if not np.ptp(eta[on] - problem.offset[on]) > _SUSPICIOUS:
+            return False
+        Z = (_dense(problem.matrix)[:, used] - problem.centre[used]) / problem.scale[used]
+        return bool(is_monotone(problem.y, problem.w, Z, problem.lower[used], problem.upper[used]))
+    return False
+
+
+def _is_extreme(problem: Problem, eta: Float) -> bool:
+    return bool(np.max(np.abs(eta[problem.w > 0.0])) > _SUSPICIOUS)
 
 
 def splits(problem: Problem, eta: Float) -> bool:

@@ -3,246 +3,33 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import sparse
 
 from bridle import _core, blocks
+from bridle.adaptive import with_weights
 from bridle.errors import BridleWarning, ConvergenceError, InputError
+from bridle.fitted import STATUSES, Path, coefficients, relaxed_path, with_names
 from bridle.grid import check_lambdas, lambda_grid
 from bridle.limits import SEPARATED, at_zero
 from bridle.losses import Family, get_family
 from bridle.moments import Moments
-from bridle.penalties import Penalty, read_penalty
+from bridle.penalties import Penalty
 from bridle.problem import Problem, Settings, bound, column_names, optional_array
 from bridle.reduction import applies, solve_reduced
+from bridle.relaxed import relax as refit_active
 from bridle.settling import settled
 from bridle.several import SeveralFamily, SeveralProblem, separates
 
+__all__ = [
+    "STATUSES", "Path", "announce", "as_path", "coefficients", "fit_path", "make_problem", "relaxed_path",
+    "solve_problem", "with_names",
+]  # fmt: skip
+
 Float = NDArray[np.float64]
-
-STATUSES = ("converged", "max_iter", "separated", "stalled", "interrupted")
-
-
-@dataclass(frozen=True)
-class Path:
-    """Coefficients along a sequence of lambdas, with the proof that each is optimal.
-
-    The objective is sum_i w_i loss(y_i, o_i + b0 + x_i'b) + lam sum_j v_j [a |s_j b_j| + (1 - a)/2 (s_j b_j)^2]
-    with weights that sum to 1, or with another penalty (docs/penalties.md); L lambdas, p features. A family with
-    several linear predictors a row (classes, responses) has K of them, with intercepts and coefficients of their own,
-    and the penalty is summed over them; the ordinal family has one vector of coefficients and an intercept, minus a
-    threshold, for each step between levels.
-    """
-
-    family: str
-    lambdas: Float  # (L,) descending
-    l1_ratio: float
-    intercept: Float  # (L,), or (L, K)
-    coef_sparse: sparse.csr_array  # (L, p) on the original scale, or (L, p K), column j K + k
-    mean: Float  # (p,) weighted mean
-    scale: Float  # (p,) s: weighted standard deviation with 1/n, or 1
-    relative_gap: Float  # (L,) gap / (half the mean null deviance); with MCP or SCAD kkt / (null model's largest slope)
-    gap: Float  # (L,); with MCP or SCAD there is none, and it is kkt
-    kkt: Float  # (L,) worst violation of the optimality conditions
-    n_iter: NDArray[np.int64]  # (L,)
-    status: tuple[str, ...]
-    deviance: Float  # (L,) mean unit deviance of the training rows
-    null_deviance: float
-    lambda_max: float
-    tol: float
-    fit_intercept: bool
-    standardize: bool
-    feature_names: tuple[str, ...] | None
-    notes: tuple[str, ...]
-    penalty: str = "elastic_net"  # its spec
-    groups: tuple[Any, ...] | None = None  # (p,) labels, for penalties that have groups
-    convex_min: int | None = None  # index of the first lambda at which MCP or SCAD isn't locally convex any more
-    responses: tuple[Any, ...] | None = None  # labels of the classes or names of the responses, where there are several
-
-    @property
-    def n_features(self) -> int:
-        """Number of features, p."""
-        return int(self.mean.size)
-
-    @cached_property
-    def coef(self) -> Float:
-        """Coefficients on the original scale, dense, (L, p), or (L, p, K) for several predictors."""
-        dense = np.asarray(self.coef_sparse.toarray())
-        return dense.reshape(len(self.lambdas), self.n_features, -1) if self._wide else dense
-
-    @property
-    def _wide(self) -> bool:
-        """Whether each predictor has coefficients of its own."""
-        family = get_family(self.family)
-        return isinstance(family, SeveralFamily) and not family.shared
-
-    @property
-    def n_nonzero(self) -> NDArray[np.int64]:
-        """Number of features with a nonzero coefficient at each lambda, (L,)."""
-        if self._wide:
-            return np.asarray((self.coef != 0.0).any(axis=2).sum(axis=1), dtype=np.int64)
-        return np.asarray(np.diff(self.coef_sparse.indptr), dtype=np.int64)
-
-    @property
-    def deviance_ratio(self) -> Float:
-        """Share of the null deviance that is explained, (L,)."""
-        if self.null_deviance == 0.0:
-            return np.zeros_like(self.deviance)
-        return 1.0 - self.deviance / self.null_deviance
-
-    @property
-    def converged(self) -> bool:
-        """Whether every lambda has its certificate."""
-        return all(s == "converged" for s in self.status)
-
-    @property
-    def certificate(self) -> str:
-        """What proves each fit: its "duality gap", or "stationarity" where the penalty isn't convex."""
-        return "stationarity" if read_penalty(self.penalty).concave and self.l1_ratio > 0.0 else "duality gap"
-
-    @property
-    def objective(self) -> str:
-        """The objective that was solved, in one line."""
-        b = "s_j b_j" if self.standardize else "b_j"
-        penalty = Penalty(self.l1_ratio, spec=self.penalty, groups=self.groups).formula(b)
-        start = "b0 + " if self.fit_intercept else ""
-        family = get_family(self.family)
-        eta = f"eta = {start}x'b"
-        if isinstance(family, SeveralFamily):
-            eta = "logit P(y > k) = x'b - t_k" if family.shared else f"eta = {start}B'x"
-        return f"minimise mean[{family.formula}] + {penalty},  {eta}"
-
-    def coef_at(self, lam: float) -> tuple[Any, Float]:
-        """Return (intercept, coefficients) at ``lam``, interpolated linearly between the lambdas of the grid.
-
-        Parameters
-        ----------
-        lam : float
-            Any value >= 0; beyond the ends of the grid the end counts.
-
-        Returns
-        -------
-        tuple
-            Intercept and coefficients (p,) on the original scale; (K,) and (p, K) for several predictors.
-        """
-        low, high, share = self._between(lam)
-        coef = share * self.coef_row(high) + (1.0 - share) * self.coef_row(low)
-        intercept = share * self.intercept[high] + (1.0 - share) * self.intercept[low]
-        return float(intercept) if self.intercept.ndim == 1 else intercept, coef
-
-    def linear_predictor(self, X: Any, offset: ArrayLike | None = None, lam: float | None = None) -> Float:
-        """Return eta = offset + b0 + X b.
-
-        Parameters
-        ----------
-        X : (n, p)
-            Dense or sparse.
-        offset : (n,) or None
-            Added to the predictor; (n, K) for several.
-        lam : float or None
-            One value (interpolated on the grid), or None for all.
-
-        Returns
-        -------
-        (n,) for one lambda, (n, L) for all; (n, K) and (n, K, L) for several predictors
-        """
-        shape = np.shape(X)
-        if len(shape) != 2 or shape[1] != self.n_features:
-            raise InputError(f"X has shape {shape}; expected two dimensions with {self.n_features} columns")
-        if self.intercept.ndim == 2:
-            return self._linear_predictors(X, offset, lam)
-        if lam is None:
-            used = np.unique(self.coef_sparse.indices)  # nothing is multiplied by columns that are zero throughout
-            coef = self.coef_sparse[:, used].toarray()
-            eta = np.asarray(X[:, used] @ coef.T) if sparse.issparse(X) else np.asarray(X)[:, used] @ coef.T
-            eta = eta + self.intercept
-            return np.asarray(eta if offset is None else eta + np.asarray(offset, dtype=np.float64)[:, None])
-        intercept, b = self.coef_at(lam)
-        one = np.asarray(X @ b) + intercept
-        return np.asarray(one if offset is None else one + np.asarray(offset, dtype=np.float64))
-
-    def _linear_predictors(self, X: Any, offset: ArrayLike | None, lam: float | None) -> Float:
-        """Several predictors, (n, K) or (n, K, L)."""
-        if lam is None:
-            intercept, coef = self.intercept, self.coef
-        else:
-            at = self.coef_at(lam)
-            intercept, coef = at[0][None], at[1][None]
-        count = len(coef)
-        flat = np.moveaxis(coef, 1, 0).reshape(self.n_features, -1)  # (p, L K), or (p, L) where all share one
-        used = np.flatnonzero(flat.any(axis=1))
-        part = X[:, used] if sparse.issparse(X) else np.asarray(X)[:, used]
-        eta = np.asarray(part @ flat[used]).reshape(-1, count, flat.shape[1] // count) + intercept
-        if offset is not None:
-            o = np.asarray(offset, dtype=np.float64)
-            eta = eta + (o[:, None, None] if o.ndim == 1 else o[:, None, :])
-        return np.ascontiguousarray(np.moveaxis(eta, 1, 2) if lam is None else eta[:, 0])
-
-    def predict(
-        self,
-        X: Any,
-        offset: ArrayLike | None = None,
-        lam: float | None = None,
-        kind: Literal["response", "link", "class"] = "response",
-    ) -> NDArray[Any]:
-        """Return means (probabilities of classes), linear predictors or classes, (n,) for one lambda, (n, L) for all.
-
-        Parameters
-        ----------
-        X : (n, p)
-            Dense or sparse.
-        offset : (n,) or None
-            Added to the linear predictor; (n, K) for several.
-        lam : float or None
-            One value (interpolated on the grid), or None for all.
-        kind : {"response", "link", "class"}
-            Scale of the answer; "class" is the likeliest label, of the families of classes.
-
-        Returns
-        -------
-        (n,) for one lambda, (n, L) for all; (n, K) and (n, K, L) for responses, or probabilities of classes
-        """
-        family = get_family(self.family)
-        labels = self.responses if family.has_classes else None
-        kinds = ("response", "link", "class") if labels is not None else ("response", "link")
-        if kind not in kinds:
-            raise InputError(f"kind must be one of {', '.join(map(repr, kinds))}; got {kind!r}")
-        eta = self.linear_predictor(X, offset, lam)
-        if kind == "link":
-            return eta
-        mean = family.mean(eta)
-        return mean if kind == "response" else np.asarray(labels)[np.argmax(mean, axis=1)]
-
-    def coef_row(self, index: int) -> Float:
-        """Return the coefficients at the ``index``-th lambda, dense, (p,), or (p, K) for several predictors.
-
-        Parameters
-        ----------
-        index : int
-            From 0, the largest lambda, to L - 1.
-        """
-        sparse_rows, coef = self.coef_sparse, np.zeros(self.coef_sparse.shape[1])
-        part = slice(sparse_rows.indptr[index], sparse_rows.indptr[index + 1])
-        coef[sparse_rows.indices[part]] = sparse_rows.data[part]
-        return coef.reshape(self.n_features, -1) if self._wide else coef
-
-    def _between(self, lam: float) -> tuple[int, int, float]:
-        """Return indices of the grid's neighbours below and above ``lam``, and the share of the upper one."""
-        if not lam >= 0.0:
-            raise InputError(f"lam must be a number of at least 0; got {lam!r}")
-        ascending = self.lambdas[::-1]
-        last = len(ascending) - 1
-        above = int(np.searchsorted(ascending, lam))
-        if above == 0 or above > last or ascending[above] == lam:
-            at = last - min(above, last)
-            return at, at, 1.0
-        share = (lam - ascending[above - 1]) / (ascending[above] - ascending[above - 1])
-        return last - (above - 1), last - above, float(share)
 
 
 def fit_path(
@@ -268,6 +55,7 @@ def fit_path(
     mode: str = "auto",
     strict: bool = False,
     feature_names: ArrayLike | None = None,
+    relax: bool = False,
 ) -> Path:
     r"""Fit a generalised linear model with a lasso, ridge, elastic-net or other penalty at a sequence of lambdas.
 
@@ -303,8 +91,9 @@ def fit_path(
     lower, upper : float or (p,)
         Bounds of the coefficients on the original scale; they hold 0.
     penalty : str
-        "elastic_net", "group_lasso", "sparse_group_lasso(l1_share=0.95)", "mcp(gamma=3)", "scad(gamma=3.7)",
-        "group_mcp(gamma=3)" or "group_scad(gamma=3.7)".
+        "elastic_net", "group_lasso", "sparse_group_lasso(l1_share=0.95)", "adaptive_lasso(gamma=1)",
+        "adaptive_group_lasso(gamma=1)", "mcp(gamma=3)", "scad(gamma=3.7)", "group_mcp(gamma=3)" or
+        "group_scad(gamma=3.7)".
     groups : (p,) or None
         Labels: features with the same one form a group.
     fit_intercept, standardize : bool
@@ -320,6 +109,9 @@ def fit_path(
         Whether a lambda without certificate is an error; else it is a warning, and a status.
     feature_names : (p,) or None
         Kept in the result; None takes a data frame's column names.
+    relax : bool
+        Whether to refit each lambda's active features without penalty, as ``Path.relaxed``; ``Path.blend`` mixes the
+        two.
 
     Returns
     -------
@@ -350,12 +142,12 @@ def fit_path(
     }
     found = settled(X, y, get_family(family), lambdas=lambdas, **given)
     problem = make_problem(X, y, family=found.family, mode=settings.mode, **given)
-    path = solve_problem(problem, settings, lambdas, n_lambdas, lambda_min_ratio)
+    path = solve_problem(problem, settings, lambdas, n_lambdas, lambda_min_ratio, relax=relax)
     path = replace(path, notes=(found.note, *path.notes)) if found.note else path
     names = column_names(feature_names, X, problem.shape[1])
     if isinstance(problem, SeveralProblem):
-        path = replace(path, responses=problem.family.names(y, problem.y))
-    return announce(replace(path, feature_names=names) if names else path, strict)
+        path = with_names(path, responses=problem.family.names(y, problem.y))
+    return announce(with_names(path, feature_names=names) if names else path, strict)
 
 
 def make_problem(
@@ -387,7 +179,14 @@ def make_problem(
         The penalty isn't one for this family, or the data can't be used.
     """
     if isinstance(family, SeveralFamily):
+        if penalty.kind.initial:
+            raise InputError(
+                f"penalty {penalty.spec!r} isn't known for several predictors: classes and responses have no adaptive "
+                "weights of their own. Give penalty_factor, or leave penalty out"
+            )
         return SeveralProblem.make(X, y, family=family, penalty=penalty, **given)
+    if penalty.kind.initial:
+        penalty = with_weights(X, y, family, penalty, mode=mode, moments=moments, **given)
     return Problem.make(X, y, family=family, penalty=penalty, mode=mode, moments=moments, **given)
 
 
@@ -397,6 +196,8 @@ def solve_problem(
     lambdas: ArrayLike | None = None,
     n_lambdas: int = 100,
     lambda_min_ratio: float | None = None,
+    *,
+    relax: bool = False,
 ) -> Path:
     """Solve a checked problem at ``lambdas``, or at its own grid: the path, whatever became of each lambda.
 
@@ -406,7 +207,7 @@ def solve_problem(
         What to solve.
     settings : Settings
         Tolerance and limits.
-    lambdas, n_lambdas, lambda_min_ratio
+    lambdas, n_lambdas, lambda_min_ratio, relax
         As for :func:`fit_path`.
 
     Returns
@@ -426,7 +227,7 @@ def solve_problem(
         grid = check_lambdas(lambdas)
     if isinstance(problem, Problem) and blocks.applies(problem):
         raw, relative_gap = blocks.solve_blocks(problem, grid, settings)
-        path = as_path(problem, grid, raw, settings, lambda_max=lambda_max, notes=notes)
+        path = as_path(problem, grid, raw, settings, lambda_max=lambda_max, notes=notes, relax=relax)
         path = replace(path, relative_gap=relative_gap)
         if not problem.penalty.concave:
             return path
@@ -435,7 +236,7 @@ def solve_problem(
         raw = solve_reduced(problem, grid, settings)
     else:
         raw = problem.solve(grid, settings)
-    return as_path(problem, grid, raw, settings, lambda_max=lambda_max, notes=notes)
+    return as_path(problem, grid, raw, settings, lambda_max=lambda_max, notes=notes, relax=relax)
 
 
 def as_path(
@@ -446,6 +247,7 @@ def as_path(
     *,
     lambda_max: float,
     notes: list[str],
+    relax: bool = False,
 ) -> Path:
     """Return what the core has found as a path.
 
@@ -457,6 +259,8 @@ def as_path(
         Of the problem.
     notes : list of str
         What there is to say so far.
+    relax : bool
+        Whether to refit the active features without penalty.
 
     Returns
     -------
@@ -471,7 +275,7 @@ def as_path(
         notes = [*notes, SEPARATED]
     notes = notes + [f"lambda = {lam:.4g}: {_ADVICE[s]}" for lam, s in zip(grid, status, strict=True) if s in _ADVICE]
     gap = raw["gap"]
-    return Path(
+    path = Path(
         family=problem.family.spec,
         lambdas=grid,
         l1_ratio=problem.l1_ratio,
@@ -494,25 +298,15 @@ def as_path(
         notes=tuple(notes),
         penalty=problem.penalty.spec,
         groups=None if problem.penalty.groups is None else tuple(np.asarray(problem.penalty.groups).tolist()),
+        factor=problem.penalty.factor if problem.penalty.kind.initial else None,
     )
+    return replace(path, relaxed=_relaxed(problem, path, raw, settings)) if relax else path
 
 
-def coefficients(raw: _core.PathResult, p: int) -> sparse.csr_array:
-    """Return what the core found, a row per lambda.
-
-    Parameters
-    ----------
-    raw : PathResult
-        From the core.
-    p : int
-        Number of coefficients.
-
-    Returns
-    -------
-    (L, p)
-        On the original scale.
-    """
-    return sparse.csr_array((raw["values"], raw["columns"], raw["starts"]), shape=(len(raw["intercept"]), p))
+def _relaxed(problem: Problem | SeveralProblem, path: Path, raw: _core.PathResult, settings: Settings) -> Path:
+    """Return the path of the refits."""
+    refits, notes = refit_active(problem, raw, path.lambdas, settings)
+    return relaxed_path(path, refits, problem.reference, problem.saturated, notes)
 
 
 _ADVICE = {
@@ -538,11 +332,14 @@ def announce(path: Path, strict: bool) -> Path:
         The same.
     """
     failed = [i for i, s in enumerate(path.status) if s != "converged"]
+    fits = "values of lambda" if path.gamma == 1.0 else "relaxed fits"
     if not failed:
+        if path.relaxed is not None:
+            announce(path.relaxed, strict)
         return path
     first, what = failed[0], "gap" if path.certificate == "duality gap" else "violation"
     message = (
-        f"{len(failed)} of {len(path.lambdas)} values of lambda did not converge to the relative {what} {path.tol:g}; "
+        f"{len(failed)} of {len(path.lambdas)} {fits} did not converge to the relative {what} {path.tol:g}; "
         f"the first is lambda = {path.lambdas[first]:.4g} ({path.status[first]}, {what} "
         f"{path.relative_gap[first]:.1e}). {_ADVICE[path.status[first]]}"
     )

@@ -8,7 +8,8 @@ from scipy import sparse
 
 from bridle import enet_path, lasso_path
 from bridle.errors import BridleWarning, ConvergenceError, InputError
-from bridle.path import fit_path, lambda_grid
+from bridle.grid import lambda_grid
+from bridle.path import fit_path
 
 
 def test_constant_columns_get_zero_and_a_note(kit):

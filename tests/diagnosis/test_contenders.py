@@ -21,7 +21,7 @@ from bridle.diagnosis.evidence import supported_means
 from bridle.diagnosis.neighbours import neighbours
 from bridle.diagnosis.table import FrameDesign, challenger_features
 from bridle.errors import InputError
-from bridle.selection import make_folds
+from bridle.selection import cross_validate, make_folds
 
 TRAIN, TEST = np.arange(80), np.arange(80, 100)
 
@@ -51,6 +51,27 @@ def test_held_out_targets_are_never_seen(family):
         a, b = (c.fit_predict(TRAIN, TEST)[""] for c in (one, two))
         assert np.array_equal(a[0], b[0]), one.name
         assert np.array_equal(a[1], b[1]), one.name
+
+
+@pytest.mark.parametrize("options", [{"relax": True}, {"penalty": {"penalty": "adaptive_lasso"}}])
+def test_relaxed_and_adaptive_models_are_chosen_inside_the_training_rows(options):
+    """Held-out targets have no part in gamma or in the weights, and the choice is that of a cross-validation inside."""
+    X, y = data(p=12)
+    moved = y.copy()
+    moved[TEST] += 5.0
+    one, two = (LinearContender("lasso", "", X, Target(t), **options).fit_predict(TRAIN, TEST)[""] for t in (y, moved))
+    assert np.array_equal(one[0], two[0])
+    assert np.array_equal(one[1], two[1])
+    found = cross_validate(
+        X[TRAIN], y[TRAIN], folds=make_folds(y[TRAIN], n_splits=5), n_lambdas=25, tol=1e-4, effective_df=False,
+        relax=options.get("relax", False), **options.get("penalty", {}),
+    )  # fmt: skip
+    chosen = found.select("min")
+    path = found.paths[chosen.curve]
+    np.testing.assert_allclose(one[1], path.predict(X[TEST], lam=chosen.value), rtol=1e-6)
+    plain = LinearContender("lasso", "", X, Target(y)).fit_predict(TRAIN, TEST)[""]
+    assert not np.allclose(plain[1], one[1], rtol=1e-3)
+    assert chosen.gamma < 1.0 or "penalty" in options
 
 
 def test_held_out_features_are_never_learned_from():

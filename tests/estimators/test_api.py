@@ -24,7 +24,7 @@ from bridle.errors import InputError
 
 LINEAR = [name for name in ours.__all__ if "Dropout" not in name and "Cox" not in name]  # tests of their own
 PEERS = [name for name in ours.__all__ if hasattr(peer, name)]
-OWN = {"standardize", "penalty_factor", "lower", "upper", "rule"}
+OWN = {"standardize", "penalty_factor", "lower", "upper", "rule", "relax"}
 PRESENT = {"l1_ratios": None, "scoring": None, "use_legacy_attributes": True}  # what scikit-learn's "warn" means today
 
 
@@ -40,8 +40,9 @@ def data_for(name, diabetes, cancer, counts):
 
 def quick(name, **options):
     grids = {"LassoCV": {"alphas": 8}, "ElasticNetCV": {"alphas": 8}, "PoissonRegressorCV": {"alphas": 5}}
-    grids |= {"GeneralizedLinearRegressorCV": {"alphas": 5}}
-    grids |= {"LogisticRegressionCV": {"Cs": [0.01, 0.1, 1.0]}}
+    own = ("GeneralizedLinear", "AdaptiveLasso", "MCP", "SCAD", "Gamma", "NegativeBinomial", "Quantile", "Tweedie")
+    grids |= {f"{start}{'' if start == 'AdaptiveLasso' else 'Regressor'}CV": {"alphas": 5} for start in own}
+    grids |= {"LogisticRegressionCV": {"Cs": [0.01, 0.1, 1.0]}, "OrdinalClassifierCV": {"Cs": [0.01, 0.1]}}
     return getattr(ours, name)(**(grids.get(name, {}) | options))
 
 

@@ -181,7 +181,7 @@ def test_blocks_of_lambdas_change_nothing(monkeypatch):
     folds = make_folds(y, family="binomial", n_splits=3)
     options = {"folds": folds, "family": "binomial", "n_lambdas": 10, "scorers": ["accuracy"]}
     whole = cross_validate(X, y, **options).curves[0]
-    monkeypatch.setattr("bridle.selection.fits._BLOCK", 60)
+    monkeypatch.setattr("bridle.selection.predictors._BLOCK", 60)
     blocks = cross_validate(X, y, **options).curves[0]
     np.testing.assert_allclose(blocks.test_loss, whole.test_loss, rtol=1e-13)
     np.testing.assert_array_equal(blocks.scores["accuracy"], whole.scores["accuracy"])

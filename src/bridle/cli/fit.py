@@ -64,8 +64,8 @@ def fit(
     penalty: Annotated[
         str,
         typer.Option(
-            help="Of lasso and elastic net: elastic_net, group_lasso (categories and splines as wholes), "
-            "sparse_group_lasso.",
+            help="Of lasso and elastic net: elastic_net, adaptive_lasso, mcp, scad; group_lasso (categories and "
+            "splines as wholes), sparse_group_lasso, adaptive_group_lasso.",
             rich_help_panel="Models",
         ),
     ] = "elastic_net",
@@ -75,6 +75,14 @@ def fit(
             help="strong or weak: interactions only with both or one of their main effects.", rich_help_panel="Models"
         ),
     ] = None,
+    relax: Annotated[
+        bool,
+        typer.Option(
+            "--relax",
+            help="Let lasso and elastic net be blended with a refit without penalty of the features that they keep.",
+            rich_help_panel="Models",
+        ),
+    ] = False,
     family: Annotated[
         str | None,
         typer.Option(
@@ -194,6 +202,7 @@ def fit(
             rule=rule,
             penalty=penalty,
             hierarchy=hierarchy,
+            relax=relax,
             folds=folds,
             repeats=repeats,
             holdout=holdout,

@@ -87,6 +87,8 @@ class LinearContender:
         Train on at most this many of the training rows, drawn at random; losses are still those of all.
     penalty : mapping
         ``penalty`` and ``groups`` of :func:`bridle.fit_path`, where it isn't the elastic net.
+    relax : bool
+        Whether to choose a blend with refits of the active features too, see :func:`bridle.cross_validate`.
     """
 
     name: str
@@ -102,6 +104,7 @@ class LinearContender:
     lambda_min_ratio: float | None = None
     most_rows: int | None = None
     penalty: Mapping[str, Any] = field(default_factory=dict)
+    relax: bool = False
 
     def fit_predict(self, train: IntArray, test: IntArray) -> Mapping[str, Means]:
         """Tune on the training rows, then return means under "" and under each other strength.
@@ -138,7 +141,7 @@ class LinearContender:
             return cross_validate(
                 matrix[used], t.y[used], folds=folds, family=t.family, l1_ratio=ratios, n_lambdas=self.n_lambdas,
                 lambda_min_ratio=end, sample_weight=weight, offset=offset, tol=TUNING_TOLERANCE,
-                effective_df="auto" if self.rule in CRITERIA else False, **self.penalty,
+                effective_df="auto" if self.rule in CRITERIA else False, relax=self.relax, **self.penalty,
             )  # fmt: skip
 
 

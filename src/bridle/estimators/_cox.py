@@ -351,6 +351,9 @@ class CoxRegressorCV(_CoxPrediction, PathCV):
         Bounds of the coefficients, lower <= 0 <= upper.
     rule : str, default="min"
         How alpha is chosen on the curves: "min", "1se", or another rule of ``bridle.select``.
+    relax : bool or list of float, default=False
+        Whether to blend with refits of the active features without penalty; gamma, the share of the penalised fit, is
+        chosen with alpha, of 0, 0.25, 0.5, 0.75 and 1, or of those given.
 
     Attributes
     ----------
@@ -372,6 +375,8 @@ class CoxRegressorCV(_CoxPrediction, PathCV):
         Certificate at the choice.
     n_iter_ : int
         Iterations at the choice.
+    gamma_ : float
+        The share of the penalised fit that was chosen; 1 without ``relax``.
     curve_ : Curve
         The validation curve of ``l1_ratio_``, fold by fold.
     selection_ : Selection
@@ -404,6 +409,7 @@ class CoxRegressorCV(_CoxPrediction, PathCV):
         lower: ArrayLike = -np.inf,
         upper: ArrayLike = np.inf,
         rule: str = "min",
+        relax: Any = False,
     ) -> None:
         self.l1_ratio = l1_ratio
         self.eps = eps
@@ -418,6 +424,7 @@ class CoxRegressorCV(_CoxPrediction, PathCV):
         self.lower = lower
         self.upper = upper
         self.rule = rule
+        self.relax = relax
 
     @property
     def _family(self) -> str:  # type: ignore[override]

@@ -99,6 +99,9 @@ class LassoCV(_ElasticNetCVBase):
         Bounds of the coefficients, lower <= 0 <= upper.
     rule : str, default="min"
         How alpha is chosen on the curve: "min" as scikit-learn, "1se", or another rule of ``bridle.select``.
+    relax : bool or list of float, default=False
+        Whether to blend with refits of the active features without penalty; gamma, the share of the penalised fit, is
+        chosen with alpha, of 0, 0.25, 0.5, 0.75 and 1, or of those given.
 
     Attributes
     ----------
@@ -116,6 +119,8 @@ class LassoCV(_ElasticNetCVBase):
         Certificate at ``alpha_``.
     n_iter_ : int
         Iterations at ``alpha_``.
+    gamma_ : float
+        The share of the penalised fit that was chosen; 1 without ``relax``.
     curve_ : Curve
         The validation curve, fold by fold.
     selection_ : Selection
@@ -153,6 +158,7 @@ class LassoCV(_ElasticNetCVBase):
         lower: ArrayLike = -np.inf,
         upper: ArrayLike = np.inf,
         rule: str = "min",
+        relax: Any = False,
     ) -> None:
         self.eps = eps
         self.alphas = alphas
@@ -172,6 +178,7 @@ class LassoCV(_ElasticNetCVBase):
         self.lower = lower
         self.upper = upper
         self.rule = rule
+        self.relax = relax
 
 
 class ElasticNetCV(_ElasticNetCVBase):
@@ -220,6 +227,9 @@ class ElasticNetCV(_ElasticNetCVBase):
         Bounds of the coefficients, lower <= 0 <= upper.
     rule : str, default="min"
         How alpha is chosen on the curves: "min" as scikit-learn, "1se", or another rule of ``bridle.select``.
+    relax : bool or list of float, default=False
+        Whether to blend with refits of the active features without penalty; gamma, the share of the penalised fit, is
+        chosen with alpha, of 0, 0.25, 0.5, 0.75 and 1, or of those given.
 
     Attributes
     ----------
@@ -239,6 +249,8 @@ class ElasticNetCV(_ElasticNetCVBase):
         Certificate at the choice.
     n_iter_ : int
         Iterations at the choice.
+    gamma_ : float
+        The share of the penalised fit that was chosen; 1 without ``relax``.
     curve_ : Curve
         The validation curve of ``l1_ratio_``, fold by fold.
     selection_ : Selection
@@ -283,6 +295,7 @@ class ElasticNetCV(_ElasticNetCVBase):
         lower: ArrayLike = -np.inf,
         upper: ArrayLike = np.inf,
         rule: str = "min",
+        relax: Any = False,
     ) -> None:
         self.l1_ratio = l1_ratio
         self.eps = eps
@@ -303,3 +316,4 @@ class ElasticNetCV(_ElasticNetCVBase):
         self.lower = lower
         self.upper = upper
         self.rule = rule
+        self.relax = relax

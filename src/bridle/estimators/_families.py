@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -210,14 +212,19 @@ class TweedieRegressor(LikeScikitLearns):
         check_choice(self, "link", ("auto", "identity", "log"))
 
     def _asked(self) -> Family:
-        power = float(self.power)
-        family = get_family("gaussian" if power == 0.0 else f"tweedie(power={power!r})")
-        if self.link not in ("auto", family.link_name):
-            raise InputError(
-                f"TweedieRegressor(power={self.power!r}) has a convex loss with the {family.link_name} link only; got "
-                f"link={self.link!r}"
-            )
-        return family
+        return tweedie(self)
+
+
+def tweedie(owner: Any) -> Family:
+    """Return the family of an estimator's ``power``, if ``link`` is one for it."""
+    power = float(owner.power)
+    family = get_family("gaussian" if power == 0.0 else f"tweedie(power={power!r})")
+    if owner.link not in ("auto", family.link_name):
+        raise InputError(
+            f"{type(owner).__name__}(power={owner.power!r}) has a convex loss with the {family.link_name} link only; "
+            f"got link={owner.link!r}"
+        )
+    return family
 
 
 class NegativeBinomialRegressor(FamilyRegressor):

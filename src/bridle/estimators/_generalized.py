@@ -22,6 +22,7 @@ from bridle.estimators._base import (
 from bridle.estimators._checks import check_flags, check_number, check_offset, check_weight
 from bridle.estimators._path_cv import PathCV, l1_ratio_list
 from bridle.losses import Family, get_family
+from bridle.path import Path
 
 Float = NDArray[np.float64]
 
@@ -34,6 +35,10 @@ class FamilyPrediction(RegressorMixin, LinearPrediction):  # type: ignore[misc]
     def _asked(self) -> Family:
         """Return the family that the parameters say, perhaps with parameters to be estimated."""
         raise NotImplementedError
+
+    def _for(self, y: Float, w: Float) -> Family:
+        """Return the family for a target (n,) and weights (n,)."""
+        return self._asked()
 
     def _known(self) -> Family:
         """Return the family, as far as it can be known before a fit."""
@@ -55,6 +60,7 @@ class FamilyPrediction(RegressorMixin, LinearPrediction):  # type: ignore[misc]
         Returns
         -------
         (n,)
+            For the binomial family the probability of 1.
         """
         eta = self._linear_predictor(X, offset)
         return self.family_.mean(eta)
@@ -80,19 +86,18 @@ class FamilyPrediction(RegressorMixin, LinearPrediction):  # type: ignore[misc]
         float
             1 is perfect, 0 is no better than a constant.
         """
-        mu = np.asarray(self.predict(X, offset), dtype=np.float64)
-        target = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
-        target = one_column(target)
-        check_consistent_length(mu, target)
+        eta = np.asarray(self._linear_predictor(X, offset), dtype=np.float64)
+        target = one_column(check_array(y, dtype=np.float64, ensure_2d=False, input_name="y"))
+        check_consistent_length(eta, target)
+        family = self.family_ if self._scores_deviance else get_family("gaussian")
+        target = family.target(target, len(eta))
         weight = check_weight(sample_weight, len(target))
         w = np.ones_like(target) if weight is None else weight
-        family = self.family_ if self._scores_deviance else get_family("gaussian")
-        family.check_target(target)
         o = check_offset(offset, len(target))
         base = np.zeros_like(target) if o is None else o
-        null = family.mean(family.null_predictor(target, w, base) + base)
-        deviance = np.average(family.deviance(target, mu), weights=w)
-        return float(1.0 - deviance / np.average(family.deviance(target, null), weights=w))
+        null = family.null_predictor(target, w, base) + base
+        both = family.mean_deviance(target, np.column_stack([eta, null]), w)
+        return float(1.0 - both[0] / both[1])
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -136,13 +141,17 @@ class FamilyRegressor(FamilyPrediction):
         w, o = check_weight(sample_weight, len(target)), check_offset(offset, len(target))
         family = self._for(target, np.ones(len(target)) if w is None else w)
         family.check_target(target)
-        options = path_options(self, family.spec, self._ratio()) | {"sample_weight": w, "offset": o}
-        self._store(fit_at(X, target, [self.alpha], options), X.dtype)
+        options = path_options(self, family.spec, self._ratio()) | self._penalty(X.shape[1])
+        self._store(self._solve(X, target, options | {"sample_weight": w, "offset": o}), X.dtype)
         return self
 
-    def _for(self, y: Float, w: Float) -> Family:
-        """Return the family for a target (n,) and weights (n,)."""
-        return self._asked()
+    def _penalty(self, p: int) -> dict[str, Any]:
+        """Return what says which penalty of p features is meant, if it isn't the elastic net."""
+        return {}
+
+    def _solve(self, X: Any, y: Float, options: dict[str, Any]) -> Path:
+        """Return a path whose last fit is the one at alpha."""
+        return fit_at(X, y, [self.alpha], options)
 
     def _ratio(self) -> float:
         return float(getattr(self, "l1_ratio", 0.0))
@@ -154,13 +163,13 @@ class FamilyRegressor(FamilyPrediction):
         check_number(self, "tol", 0.0, above=True)
         check_flags(self, "fit_intercept", "standardize")
 
-    def _store(self, path: Any, dtype: Any) -> None:
+    def _store(self, path: Path, dtype: Any) -> None:
         self.family_ = get_family(path.family)
-        self.path_, self.objective_ = path, objective_at(path, float(path.lambdas[0]))
-        self.coef_ = np.asarray(path.coef[0]).astype(dtype, copy=False)
-        self.intercept_ = path.intercept[0].astype(dtype, copy=False) if self.fit_intercept else 0.0
-        self.n_iter_ = max(int(path.n_iter[0]), 1)
-        self.dual_gap_, self.relative_gap_ = path.gap[0], path.relative_gap[0]
+        self.path_, self.objective_ = path, objective_at(path, float(path.lambdas[-1]))
+        self.coef_ = path.coef_row(len(path.lambdas) - 1).astype(dtype, copy=False)
+        self.intercept_ = path.intercept[-1].astype(dtype, copy=False) if self.fit_intercept else 0.0
+        self.n_iter_ = max(int(path.n_iter[-1]), 1)
+        self.dual_gap_, self.relative_gap_ = path.gap[-1], path.relative_gap[-1]
         warn_unless_converged(self, path)
 
 
@@ -203,8 +212,8 @@ class FamilyRegressorCV(FamilyPrediction, PathCV):
         self.family_ = get_family(self.path_.family)
         return self
 
-    def _spec(self) -> str:
-        return self._asked().spec
+    def _spec(self, y: Float, w: Float | None) -> str:
+        return self._for(y, np.ones(len(y)) if w is None else w).spec
 
     def _has_scikit_learns_grid(self) -> bool:
         return False
@@ -335,6 +344,9 @@ class GeneralizedLinearRegressorCV(FamilyRegressorCV):
         Bounds of the coefficients, lower <= 0 <= upper.
     rule : str, default="min"
         How alpha is chosen on the curves: "min", "1se", or another rule of ``bridle.select``.
+    relax : bool or list of float, default=False
+        Whether to blend with refits of the active features without penalty; gamma, the share of the penalised fit, is
+        chosen with alpha, of 0, 0.25, 0.5, 0.75 and 1, or of those given.
 
     Attributes
     ----------
@@ -354,6 +366,8 @@ class GeneralizedLinearRegressorCV(FamilyRegressorCV):
         Certificate at the choice.
     n_iter_ : int
         Iterations at the choice.
+    gamma_ : float
+        The share of the penalised fit that was chosen; 1 without ``relax``.
     curve_ : Curve
         The validation curve of ``l1_ratio_``, fold by fold.
     selection_ : Selection
@@ -385,6 +399,7 @@ class GeneralizedLinearRegressorCV(FamilyRegressorCV):
         lower: ArrayLike = -np.inf,
         upper: ArrayLike = np.inf,
         rule: str = "min",
+        relax: Any = False,
     ) -> None:
         self.family = family
         self.l1_ratio = l1_ratio
@@ -400,6 +415,7 @@ class GeneralizedLinearRegressorCV(FamilyRegressorCV):
         self.lower = lower
         self.upper = upper
         self.rule = rule
+        self.relax = relax
 
     def _asked(self) -> Family:
         return _regression(self.family)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any
 
 from numpy.typing import ArrayLike
 
-from bridle.estimators._checks import check_count_or_grid, check_flags, check_number, check_splitter
-from bridle.estimators._general import FamilyModel, FamilyPrediction, labels_of
-from bridle.estimators._path_cv import PathCV, l1_ratio_list
-from bridle.losses import get_family
+from bridle.estimators._checks import check_number
+from bridle.estimators._general import PenalisedModel, PenalisedModelCV, labels_of
 
 
-class GroupLasso(FamilyModel):
+class GroupLasso(PenalisedModel):
     r"""A generalised linear model in which groups of features enter together, to a certificate.
 
     .. math:: \min_{b_0, b} \; \frac{1}{n} \sum_i f(y_i, b_0 + x_i'b)
@@ -88,7 +86,7 @@ class GroupLasso(FamilyModel):
         return {"penalty": "group_lasso", "groups": labels_of(self.groups, p)}
 
 
-class SparseGroupLasso(FamilyModel):
+class SparseGroupLasso(PenalisedModel):
     r"""A generalised linear model with few groups, and few features within these, to a certificate.
 
     .. math:: \min_{b_0, b} \; \frac{1}{n} \sum_i f(y_i, b_0 + x_i'b) + \alpha \left[ \rho \left( t \sum_j v_j |b_j|
@@ -149,8 +147,8 @@ class SparseGroupLasso(FamilyModel):
         self.max_iter = max_iter
         self.tol = tol
 
-    def _check(self) -> None:
-        super()._check()
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
         check_number(self, "l1_share", 0.0, 1.0)
 
     def _penalty(self, p: int) -> dict[str, Any]:
@@ -160,67 +158,7 @@ class SparseGroupLasso(FamilyModel):
         }
 
 
-class _GroupedCV(FamilyPrediction, PathCV):
-    """What the two classes below share."""
-
-    @property
-    def _family(self) -> str:  # type: ignore[override]
-        return get_family(self.family).spec
-
-    def _check(self) -> None:
-        check_count_or_grid(self, "alphas")
-        check_splitter(self)
-        check_number(self, "max_iter", 1, integer=True, none=True)
-        check_number(self, "n_jobs", integer=True, none=True)
-        check_number(self, "eps", 0.0, 1.0, above=True, none=True)
-        check_number(self, "tol", 0.0)
-        check_flags(self, "fit_intercept", "standardize")
-
-    def _l1_ratios(self) -> list[float]:
-        return l1_ratio_list(self)
-
-    def _has_scikit_learns_grid(self) -> bool:
-        return False
-
-    def fit(
-        self,
-        X: Any,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None = None,
-        offset: ArrayLike | None = None,
-        **params: Any,
-    ) -> Self:
-        """Choose alpha by cross-validation, and fit all rows with it.
-
-        Parameters
-        ----------
-        X : (n, p) array, data frame or sparse matrix
-            Features.
-        y : (n,)
-            Target, as the family takes it.
-        sample_weight : (n,), optional
-            Weights of the rows, in the fits and in the error of the folds.
-        offset : (n,), optional
-            Added to the linear predictor.
-        **params
-            ``groups`` of rows for the splitter, and whatever metadata routing sends there.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        InputError
-            A parameter, the data, weights or offset can't be used.
-        """
-        return self._fit(X, y, sample_weight, offset, params)
-
-    def _loss_path(self, losses: Any) -> None:
-        self.deviance_path_ = losses
-
-
-class GroupLassoCV(_GroupedCV):
+class GroupLassoCV(PenalisedModelCV):
     """:class:`GroupLasso` with alpha, and l1_ratio if several are given, chosen by cross-validation.
 
     Parameters
@@ -251,6 +189,9 @@ class GroupLassoCV(_GroupedCV):
         Largest relative duality gap that passes without a ConvergenceWarning.
     n_jobs : int or None, default=None
         Threads.
+    relax : bool or list of float, default=False
+        Whether to blend with refits of the active features without penalty; gamma, the share of the penalised fit, is
+        chosen with alpha, of 0, 0.25, 0.5, 0.75 and 1, or of those given.
 
     Attributes
     ----------
@@ -266,6 +207,8 @@ class GroupLassoCV(_GroupedCV):
         Coefficients.
     intercept_ : float
         Intercept.
+    gamma_ : float
+        The share of the penalised fit that was chosen; 1 without ``relax``.
     curve_ : Curve
         The validation curve.
     selection_ : Selection
@@ -294,6 +237,7 @@ class GroupLassoCV(_GroupedCV):
         max_iter: int | None = 1000,
         tol: float = 1e-4,
         n_jobs: int | None = None,
+        relax: Any = False,
     ) -> None:
         self.groups = groups
         self.l1_ratio = l1_ratio
@@ -308,12 +252,13 @@ class GroupLassoCV(_GroupedCV):
         self.max_iter = max_iter
         self.tol = tol
         self.n_jobs = n_jobs
+        self.relax = relax
 
     def _penalty(self, p: int) -> dict[str, Any]:
         return {"penalty": "group_lasso", "groups": labels_of(self.groups, p)}
 
 
-class SparseGroupLassoCV(_GroupedCV):
+class SparseGroupLassoCV(PenalisedModelCV):
     """:class:`SparseGroupLasso` with alpha, and l1_ratio if several are given, chosen by cross-validation.
 
     Parameters
@@ -346,11 +291,16 @@ class SparseGroupLassoCV(_GroupedCV):
         Largest relative duality gap that passes without a ConvergenceWarning.
     n_jobs : int or None, default=None
         Threads.
+    relax : bool or list of float, default=False
+        Whether to blend with refits of the active features without penalty; gamma, the share of the penalised fit, is
+        chosen with alpha, of 0, 0.25, 0.5, 0.75 and 1, or of those given.
 
     Attributes
     ----------
     alpha_, l1_ratio_ : float
         Those chosen.
+    gamma_ : float
+        The share of the penalised fit that was chosen; 1 without ``relax``.
     coef_ : (p,)
         Coefficients; for the other attributes see :class:`GroupLassoCV`.
     """
@@ -372,6 +322,7 @@ class SparseGroupLassoCV(_GroupedCV):
         max_iter: int | None = 1000,
         tol: float = 1e-4,
         n_jobs: int | None = None,
+        relax: Any = False,
     ) -> None:
         self.groups = groups
         self.l1_share = l1_share
@@ -387,6 +338,7 @@ class SparseGroupLassoCV(_GroupedCV):
         self.max_iter = max_iter
         self.tol = tol
         self.n_jobs = n_jobs
+        self.relax = relax
 
     def _check(self) -> None:
         super()._check()

@@ -29,6 +29,7 @@ from bridle.estimators._checks import (
 )
 from bridle.estimators._logistic import lambda_of
 from bridle.estimators._logistic_prediction import ClassTargets
+from bridle.path import Path
 from bridle.several import Ordinal
 from bridle.several.labels import ordered_levels
 
@@ -147,25 +148,28 @@ class OrdinalClassifier(ClassTargets, ClassifierMixin, LinearPrediction):  # typ
             A parameter, the data, the weights or the offset can't be used, or y has one class.
         """
         self._check()
+        X, target, w, _ = self._prepare(X, y, sample_weight)
+        lam = float(lambda_of(self.C, float(w.sum())))
+        options = {"sample_weight": w, "offset": check_offset(offset, len(target))}
+        self._store(fit_at(X, target, [lam], path_options(self, "ordinal", float(self.l1_ratio)) | options), X.dtype)
+        return self
+
+    def _prepare(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None) -> tuple[Any, Float, Float, NDArray[Any]]:
+        """Return X, which level each row has (n, K), weights (n,) and labels (n,); sets the order of the levels."""
         order = ordered_levels(y) if self.levels is None else list(np.asarray(self.levels).tolist())
         X, _, labels = self._encode(X, y, [np.float64, np.float32])
         self._place = place = self._places(order)  # of each class among the levels
         self.levels_ = self.classes_[np.argsort(place)]
         w = self._total_weight(labels, check_weight_of_sum(sample_weight, len(labels)))
-        target = np.eye(len(place))[place[np.searchsorted(self.classes_, labels)]]
-        lam = float(lambda_of(self.C, float(w.sum())))
-        options = path_options(self, "ordinal", float(self.l1_ratio)) | {
-            "sample_weight": w,
-            "offset": check_offset(offset, len(target)),
-        }
-        path = fit_at(X, target, [lam], options)
-        self.path_, self.objective_ = path, objective_at(path, lam)
-        self.coef_ = path.coef[0].astype(X.dtype, copy=False)
-        self.thresholds_ = -path.intercept[0].astype(X.dtype, copy=False)
+        return X, np.eye(len(place))[place[np.searchsorted(self.classes_, labels)]], w, labels
+
+    def _store(self, path: Path, dtype: Any) -> None:
+        self.path_, self.objective_ = path, objective_at(path, float(path.lambdas[0]))
+        self.coef_ = path.coef[0].astype(dtype, copy=False)
+        self.thresholds_ = -path.intercept[0].astype(dtype, copy=False)
         self.n_iter_ = max(int(path.n_iter[0]), 1)
         self.dual_gap_, self.relative_gap_ = float(path.gap[0]), float(path.relative_gap[0])
         warn_unless_converged(self, path)
-        return self
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -39,6 +39,7 @@ from bridle.estimators._checks import (
 )
 from bridle.estimators._paths import alpha_grid
 from bridle.path import Path
+from bridle.relaxed import gammas_of
 from bridle.selection import Curve, Folds, cross_validate, select
 from bridle.selection.rules import CROSS_VALIDATED
 
@@ -66,9 +67,10 @@ class PathCV(RegressorMixin, LinearPrediction):  # type: ignore[misc]
     n_jobs: int | None
     rule: str
     fit_intercept: bool
+    relax: Any = False  # classes without this parameter have penalised fits only
 
-    def _spec(self) -> str:
-        """The family's name, with its parameters."""
+    def _spec(self, y: Float, w: Float | None) -> str:
+        """The family's name, with its parameters, for a target and weights."""
         return self._family
 
     def _l1_ratios(self) -> list[float]:
@@ -101,17 +103,26 @@ class PathCV(RegressorMixin, LinearPrediction):  # type: ignore[misc]
             check_precompute(self, p)
         folds = self._folds(X, y, routed, params)
         fixed = {"sample_weight": w, "offset": o}
-        options = path_options(self, self._spec()) | self._penalty(p) | fixed
+        gammas_of(self.relax)  # refuses what isn't one
+        options = path_options(self, self._spec(y, w)) | self._penalty(p) | fixed | {"relax": self.relax}
         if self.rule in CROSS_VALIDATED:
             options["effective_df"] = False  # no information criterion is asked for
         curves, paths = self._cross_validate(X, y, folds, options)
         self.selection_ = select(curves, self.rule)
         k = self.selection_.curve
         self.curve_, self.path_ = curves[k], paths[k]
-        self._store_grid(curves, paths)
+        alike = [k for k, curve in enumerate(curves) if curve.gamma == self.selection_.gamma]
+        self._store_grid([curves[k] for k in alike], [paths[k] for k in alike])
         chosen = path_options(self, self.path_.family, self.path_.l1_ratio) | self._penalty(p) | fixed
-        self._store_fit(fit_at(X, y, [self.alpha_], chosen), X.dtype)
+        chosen["relax"] = self.selection_.gamma < 1.0
+        self._store_fit(self._last(X, y, chosen).blend(self.selection_.gamma), X.dtype)
+        if "relax" in vars(self):
+            self.gamma_ = self.selection_.gamma
         return self
+
+    def _last(self, X: Any, y: Float, options: dict[str, Any]) -> Path:
+        """Return a path of all rows whose last fit is the one at the alpha chosen."""
+        return fit_at(X, y, [self.alpha_], options)
 
     def _penalty(self, p: int) -> dict[str, Any]:
         """Return what says which penalty of p features is meant, if it isn't the elastic net."""
@@ -164,10 +175,10 @@ class PathCV(RegressorMixin, LinearPrediction):  # type: ignore[misc]
         self._loss_path(np.squeeze(np.stack([curve.test_loss.T for curve in curves])))
 
     def _store_fit(self, path: Path, dtype: Any) -> None:
-        self.coef_ = np.asarray(path.coef[0]).astype(dtype, copy=False)
-        self.intercept_ = path.intercept[0].astype(dtype, copy=False) if self.fit_intercept else 0.0
-        self.n_iter_ = max(int(path.n_iter[0]), 1)
-        self.dual_gap_, self.relative_gap_ = path.gap[0], path.relative_gap[0]
+        self.coef_ = np.asarray(path.coef[-1]).astype(dtype, copy=False)
+        self.intercept_ = path.intercept[-1].astype(dtype, copy=False) if self.fit_intercept else 0.0
+        self.n_iter_ = max(int(path.n_iter[-1]), 1)
+        self.dual_gap_, self.relative_gap_ = path.gap[-1], path.relative_gap[-1]
         self.objective_ = objective_at(path, self.alpha_)
         warn_unless_converged(self, self.path_, path)
 

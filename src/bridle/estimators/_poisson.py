@@ -137,6 +137,9 @@ class PoissonRegressorCV(FamilyRegressorCV):
         Bounds of the coefficients, lower <= 0 <= upper.
     rule : str, default="min"
         How alpha is chosen on the curves: "min", "1se", or another rule of ``bridle.select``.
+    relax : bool or list of float, default=False
+        Whether to blend with refits of the active features without penalty; gamma, the share of the penalised fit, is
+        chosen with alpha, of 0, 0.25, 0.5, 0.75 and 1, or of those given.
 
     Attributes
     ----------
@@ -156,6 +159,8 @@ class PoissonRegressorCV(FamilyRegressorCV):
         Certificate at the choice.
     n_iter_ : int
         Iterations at the choice.
+    gamma_ : float
+        The share of the penalised fit that was chosen; 1 without ``relax``.
     curve_ : Curve
         The validation curve of ``l1_ratio_``, fold by fold.
     selection_ : Selection
@@ -186,6 +191,7 @@ class PoissonRegressorCV(FamilyRegressorCV):
         lower: ArrayLike = -np.inf,
         upper: ArrayLike = np.inf,
         rule: str = "min",
+        relax: Any = False,
     ) -> None:
         self.l1_ratio = l1_ratio
         self.eps = eps
@@ -200,6 +206,7 @@ class PoissonRegressorCV(FamilyRegressorCV):
         self.lower = lower
         self.upper = upper
         self.rule = rule
+        self.relax = relax
 
     def _asked(self) -> Family:
         return POISSON

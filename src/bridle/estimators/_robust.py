@@ -278,10 +278,15 @@ class QuantileRegressor(FamilyRegressor):
         check_choice(self, "solver", ("highs-ds", "highs-ipm", "highs", "interior-point", "revised simplex"))
 
     def _for(self, y: Float, w: Float) -> Family:
-        h = self.bandwidth
-        if h is None:
-            h = SHARPNESS * robust_deviation(y - weighted_median(y, w), w)
-        return get_family(f"quantile(tau={float(self.quantile)!r}, bandwidth={float(h)!r})")
+        return sharp_quantile(self, y, w)
 
     def _asked(self) -> Family:
         return get_family(f"quantile(tau={float(self.quantile)!r})")
+
+
+def sharp_quantile(owner: Any, y: Float, w: Float) -> Family:
+    """Return the family of an estimator's ``quantile``, with a bandwidth for a target (n,) if none is given."""
+    h = owner.bandwidth
+    if h is None:
+        h = SHARPNESS * robust_deviation(y - weighted_median(y, w), w)
+    return get_family(f"quantile(tau={float(owner.quantile)!r}, bandwidth={float(h)!r})")

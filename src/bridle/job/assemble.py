@@ -80,7 +80,11 @@ def assemble(
         ),
         folds=split.problem.folds.description,
         techniques=compare_techniques(
-            judged.evidence, options.level, family.loss_name, max((f.penalty for f in fits), default="")
+            judged.evidence,
+            options.level,
+            family.loss_name,
+            max((f.penalty for f in fits), default=""),
+            relaxed=split.problem.relax,
         ),
         **drawn,
     )

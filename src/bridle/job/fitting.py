@@ -57,6 +57,7 @@ class Problem:
     time: NDArray[Any] | None  # (n,)
     folds: Folds
     penalty: str = "elastic_net"  # of the models with an L1 penalty
+    relax: bool = False  # whether these may be blended with refits of their active features
     latent: Latent | None = None  # copies of main effects, where interactions need theirs
     names: tuple[str, ...] = ()  # of the classes or responses
 
@@ -91,7 +92,13 @@ class Problem:
         """The penalty of the model called ``name``, as options of the path functions; none for the elastic net."""
         if not self.groups_features(name):
             return {}
+        if not read_penalty(self.penalty).grouped:
+            return {"penalty": self.penalty}
         return {"penalty": self.penalty, "groups": self.design.groups if self.latent is None else self.latent.groups}
+
+    def relaxes(self, name: str) -> bool:
+        """Whether the model called ``name`` may be blended with refits of its active features."""
+        return self.relax and name in PENALISED
 
     def end_for(self, name: str) -> float | None:
         """Where the path of the model called ``name`` ends, over its start; None for the usual end."""
@@ -137,11 +144,13 @@ class Fit:
     seconds: float = 0.0
     failed: str = ""  # why there are no numbers
     penalty: str = ""  # its spec, unless it's the elastic net
+    relaxed: bool = False  # whether a blend with refits was to choose from
+    gamma: float = 1.0  # share of the penalised fit that was chosen
 
     @property
     def label(self) -> str:
         """The model's name for people."""
-        return label(self.name, self.penalty)
+        return label(self.name, self.penalty, relaxed=self.relaxed)
 
     @property
     def tuned(self) -> bool:
@@ -196,13 +205,15 @@ class Fit:
         return np.asarray(eta if offset is None else eta + offset[:, None])
 
 
-def label(name: str, penalty: str = "") -> str:
+def label(name: str, penalty: str = "", *, relaxed: bool = False) -> str:
     """The name of a model for people, "Group lasso" of ("lasso", "group_lasso")."""
-    if not penalty or name not in PENALISED:
+    if name not in PENALISED:
         return LABELS[name]
-    words = read_penalty(penalty).words
-    said = words[0].upper() + words[1:]
-    return said if name == "lasso" else f"{said} + L2"
+    said = LABELS[name]
+    if penalty:
+        words = read_penalty(penalty).words
+        said = words[0].upper() + words[1:] + ("" if name == "lasso" else " + L2")
+    return f"Relaxed {said if said.isupper() else said[0].lower() + said[1:]}" if relaxed else said
 
 
 def fit_models(problem: Problem, options: Options, progress: Progress) -> tuple[Fit, ...]:
@@ -229,7 +240,10 @@ def fit_models(problem: Problem, options: Options, progress: Progress) -> tuple[
             none = np.zeros(problem.design.shape[1])
             penalty = problem.penalty if problem.groups_features(name) else ""
             seconds = time.perf_counter() - start
-            fits.append(Fit(name, float("nan"), none, failed=str(error), seconds=seconds, penalty=penalty))
+            relaxed = problem.relaxes(name)
+            fits.append(
+                Fit(name, float("nan"), none, failed=str(error), seconds=seconds, penalty=penalty, relaxed=relaxed)
+            )
         progress("fitting models", k + 1, len(options.models))
     return tuple(fits)
 
@@ -255,6 +269,7 @@ def _fit(name: str, problem: Problem, options: Options, start: float) -> Fit:
         offset=problem.offset,
         tol=options.tol,
         n_jobs=options.n_jobs,
+        relax=problem.relaxes(name),
         **problem.penalty_for(name),
     )
     chosen = select(cv.curves, "min" if free else options.rule)
@@ -274,6 +289,8 @@ def _fit(name: str, problem: Problem, options: Options, start: float) -> Fit:
         curve=curve,
         seconds=time.perf_counter() - start,
         penalty=problem.penalty if problem.groups_features(name) else "",
+        relaxed=problem.relaxes(name),
+        gamma=chosen.gamma,
     )
 
 
@@ -288,6 +305,7 @@ def refit(problem: Problem, fit: Fit, lambdas: Float, weight: Float, tol: float)
     """Path of the same penalty on reweighted rows: a bootstrap sample is a vector of weights, no copy of the rows."""
     path = fit_path(
         problem.design_for(fit.name).for_rows(None), problem.y, family=problem.family.spec, l1_ratio=fit.l1_ratio,
-        lambdas=lambdas, sample_weight=weight, offset=problem.offset, tol=tol, **problem.penalty_for(fit.name),
+        lambdas=lambdas, sample_weight=weight, offset=problem.offset, tol=tol, relax=fit.gamma < 1.0,
+        **problem.penalty_for(fit.name),
     )  # fmt: skip
-    return problem.on_features(path, fit.name)
+    return problem.on_features(path.blend(fit.gamma), fit.name)

@@ -115,7 +115,7 @@ def _contenders(
                 LinearContender(
                     fit.name, fit.label, problem.design_for(fit.name), target, L1_RATIOS[fit.name], options.rule,
                     STRENGTHS, seed=options.seed, lambda_min_ratio=problem.end_for(fit.name),
-                    penalty=problem.penalty_for(fit.name),
+                    penalty=problem.penalty_for(fit.name), relax=problem.relaxes(fit.name),
                 )
             )  # fmt: skip
     return (*others, *own), notes

@@ -38,6 +38,7 @@ class Options:
     tol: float
     penalty: str = "elastic_net"
     hierarchy: str = ""
+    relax: bool = False
 
 
 def check_options(
@@ -58,6 +59,7 @@ def check_options(
     tol: float,
     penalty: str = "elastic_net",
     hierarchy: str | None = None,
+    relax: bool = False,
 ) -> Options:
     """Return the settings as one value.
 
@@ -94,6 +96,7 @@ def check_options(
         models=wanted, rule=rule, folds=folds, repeats=repeats, holdout=holdout, margin=margin, level=level,
         missing=missing, bootstrap=bootstrap, challengers=challengers, learning_curve=learning_curve, seed=seed,
         n_jobs=jobs, tol=tol, penalty=kind.spec, hierarchy=hierarchy or "",
+        relax=bool(relax),
     )  # fmt: skip
 
 

@@ -119,6 +119,7 @@ def study(
     rule: str = "min",
     penalty: str = "elastic_net",
     hierarchy: str | None = None,
+    relax: bool = False,
     folds: int = 10,
     repeats: int = 2,
     holdout: float = 0.2,
@@ -169,9 +170,13 @@ def study(
         "aic", "aicc", "bic", "ebic", "gcv".
     penalty : str
         Of the models "lasso" and "elastic net": "group_lasso" or "sparse_group_lasso(l1_share=0.95)" take categories,
-        splines, products and numbers with their ``(missing)`` feature in or out as wholes.
+        splines, products and numbers with their ``(missing)`` feature in or out as wholes; "adaptive_lasso(gamma=1)",
+        "mcp(gamma=3)" and others as in :func:`bridle.fit_path`.
     hierarchy : {"strong", "weak"}, optional
         A product of columns enters a model only with both of its main effects, or with one; by a group lasso.
+    relax : bool
+        Whether lasso and elastic net may be blended with a refit of their active features without penalty; the share of
+        each is chosen with lambda, in the verdict again inside each fold.
     folds, repeats : int
         Folds of the validation curve, and repeats of the 5-fold comparison behind the verdict.
     holdout : float
@@ -232,7 +237,7 @@ def study(
     options = check_options(
         models=models, rule=rule, folds=folds, repeats=repeats, holdout=holdout, margin=margin, level=level,
         missing=missing, bootstrap=bootstrap, challengers=challengers, learning_curve=learning_curve, seed=seed,
-        n_jobs=n_jobs, tol=tol, penalty=penalty, hierarchy=hierarchy,
+        n_jobs=n_jobs, tol=tol, penalty=penalty, hierarchy=hierarchy, relax=relax,
     )  # fmt: skip
     offset_name = offset if isinstance(offset, str) else ""
     every = models is None
@@ -387,6 +392,7 @@ def _split(
             time=training.time,
             folds=folds,
             penalty=options.penalty,
+            relax=options.relax,
             latent=latent_groups(encoder, options.hierarchy) if options.hierarchy else None,
             names=data.classes,
         ),

@@ -63,6 +63,7 @@ def _cost(problem: Problem, fit: Fit, out: NDArray[np.bool_], options: Options) 
         problem.design, problem.y, folds=problem.folds, family=problem.family.spec, l1_ratio=fit.l1_ratio,
         lambdas=[fit.value], sample_weight=problem.weight, offset=problem.offset,
         penalty_factor=np.where(out, np.inf, 1.0), tol=options.tol, effective_df=False, n_jobs=options.n_jobs,
+        relax=fit.gamma < 1.0 and (fit.gamma,),
         **problem.penalty_for(fit.name),
     ).curves[0]  # fmt: skip
     return excess_risk(

@@ -15,7 +15,9 @@ from bridle.results import TechniqueGap, Techniques
 Float = NDArray[np.float64]
 
 
-def compare_techniques(evidence: Evidence, level: float, loss_name: str, penalty: str = "") -> Techniques | None:
+def compare_techniques(
+    evidence: Evidence, level: float, loss_name: str, penalty: str = "", *, relaxed: bool = False
+) -> Techniques | None:
     """Compare every technique with the best one, by excess risk; None with fewer than two.
 
     The best one is found on the same folds, so the intervals are simultaneous over all pairs (max-t, two-sided), not
@@ -31,6 +33,8 @@ def compare_techniques(evidence: Evidence, level: float, loss_name: str, penalty
         The loss in words.
     penalty : str
         Of the lasso and elastic net, if it is another than the elastic net.
+    relaxed : bool
+        Whether these may be blends with refits.
     """
     names = [n for n in evidence.names if n in TECHNIQUE and n != "null"]
     if len(names) < 2:
@@ -44,10 +48,12 @@ def compare_techniques(evidence: Evidence, level: float, loss_name: str, penalty
     critical = _critical(losses, evidence.test_weight, level)
     est, influence = log_ratios(losses[:, 0], losses[:, 1:], evidence.test_weight)  # of the best to the others
     half = critical * standard_errors(influence, correction(evidence.n_train, evidence.n_test))
-    gaps = [_gap(names[0], label(names[0], penalty), float(mean[0]), Interval(0.0, 0.0, 0.0, level))]
+    gaps = [_gap(names[0], label(names[0], penalty, relaxed=relaxed), float(mean[0]), Interval(0.0, 0.0, 0.0, level))]
     for k, name in enumerate(names[1:]):
         value, lower, upper = (float(np.expm1(-est[k] + d)) for d in (0.0, -half[k], half[k]))
-        gaps.append(_gap(name, label(name, penalty), float(mean[k + 1]), Interval(value, lower, upper, level)))
+        gaps.append(
+            _gap(name, label(name, penalty, relaxed=relaxed), float(mean[k + 1]), Interval(value, lower, upper, level))
+        )
     return Techniques(names[0], _sentence(gaps, loss_name), tuple(gaps), evidence.scheme)
 
 

@@ -74,7 +74,15 @@ def _factor(times: float) -> str:
 
 
 def objective(family: Family, fit: Fit) -> str:
-    """The objective that was minimised, with the chosen numbers in it."""
+    """The objective that was minimised, with the chosen numbers in it; of a blend both."""
+    solved = _objective(family, fit)
+    if fit.gamma == 1.0:
+        return solved
+    refit = "the fit of its nonzero coefficients without penalty"
+    return f"{number(1.0 - fit.gamma)} of {refit}, and {number(fit.gamma)} of: {solved}"
+
+
+def _objective(family: Family, fit: Fit) -> str:
     loss = family.pretty_formula
     if fit.trained is not None and fit.trained.network is not None:
         network = fit.trained.network
@@ -99,12 +107,16 @@ def objective(family: Family, fit: Fit) -> str:
 
 def _other_penalty(kind: Kind, lam: str, a: float) -> str:
     """A penalty that isn't the elastic net, with its numbers; m_g is the number of features of a group."""
-    ridge = f" + {lam} · Σⱼ {number((1 - a) / 2)}·bⱼ²" if a < 1.0 else ""
+    w = ("w_g·" if kind.grouped else "wⱼ·") if kind.initial else ""  # adaptive weights
+    ridge = f" + {lam} · Σⱼ {w}{number((1 - a) / 2)}·bⱼ²" if a < 1.0 else ""
     slope = lam if a == 1.0 else f"{number(a)}·{lam}"
     size, over = ("‖b_g‖", "Σ_g") if kind.grouped else ("|bⱼ|", "Σⱼ")
     root = "√m_g·" if kind.grouped else ""
     if kind.concave:
         return f"{over} {kind.concave.upper()}({size}; {root}{slope}, γ = {number(kind.gamma)}){ridge}"
+    if kind.initial:
+        power = f"^{number(kind.gamma)}" if kind.gamma != 1.0 else ""
+        return f"{slope} · {over} {w}{root}{size}{ridge}, {w[:-1]} = 1/{size}{power} of a first fit ({kind.initial})"
     if kind.l1_share == 0.0:
         return f"{slope} · Σ_g √m_g·‖b_g‖{ridge}"
     t = kind.l1_share

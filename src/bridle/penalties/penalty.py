@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -58,7 +58,7 @@ class Penalty:
         if not kind.grouped and self.groups is not None:
             raise InputError(
                 f"penalty {kind.name!r} has no groups; leave groups out, or choose 'group_lasso', "
-                "'sparse_group_lasso', 'group_mcp' or 'group_scad'"
+                "'sparse_group_lasso', 'adaptive_group_lasso', 'group_mcp' or 'group_scad'"
             )
 
     @property
@@ -69,7 +69,7 @@ class Penalty:
     @property
     def separable(self) -> bool:
         """Whether it is a sum of convex terms, one per feature: the elastic net, and whatever has no L1 part."""
-        return self.kind.name == "elastic_net" or self.l1_ratio == 0.0
+        return self.kind.separable or self.l1_ratio == 0.0
 
     @property
     def concave(self) -> bool:
@@ -241,6 +241,10 @@ class Penalty:
         """Return lam times the penalty as it is printed; ``b`` stands for the coefficient that is penalised."""
         square = f"({b})^2" if " " in b else f"{b}^2"
         a, kind = self.l1_ratio, self.kind
+        if kind.initial:
+            plain = replace(self, spec=kind.core_name if kind.grouped else "elastic_net").formula(b)
+            v, size = ("v_g", f"|({b})_g|_2") if kind.grouped and a > 0.0 else ("v_j", f"|{b}|")
+            return f"{plain}, {v} divided by {size}^{kind.gamma:g} of a first fit ({kind.initial})"
         if self.separable:
             parts = (
                 f"|{b}|" if a == 1.0 else (f"{square}/2" if a == 0.0 else f"[{a:g} |{b}| + {(1 - a) / 2:g} {square}]")

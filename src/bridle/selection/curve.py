@@ -42,6 +42,7 @@ class Curve:
     n_features: int = 0  # candidate features (EBIC needs it)
     sum_weight: float = 0.0  # effective number of rows: the sum of weights given, or n
     fit_intercept: bool = True  # whether an intercept is one more parameter beside ``df``
+    gamma: float = 1.0  # share of the penalised fit in a blend with the relaxed one; 0 is the relaxed fit
 
     @property
     def mean(self) -> Float:
@@ -84,3 +85,4 @@ class Selection:
     loss: float  # mean held-out loss at the choice
     standard_error: float
     reason: str  # one sentence for people
+    gamma: float = 1.0  # share of the penalised fit; below 1 where relaxed fits were to choose from

@@ -13,12 +13,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from bridle.errors import BridleWarning, InputError
 from bridle.losses import Family, get_family
-from bridle.path import Path, announce, make_problem, solve_problem
+from bridle.path import Path, announce, make_problem, solve_problem, with_names
 from bridle.penalties import Penalty, read_penalty
 from bridle.problem import Settings, bound, column_names, one_blas_thread, optional_array
+from bridle.relaxed import gammas_of
+from bridle.selection.blends import blends
 from bridle.selection.crew import Crew
 from bridle.selection.curve import Curve, Selection
-from bridle.selection.fits import FoldData, FoldFit, check_folds, fit_folds, per_unit
+from bridle.selection.fits import FoldData, FoldFit, check_folds, fit_folds, has_bounds, per_unit
 from bridle.selection.folds import Folds, make_folds
 from bridle.selection.freedom import WORK_LIMIT, effective_df
 from bridle.selection.grams import FoldMoments
@@ -31,14 +33,14 @@ Float = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class CVResult:
-    """Curves and full-data paths, one of each per ``l1_ratio``, on the same folds."""
+    """Curves and full-data paths, one of each per ``l1_ratio`` and per gamma of relaxed fits, on the same folds."""
 
     curves: tuple[Curve, ...]
     paths: tuple[Path, ...]  # fitted on all rows
     folds: Folds
 
     def select(self, rule: str = "1se", **options: float) -> Selection:
-        """Choose lambda and l1_ratio jointly; see :func:`bridle.selection.select`."""
+        """Choose lambda, l1_ratio and gamma jointly; see :func:`bridle.selection.select`."""
         return select(self.curves, rule, **options)
 
 
@@ -70,6 +72,7 @@ def cross_validate(
     effective_df: bool | Literal["auto"] = "auto",
     n_jobs: int = 1,
     progress: Callable[[int, int], None] | None = None,
+    relax: bool | Sequence[float] = False,
 ) -> CVResult:
     r"""Cross-validate the path of each ``l1_ratio``.
 
@@ -105,6 +108,9 @@ def cross_validate(
         Threads; -1 uses all processors. Results are the same bit for bit.
     progress : callable, optional
         Called as ``progress(done, total)`` from the calling thread.
+    relax : bool or sequence of float
+        Whether to refit active features without penalty, in each fold by its own rows, and to blend: one curve for each
+        gamma, the share of the penalised fit. True is 0, 0.25, 0.5, 0.75 and 1.
 
     Returns
     -------
@@ -126,11 +132,12 @@ def cross_validate(
     ratios = [float(a) for a in np.atleast_1d(np.asarray(l1_ratio, dtype=np.float64))]
     if not ratios:
         raise InputError("l1_ratio is empty; give at least one number from 0 to 1")
+    gammas = gammas_of(relax)
     features: dict[str, Any] = {"penalty_factor": penalty_factor, "lower": lower, "upper": upper}
     options = features | {
         "penalty": penalty, "groups": groups,
         "family": chosen.spec, "fit_intercept": fit_intercept, "standardize": standardize, "tol": tol,
-        "max_iter": max_iter, "mode": mode, "strict": strict,
+        "max_iter": max_iter, "mode": mode, "strict": strict, "relax": min(gammas) < 1.0,
     }  # fmt: skip
     grid = (lambdas, n_lambdas, lambda_min_ratio)
     names = _names(X) if feature_names is None else feature_names
@@ -148,12 +155,15 @@ def cross_validate(
         shared = _shared(data, folds, options, crew)
         paths = crew.map(lambda a: _fit_whole(design, data, a, options, grid, names, shared), ratios)
         with _quiet():
-            fits = fit_folds(data, folds, paths, options, named, crew, shared)
+            fits = fit_folds(data, folds, paths, options, named, crew, shared, gammas)
         freedom: list[Float] | list[None] = [None] * len(paths)
         if counted:
             limit = np.inf if effective_df is True else WORK_LIMIT
             freedom = crew.map(lambda path: _freedom(data, design, path, features, limit), paths)
-    _announce([path.status for path in paths], [fit.status for of_fold in fits for fit in of_fold], tol)
+    whole, held = (design, data.y, data.weight, data.offset), has_bounds(options)
+    every = [blend for path in paths for blend in blends(path, gammas, *whole, bounded=held)]
+    per = [df if gamma == 1.0 else None for df in freedom for gamma in gammas]  # of a refit it isn't known
+    _announce([path.status for path in every], [fit.status for of_fold in fits for fit in of_fold], tol)
     curves = tuple(
         _curve(
             data,
@@ -163,9 +173,9 @@ def cross_validate(
             freedom=df,
             penalty_factor=penalty_factor,
         )
-        for r, (path, df) in enumerate(zip(paths, freedom, strict=True))
+        for r, (path, df) in enumerate(zip(every, per, strict=True))
     )
-    return CVResult(curves, tuple(replace(path, responses=responses) for path in paths), folds)
+    return CVResult(curves, tuple(replace(path, responses=responses) for path in every), folds)
 
 
 def _settled(
@@ -220,8 +230,8 @@ def _fit_whole(
         mode=settings.mode,
         moments=None if shared is None else shared.moments,
     )
-    path = solve_problem(problem, settings, *grid)
-    path = replace(path, feature_names=column_names(names, X, problem.shape[1]))
+    path = solve_problem(problem, settings, *grid, relax=options["relax"])
+    path = with_names(path, feature_names=column_names(names, X, problem.shape[1]))
     return announce(path, strict=True) if options["strict"] else path
 
 
@@ -277,6 +287,7 @@ def _curve(
         n_features=p if penalty_factor is None else int(np.sum(np.isfinite(penalty_factor))),  # excluded ones aren't
         sum_weight=float(units.sum()),
         fit_intercept=path.fit_intercept,
+        gamma=path.gamma,
     )
 
 

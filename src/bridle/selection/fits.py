@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -14,16 +14,17 @@ from bridle.errors import InputError
 from bridle.losses import Family, get_family, row_values
 from bridle.path import Path, fit_path
 from bridle.selection import lockstep
+from bridle.selection.blends import blends
 from bridle.selection.crew import Crew
 from bridle.selection.folds import Folds, Pair
 from bridle.selection.grams import FoldMoments, GramFit
+from bridle.selection.predictors import predictors, take_rows
 from bridle.several import SeveralFamily
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 
 _LARGE = 1 << 26  # bytes of a matrix from which folds don't copy their rows
-_BLOCK = 1 << 20  # linear predictors held at a time (8 MB)
 
 
 class FoldDesign(Protocol):
@@ -55,11 +56,12 @@ def fit_folds(
     scorers: Mapping[str, Any],
     crew: Crew,
     shared: FoldMoments | None = None,
+    gammas: Sequence[float] = (1.0,),
 ) -> list[list[FoldFit]]:
     """Fit every fold's path for each of ``paths``, on its lambdas and l1_ratio, and score what the fold holds out.
 
     With ``shared`` moments a fold is fitted from its covariances, except where rounding calls for its rows. Returned
-    are J lists as long as ``paths``.
+    are J lists: for each of ``paths``, each of ``gammas``.
     """
 
     def fit_fold(fold: int) -> list[Path] | list[GramFit]:
@@ -83,20 +85,15 @@ def fit_folds(
         fitted = crew.map(fit_fold, range(len(folds)))
 
     def score(fold: int) -> list[FoldFit]:
-        return score_fold(data, folds.pairs[fold], fitted[fold], scorers)
+        pair, fits = folds.pairs[fold], fitted[fold]
+        if options["relax"]:
+            matrix, rest = data.matrix(pair[0]), (data.y, data.weight, data.offset, pair[0])
+            held = has_bounds(options)
+            whole = [fit if isinstance(fit, Path) else fit.path() for fit in fits]
+            fits = [blend for path in whole for blend in blends(path, gammas, matrix, *rest, bounded=held)]
+        return score_fold(data, pair, fits, scorers)
 
     return crew.map(score, range(len(folds)))
-
-
-def take_rows(X: Any, rows: Int) -> Any:
-    """Give the rows of a matrix in its own memory order, as a view where they are consecutive."""
-    if sparse.issparse(X):
-        return X[rows]
-    if rows.size and rows[-1] - rows[0] + 1 == rows.size:
-        return X[rows[0] : rows[-1] + 1]
-    if X.flags.f_contiguous and not X.flags.c_contiguous:
-        return np.take(X.T, rows, axis=1).T
-    return X[rows]
 
 
 @dataclass(frozen=True)
@@ -159,6 +156,11 @@ class FoldData:
         return self.design.for_rows(train) if hasattr(self.design, "for_rows") else self.design
 
 
+def has_bounds(options: Mapping[str, Any]) -> bool:
+    """Whether any coefficient of these fits has a bound."""
+    return bool(np.isfinite(options["lower"]).any() or np.isfinite(options["upper"]).any())
+
+
 def check_folds(folds: Folds, data: FoldData, family: Family | None = None) -> None:
     """Refuse folds of another table, and parts without weight."""
     n = data.y.shape[0]
@@ -201,7 +203,7 @@ def score_fold(data: FoldData, pair: Pair, fits: Sequence[Path | GramFit], score
     scored = list[FoldFit]()
     for path in chosen:
         loss, scores = np.empty(len(path.lambdas)), {name: np.empty(len(path.lambdas)) for name in scorers}
-        for start, eta in _predictors(path, source, offset, of):
+        for start, eta in predictors(path, source, offset, of):
             block = slice(start, start + eta.shape[-1])
             loss[block] = family.held_out_deviance(y, eta, held, weight)
             for name, scorer in scorers.items():
@@ -224,20 +226,3 @@ def per_unit(family: Family, data: FoldData, rows: Int) -> float:
     """
     y, w = data.y[rows], np.ones(rows.size) if data.weight is None else data.weight[rows]
     return float(w.sum() / family.units(y, w).sum())
-
-
-def _predictors(path: Path, X: Any, offset: Float | None, rows: Int | None) -> Iterator[tuple[int, Float]]:
-    """Linear predictors of some rows in blocks of lambdas: the first one's index, and (n, block) or (n, K, block)."""
-    if path.intercept.ndim == 2:
-        Z = X if rows is None else take_rows(X, rows)
-        yield 0, path.linear_predictor(Z, offset)
-        return
-    used = np.unique(path.coef_sparse.indices)
-    few = 2 * used.size < X.shape[1]
-    Z = X[:, used] if few else X
-    Z = Z if rows is None else take_rows(Z, rows)
-    Z = Z if few or used.size == X.shape[1] else Z[:, used]
-    coef, step = path.coef_sparse[:, used].toarray(), max(1, _BLOCK // max(Z.shape[0], 1))
-    for start in range(0, len(path.lambdas), step):
-        eta = np.asarray(Z @ coef[start : start + step].T) + path.intercept[start : start + step]
-        yield start, eta if offset is None else eta + offset[:, None]

@@ -71,7 +71,8 @@ def effective_df(
     """
     n, p = X.shape
     w = np.full(n, 1.0 / n) if weight is None else weight / weight.sum()
-    factor = np.ones(p) if penalty_factor is None else np.asarray(penalty_factor, dtype=np.float64)
+    given = path.factor if path.factor is not None else penalty_factor  # adaptive weights are the path's own
+    factor = np.ones(p) if given is None else np.asarray(given, dtype=np.float64)
     design = _Columns(X, path.mean, np.where(path.scale > 0, path.scale, 1.0), path.fit_intercept)
     active = _active_sets(path, factor, lower, upper)
     family = get_family(path.family)

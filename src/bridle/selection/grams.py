@@ -22,14 +22,16 @@ from numpy.typing import NDArray
 from bridle import _core
 from bridle.certificates import constant_below, penalty_scale
 from bridle.moments import WORST_CANCELLATION, Moments, applies
-from bridle.path import STATUSES, Path, coefficients
+from bridle.path import STATUSES, Path, coefficients, relaxed_path
 from bridle.penalties import Penalty
 from bridle.problem import Settings, as_design, bound, optional_array
+from bridle.relaxed import Refit, refit_path
 from bridle.selection.cells import FoldCells
 from bridle.selection.crew import Crew
 from bridle.selection.folds import Folds
 
 Float = NDArray[np.float64]
+Int = NDArray[np.int64]
 
 _MOST_BYTES = 1 << 28  # of the sums of all cells, unless a tenth of X is more
 _WORST_ROUNDING = 1e-9  # share of a held-out error that may be rounding
@@ -43,6 +45,7 @@ class GramFit:
     raw: _core.FoldResult
     summary: _core.Summary  # of the training rows
     scale: Float  # (p,)
+    refits: tuple[_core.PathResult, tuple[str, ...]] | None = None  # without penalty, and what there is to say
 
     @property
     def test_loss(self) -> Float:
@@ -64,7 +67,7 @@ class GramFit:
         """Give the path as :func:`bridle.fit_path` would."""
         raw, variance = self.raw, self.summary.y_variance
         null = variance + (0.0 if self.whole.fit_intercept else self.summary.y_mean**2)
-        return replace(
+        path = replace(
             self.whole,
             intercept=raw["intercept"],
             coef_sparse=coefficients(raw, len(self.scale)),
@@ -79,7 +82,11 @@ class GramFit:
             null_deviance=null,
             feature_names=None,
             notes=(),
+            relaxed=None,
         )
+        if self.refits is None:
+            return path
+        return replace(path, relaxed=relaxed_path(path, self.refits[0], 0.5 * null, 0.0, self.refits[1]))
 
 
 @dataclass(frozen=True)
@@ -91,6 +98,7 @@ class FoldMoments:
     factor: Float  # (p,)
     lower: Float
     upper: Float
+    rows: tuple[int, ...]  # of training in each fold, those without weight left out
 
     @classmethod
     def make(
@@ -142,7 +150,8 @@ class FoldMoments:
             1.0, optional_array(options["penalty_factor"]), bound(options["lower"]), bound(options["upper"])
         )
         factor, lower, upper = (np.ascontiguousarray(v) for v in (penalty.factors(p), *penalty.bounds(p)))
-        return cls(sums, cells, factor, lower, upper)
+        rows = tuple(int(np.count_nonzero(w[train])) for train, _ in folds)
+        return cls(sums, cells, factor, lower, upper, rows)
 
     def fit(self, fold: int, paths: Sequence[Path], options: Mapping[str, Any]) -> list[GramFit] | None:
         """Fit one fold on the lambdas of each of ``paths``; None where rounding calls for its rows.
@@ -169,21 +178,33 @@ class FoldMoments:
         scale = penalty_scale(mean, deviation, fit_intercept=intercept, standardize=standardize)
         constant = deviation <= constant_below(mean)
         factor = np.where(constant, np.inf, self.factor) if intercept and constant.any() else self.factor
-        results = []
-        for path in paths:
+
+        def solve(factor: Float, l1_ratio: float, lambdas: Float) -> _core.FoldResult:
             result = _core.fold_path(
-                summary,
-                self.moments.sums,
-                self.cells.test[fold],
-                scale,
-                (factor, self.lower, self.upper),
-                path.l1_ratio,
-                intercept,
-                path.lambdas,
-                options["tol"],
-                options["max_iter"],
-            )
+                summary, self.moments.sums, self.cells.test[fold], scale, (factor, self.lower, self.upper), l1_ratio,
+                intercept, lambdas, options["tol"], options["max_iter"],
+            )  # fmt: skip
             if result is None or not result["test_rounding"] <= _WORST_ROUNDING:
-                return None
-            results.append(GramFit(path, result, summary, scale))
+                raise _ImpreciseError
+            return result
+
+        def refit(active: Int, fits: Any, k: int, before: Refit | None) -> Refit:
+            free = np.full(len(factor), np.inf)
+            free[active] = 0.0
+            return Refit(solve(free, 1.0, np.ones(1)), open=False)
+
+        results = []
+        try:
+            for path in paths:
+                raw = solve(factor, path.l1_ratio, path.lambdas)
+                refits = None
+                if options["relax"]:
+                    refits = refit_path(raw, path.lambdas, factor, path.l1_ratio, 1, self.rows[fold], refit)
+                results.append(GramFit(path, raw, summary, scale, refits))
+        except _ImpreciseError:
+            return None
         return results
+
+
+class _ImpreciseError(Exception):
+    """Rounding calls for the rows of the fold."""

@@ -121,6 +121,7 @@ def _fit_group(
             settings,
             lambda_max=path.lambda_max,  # of all rows, as the lambdas are
             notes=list(problem.notes),
+            relax=options["relax"],
         )
         fitted.append(announce(fold, options["strict"]))
     return fitted

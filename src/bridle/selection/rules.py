@@ -2,9 +2,10 @@
 
 Cross-validation rules read the held-out losses; information criteria read the fit on all rows: its mean unit deviance,
 its effective degrees of freedom ``df`` (intercept left out) and the number of rows N (the sum of the weights, which
-are taken as counts). Among several curves (one per ``l1_ratio``) a rule takes the best point of all; the
-one-standard-error rule then walks to a larger penalty on that same curve, since lambdas of different ``l1_ratio``
-aren't comparable.
+are taken as counts). Among several curves (one per ``l1_ratio``, and per gamma of relaxed fits) a rule takes the best
+point of all; the one-standard-error rule then walks to a larger penalty at that same ``l1_ratio``, since lambdas of
+different ones aren't comparable, over all gammas, as ``cv.glmnet`` does. Information criteria look at penalised fits
+only: what choosing the features costs a refit has no formula.
 """
 
 from __future__ import annotations
@@ -205,7 +206,7 @@ def _lowest(values: Sequence[Float], what: str) -> tuple[int, int]:
 def _by_loss(curves: tuple[Curve, ...], rule: str, settings: Mapping[str, float]) -> Selection:
     losses = [_mean_loss(curve) for curve in curves]
     c, i = _lowest(losses, "the mean held-out loss")
-    curve, loss, least = curves[c], losses[c], float(losses[c][i])
+    curve, least = curves[c], float(losses[c][i])
     lowest_at = f"{least:.4g} at {_place(curve, i, curves)}"
     if rule == "min":
         error = curve.standard_error[i]
@@ -220,12 +221,13 @@ def _by_loss(curves: tuple[Curve, ...], rule: str, settings: Mapping[str, float]
             raise InputError(
                 "1se needs the spread over folds, and there is one fold per repeat: use more folds, or min"
             )
-        j = int(np.flatnonzero(loss <= least + error)[0])
+        d, j = _simplest(curves, losses, c, least + error)
         reason = (
-            f"{_place(curve, j, curves)} is the simplest model whose mean held-out loss, {loss[j]:.4g}, is within one "
-            f"standard error ({error:.2g}) of the smallest, {lowest_at}{_features(curve, j, i)}.{_at_end(curve, i)}"
+            f"{_place(curves[d], j, curves)} is the simplest model whose mean held-out loss, {losses[d][j]:.4g}, is "
+            f"within one standard error ({error:.2g}) of the smallest, {lowest_at}{_features(curve, j, i)}."
+            f"{_at_end(curve, i)}"
         )
-        return _selection(curves[c], rule, (c, j), float(loss[j]), reason)
+        return _selection(curves[d], rule, (d, j), float(losses[d][j]), reason)
     percent = settings["percent"]
     limit = least * (1.0 + percent / 100.0)
     c, j, count = _fewest(curves, losses, limit)
@@ -235,6 +237,17 @@ def _by_loss(curves: tuple[Curve, ...], rule: str, settings: Mapping[str, float]
         f"{percent:g} % of the smallest, {lowest_at}."
     )
     return _selection(curves[c], rule, (c, j), count, reason)
+
+
+def _simplest(curves: tuple[Curve, ...], losses: Sequence[Float], c: int, limit: float) -> tuple[int, int]:
+    """Curve and index of the largest lambda under ``limit``, then the largest gamma, on curve c and its blends."""
+    alike = [
+        d for d, curve in enumerate(curves)
+        if d == c or (curve.l1_ratio == curves[c].l1_ratio and curve.gamma != curves[c].gamma)
+    ]  # fmt: skip
+    first = [(d, np.flatnonzero(losses[d] <= limit)) for d in alike]
+    found = [(-curves[d].values[at[0]], -curves[d].gamma, d, int(at[0])) for d, at in first if at.size]
+    return min(found)[2:]
 
 
 def _fewest(curves: tuple[Curve, ...], losses: Sequence[Float], limit: float) -> tuple[int, int, float]:
@@ -248,10 +261,14 @@ def _fewest(curves: tuple[Curve, ...], losses: Sequence[Float], limit: float) ->
 
 
 def _by_criterion(curves: tuple[Curve, ...], rule: str, settings: Mapping[str, float]) -> Selection:
-    values = [criterion(curve, rule, **settings) for curve in curves]
-    c, i = _lowest(values, rule.upper())
-    curve, value = curves[c], float(values[c][i])
-    last = int(np.flatnonzero(np.isfinite(values[c]))[-1])
+    own = [c for c, curve in enumerate(curves) if curve.gamma == 1.0]  # what choosing costs a refit has no formula
+    if not own:
+        raise InputError(f"{rule} isn't known for relaxed fits: let relax hold gamma 1, or choose min or 1se")
+    values = [criterion(curves[c], rule, **settings) for c in own]
+    best, i = _lowest(values, rule.upper())
+    c = own[best]
+    curve, value = curves[c], float(values[best][i])
+    last = int(np.flatnonzero(np.isfinite(values[best]))[-1])
     unbounded = (
         get_family(curve.family).information in ("profiled", "laplace")
         and curve.n_features + curve.fit_intercept >= curve.sum_weight
@@ -281,8 +298,13 @@ def _by_score(curves: tuple[Curve, ...], rule: str) -> Selection:
 
 
 def _place(curve: Curve, i: int, curves: tuple[Curve, ...]) -> str:
-    ratio = f" (l1_ratio {curve.l1_ratio:g})" if len(curves) > 1 and math.isfinite(curve.l1_ratio) else ""
-    return f"{curve.parameter} {curve.values[i]:.4g}{ratio}"
+    said = []
+    if len({other.l1_ratio for other in curves}) > 1 and math.isfinite(curve.l1_ratio):
+        said.append(f"l1_ratio {curve.l1_ratio:g}")
+    if any(other.gamma < 1.0 for other in curves):
+        said.append(f"gamma {curve.gamma:g}")
+    more = f" ({', '.join(said)})" if said else ""
+    return f"{curve.parameter} {curve.values[i]:.4g}{more}"
 
 
 def _features(curve: Curve, chosen: int, other: int) -> str:
@@ -310,4 +332,5 @@ def _selection(curve: Curve, rule: str, place: tuple[int, int], value: float, re
         loss=float(curve.mean[i]),
         standard_error=float(curve.standard_error[i]),
         reason=reason,
+        gamma=float(curve.gamma),
     )
