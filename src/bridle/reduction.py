@@ -3,7 +3,8 @@ r"""Ridge, or no penalty, with more features than rows: the same problem in at m
 With :math:`\hat X = (X - 1 m') \mathrm{diag}(s \sqrt v)^{-1}` and :math:`\hat X \hat X' = Q \Lambda Q'`, the features
 :math:`Z = Q \Lambda^{1/2}` have the same objective: a minimiser has its coefficients in the row space of
 :math:`\hat X`, so :math:`\gamma = \hat X' Q \Lambda^{-1/2} \zeta` loses nothing (Hastie and Tibshirani 2004,
-Biostatistics 5(3)). Unpenalised columns stay beside Z as they are.
+Biostatistics 5(3)). Unpenalised columns stay beside Z as they are. For ridge of squared errors that pays from p > n / 2
+on: columns of Z are uncorrelated, and each lambda costs next to nothing.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from scipy import linalg, sparse
 
 from bridle import _core
+from bridle.losses import GAUSSIAN
 from bridle.problem import Problem, Settings, one_blas_thread
 
 Float = NDArray[np.float64]
@@ -26,12 +28,14 @@ _BLOCK_BYTES = 1 << 25
 
 
 def applies(problem: Problem, lambdas: Float, settings: Settings) -> bool:
-    """Whether there are more columns than rows and neither an L1 part nor bounds, so that n features do."""
+    """Whether n features do, or principal components help: many columns, and neither an L1 part nor bounds."""
     n, p = problem.shape
     free = bool(np.isinf(problem.lower).all() and np.isinf(problem.upper).all())
     smooth = problem.l1_ratio == 0.0 or not np.any(lambdas)
     few = n <= MOST_ROWS and not (sparse.issparse(problem.matrix) and n * n > MOST_PER_ENTRY * problem.matrix.nnz)
-    return settings.mode == 0 and smooth and free and p > max(n, 64) and few
+    # Products of rows lose digits of small components: without a penalty only where columns are too many.
+    most = n // 2 if problem.family is GAUSSIAN and problem.l1_ratio == 0.0 and np.min(lambdas) > 0.0 else n
+    return settings.mode == 0 and smooth and free and p > max(most, 64) and few
 
 
 def solve_reduced(problem: Problem, lambdas: Float, settings: Settings) -> _core.PathResult:
