@@ -40,6 +40,9 @@ class BlockDescent {
     index_t position, predictor, block;
   };
   void decompose();
+  void descend();
+  void tidy();
+  void forget(const Block& block);
   bool sweep();
   bool update(const Block& block);
   void update_norm(const Block& block);

@@ -1,6 +1,7 @@
 // Newton steps of the block descent: on all coefficients that aren't at a kink or bound, with the others held.
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "blas.hpp"
 #include "block_descent.hpp"
@@ -11,6 +12,7 @@ namespace {
 constexpr index_t kDirect = 4000;  // cells up to which Newton's system is factored
 constexpr int kNewton = 30;        // steps with one set of cells
 constexpr int kHalvings = 30;      // of a step
+constexpr double kSlow = 0.1;      // of the last step's gain: one that wins more is far off still, and descent is due
 constexpr double kJitter = 1e-12;  // of the largest diagonal: dependent columns get a direction that a kink ends
 
 bool all_zero(const double* x, index_t count) {
@@ -181,6 +183,7 @@ bool BlockDescent::take_step(double promised, bool& blocked) {
 }
 
 bool BlockDescent::newton() {
+  double last = std::numeric_limits<double>::infinity();
   for (int turn = 0; turn < kNewton; ++turn) {
     collect();
     const index_t n = static_cast<index_t>(cells_.size());
@@ -191,7 +194,9 @@ bool BlockDescent::newton() {
     if (!(promised > 0.0)) return promised == 0.0;
     bool blocked = false;
     if (!take_step(promised, blocked) || !budget_->spend()) return false;
-    if (!blocked && promised <= kNothing * kNothing * precision_->enough) return true;
+    if (!blocked && promised <= precision_->enough) return true;
+    if (promised > kSlow * last) return false;
+    last = promised;
   }
   return false;
 }

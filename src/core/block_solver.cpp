@@ -11,6 +11,7 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kFar = 1e300;  // a lambda at which nothing that is penalised takes part
+constexpr double kGain = 1e-3;  // of the gap asked for: a step that wins more isn't rounding
 constexpr double kDoubt = 0.5;  // as kSafety, where the referee refits unpenalised features
 
 // What a new Gram matrix of m columns costs, in steps of the outer loop (solver.cpp).
@@ -82,7 +83,8 @@ Status BlockSolver::solve(double lam) {
       refresh_ = refresh_ || ++spare_steps_ > price || far;
     }
     if (gap_ > 0.5 * last_) coarseness_ = std::max(1e-3 * coarseness_, 1e-25);
-    idle_ = gap_ < 0.9 * last_ ? 0 : idle_ + 1;
+    idle_ = gap_ < 0.9 * last_ || gained_ > kGain * target_ ? 0 : idle_ + 1;
+    gained_ = 0.0;
     last_ = std::min(gap_, last_);
     // 3. Model, its minimum, line search.
     if (!improve()) ++idle_;
@@ -109,7 +111,7 @@ void BlockSolver::begin(double lam) {
 
 void BlockSolver::look() {
   moved_ = outside_known_ = false;
-  in_.loss->derivatives(in_.y, in_.w, eta_.data(), n_, residual_.data(), weights_.data());
+  differentiate();
   if (in_.intercept) centre_intercept();
   for (index_t k = 0; k < predictors_; ++k)
     x_.dots(list_.data(), working(), residual_.data() + k * n_, slope_.data() + k * working());
@@ -150,8 +152,13 @@ void BlockSolver::centre_intercept() {
       for (index_t i = 0; i < n_; ++i) eta_[k * n_ + i] += move[k];
     }
     if (same) return;
-    in_.loss->derivatives(in_.y, in_.w, eta_.data(), n_, residual_.data(), weights_.data());
+    differentiate();
   }
+}
+
+void BlockSolver::differentiate() {
+  in_.loss->derivatives(in_.y, in_.w, eta_.data(), n_, residual_.data(), weights_.data());
+  in_.loss->raise(in_.y, in_.w, eta_.data(), n_, caution_.share(), weights_.data());
 }
 
 // The curvatures that the model takes at this point.
@@ -306,15 +313,20 @@ bool BlockSolver::line_search(const std::vector<double>& before, const std::vect
     if (t < 1e-10) {
       beta_ = before;
       refresh_ = true;
+      caution_.most();
       return false;
     }
     for (index_t i = 0; i < n_ * predictors_; ++i) trial_[i] = eta_[i] + t * direction_[i];
     for (index_t i = 0; i < m * predictors_; ++i) beta_[i] = before[i] + t * (goal[i] - before[i]);
     if (t == 1.0) beta_ = goal;
     const double value = loss_value(trial_.data()) + penalty_value();
-    if (value <= start + 1e-4 * t * std::min(0.0, predicted) + rounding) break;
+    if (value <= start + 1e-4 * t * std::min(0.0, predicted) + rounding) {
+      gained_ = start - value;
+      break;
+    }
   }
   refresh_ = t < 1.0;
+  if (in_.loss->sharp()) refresh_ = caution_.learn(t, predicted, gained_);
   eta_.swap(trial_);
   for (index_t k = 0; k < predictors_; ++k) b0_[k] += t * constant[k];
   moved_ = true;

@@ -6,6 +6,7 @@
 
 #include "block_model.hpp"
 #include "block_problem.hpp"
+#include "caution.hpp"
 
 namespace bridle {
 
@@ -19,6 +20,7 @@ class BlockSolver {
  private:
   void begin(double lam);
   void look();                   // derivatives and slopes of the working set at the current point
+  void differentiate();          // residual and weights at eta
   void centre_intercept();       // Newton on the intercepts alone, until the residuals sum to 0
   void look_outside();           // slopes of all columns
   double certificate(bool all);  // duality gap, or worst violation where the penalty is concave
@@ -68,6 +70,8 @@ class BlockSolver {
   std::vector<double> b0_, eta_, residual_, weights_, curvatures_, direction_, trial_;
   mutable std::vector<double> held_, held_slope_, held_curvature_;  // of one block
   double lam_ = 0.0, previous_ = 0.0, gap_ = 0.0, target_ = 0.0, last_ = 0.0, coarseness_ = 0.0, null_slope_ = 0.0;
+  double gained_ = 0.0;  // what the last step has lowered the objective by
+  Caution caution_;      // where the loss is flat
   int idle_ = 0, spare_steps_ = 0;
   bool first_ = true, moved_ = true, refresh_ = false, tangent_ = false;
   Status status_ = Status::converged;
