@@ -12,6 +12,8 @@ namespace {
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kFar = 1e300;  // a lambda at which nothing that is penalised takes part
 constexpr double kGain = 1e-3;  // of the gap asked for: a step that wins more isn't rounding
+constexpr double kStraight = 0.8;    // share of what its slope promises that a step wins where the model is far too steep
+constexpr double kLeastFlat = 1e-9;
 constexpr double kDoubt = 0.5;  // as kSafety, where the referee refits unpenalised features
 
 // What a new Gram matrix of m columns costs, in steps of the outer loop (solver.cpp).
@@ -95,6 +97,7 @@ Status BlockSolver::solve(double lam) {
 void BlockSolver::begin(double lam) {
   previous_ = first_ ? lam : lam_;
   lam_ = lam;
+  concave_ = in_.shape != Shape::lasso && lam * in_.l1_ratio > 0.0;
   // At first the slopes are those of the intercept alone: unpenalised features come first, and then the others' slopes.
   const double reach = first_ ? kFar : std::max(0.0, 2.0 * lam - previous_);
   first_ = tangent_ = false;
@@ -165,7 +168,7 @@ void BlockSolver::differentiate() {
 const double* BlockSolver::curvatures() {
   if (!model_.coupled()) return weights_.data();
   curvatures_.resize(n_ * model_.pairs());
-  in_.loss->curvatures(in_.y, in_.w, eta_.data(), n_, curvatures_.data());
+  in_.loss->curvatures(in_.y, in_.w, eta_.data(), n_, flat_, curvatures_.data());
   return curvatures_.data();
 }
 
@@ -327,10 +330,22 @@ bool BlockSolver::line_search(const std::vector<double>& before, const std::vect
   }
   refresh_ = t < 1.0;
   if (in_.loss->sharp()) refresh_ = caution_.learn(t, predicted, gained_);
+  if (model_.coupled()) doubt_flat(t, predicted);
   eta_.swap(trial_);
   for (index_t k = 0; k < predictors_; ++k) b0_[k] += t * constant[k];
   moved_ = true;
   return true;
+}
+
+// Where softmax is flat the penalty decides, and the curvature that the model has there makes its way slow: a step that
+// wins nearly all that its slope promises says so.
+void BlockSolver::doubt_flat(double t, double predicted) {
+  if (t < 1.0) {
+    flat_ = std::min(kFlat, 1e2 * flat_);
+  } else if (gained_ > -kStraight * predicted && flat_ > kLeastFlat) {
+    flat_ *= 1e-2;
+    refresh_ = true;
+  }
 }
 
 void BlockSolver::record(PathResult& out) const {

@@ -32,6 +32,7 @@ class BlockSolver {
   void lay_out();                // coefficients and slopes of the working set; blocks
   bool improve();                // one prox-Newton step; false if it could not lower the objective
   bool line_search(const std::vector<double>& before, const std::vector<double>& constant);
+  void doubt_flat(double t, double predicted);
   const double* curvatures();    // (n, .) as the model takes them
   double penalty_value() const;
   double loss_value(const double* eta) const { return in_.loss->value(in_.y, in_.w, eta, n_); }
@@ -72,6 +73,8 @@ class BlockSolver {
   double lam_ = 0.0, previous_ = 0.0, gap_ = 0.0, target_ = 0.0, last_ = 0.0, coarseness_ = 0.0, null_slope_ = 0.0;
   double gained_ = 0.0;  // what the last step has lowered the objective by
   Caution caution_;      // where the loss is flat
+  static constexpr double kFlat = 1e-4;
+  double flat_ = kFlat;  // share of curvature where softmax has none
   int idle_ = 0, spare_steps_ = 0;
   bool first_ = true, moved_ = true, refresh_ = false, tangent_ = false;
   Status status_ = Status::converged;

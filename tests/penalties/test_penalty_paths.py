@@ -55,6 +55,17 @@ def test_families_that_know_nothing_of_these_penalties_are_certified_too(kit, fa
     assert path.n_nonzero[-1] > 0
 
 
+@pytest.mark.parametrize("family", ["huber(delta=0.5)", "quantile(tau=0.8)", "squared_hinge"])
+@pytest.mark.parametrize("spec", CONVEX)
+def test_losses_with_flat_pieces_are_certified_on_more_rows(kit, family, spec):
+    X, y, groups = kit.data("gaussian", 3000, 40, seed=5, size=4)
+    y = y + np.random.default_rng(1).standard_t(2, 3000)
+    y = (y > 0.0).astype(float) if family == "squared_hinge" else y
+    path = kit.fit(X, y, spec, groups, family=family, n_lambdas=12, lambda_min_ratio=0.01)
+    assert path.converged
+    assert kit.referee(path, X, y, every=4) <= 1e-6 * (1.0 + 1e-6)
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_groups_of_one_are_the_lasso(kit, family):
     X, y, _ = kit.data(family, 80, 20, seed=2)
