@@ -32,6 +32,7 @@ BlockSolver::BlockSolver(const BlockProblem& problem, const Settings& settings)
       p_(problem.design->columns()),
       predictors_(problem.loss->responses()),
       concave_(problem.shape != Shape::lasso),
+      groups_(problem, problem.loss->responses()),
       inside_(problem.groups, 0),
       outside_(p_ * predictors_),
       model_(*problem.loss),
@@ -39,16 +40,8 @@ BlockSolver::BlockSolver(const BlockProblem& problem, const Settings& settings)
       eta_(problem.offset, problem.offset + n_ * predictors_),
       residual_(n_ * predictors_),
       weights_(n_) {
-  index_t largest = 1;
-  member_starts_.push_back(0);
-  for (index_t g = 0; g < in_.groups; ++g) {
-    for (index_t i = in_.starts[g]; i < in_.starts[g + 1]; ++i)
-      if (std::isfinite(in_.factor[in_.features[i]])) members_.push_back(in_.features[i]);
-    member_starts_.push_back(static_cast<index_t>(members_.size()));
-    root_.push_back(std::sqrt(static_cast<double>(in_.starts[g + 1] - in_.starts[g])));
-    largest = std::max(largest, members(g));
-  }
-  for (std::vector<double>* buffer : {&held_, &held_slope_, &held_curvature_}) buffer->resize(largest * predictors_);
+  for (std::vector<double>* buffer : {&held_, &held_slope_, &held_curvature_})
+    buffer->resize(groups_.largest() * predictors_);
   budget_.limit = settings.max_iter;
   budget_.interrupted = settings.interrupted;
   budget_.context = settings.context;
@@ -56,11 +49,9 @@ BlockSolver::BlockSolver(const BlockProblem& problem, const Settings& settings)
     for (index_t i = 0; i < n_; ++i) eta_[k * n_ + i] += b0_[k];
   look();
   look_outside();
-  for (index_t g = 0; g < in_.groups; ++g)
-    for (index_t i = member_starts_[g]; i < member_starts_[g + 1]; ++i)
-      for (index_t k = 0; k < predictors_; ++k)
-        if (in_.factor[members_[i]] > 0.0)
-          null_slope_ = std::max(null_slope_, std::abs(outside_[k * p_ + members_[i]]));
+  for (index_t j : groups_.features())
+    for (index_t k = 0; k < predictors_; ++k)
+      if (in_.factor[j] > 0.0) null_slope_ = std::max(null_slope_, std::abs(outside_[k * p_ + j]));
 }
 
 Status BlockSolver::solve(double lam) {
@@ -366,22 +357,6 @@ void BlockSolver::record(PathResult& out) const {
   out.loss.push_back(loss_value(eta_.data()));
   out.status.push_back(static_cast<int>(status_));
   out.n_iter.push_back(budget_.used);
-}
-
-Status solve_blocks(const BlockProblem& problem, const double* lambdas, index_t count, const Settings& settings,
-                    PathResult& result, double& slope) {
-  try {
-    BlockSolver solver(problem, settings);
-    slope = solver.null_slope();
-    result.starts.push_back(0);
-    for (index_t l = 0; l < count; ++l) {
-      if (solver.solve(lambdas[l]) == Status::interrupted) return Status::interrupted;
-      solver.record(result);
-    }
-  } catch (const std::bad_alloc&) {
-    return Status::out_of_memory;
-  }
-  return Status::converged;
 }
 
 }  // namespace bridle

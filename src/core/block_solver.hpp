@@ -4,8 +4,8 @@
 
 #include <vector>
 
+#include "block_groups.hpp"
 #include "block_model.hpp"
-#include "block_problem.hpp"
 #include "caution.hpp"
 
 namespace bridle {
@@ -15,6 +15,8 @@ class BlockSolver {
   BlockSolver(const BlockProblem& problem, const Settings& settings);
   Status solve(double lam);  // to the tolerance, from the solution before
   double null_slope() const { return null_slope_; }  // largest slope of penalised coefficients in the null model
+  // Go on, on the rows, from a solution at lam: beta of each group's features, group after group, and the intercept.
+  void resume(double lam, const std::vector<double>& beta, double b0);
   void record(PathResult& result) const;
 
  private:
@@ -39,8 +41,8 @@ class BlockSolver {
   double refit_reach() const;
   double excess_outside(index_t group, double lam) const;
 
-  BlockTerm term(index_t group, double lam) const;
-  index_t members(index_t group) const { return member_starts_[group + 1] - member_starts_[group]; }
+  BlockTerm term(index_t group, double lam) const { return groups_.term(group, lam); }
+  index_t members(index_t group) const { return groups_.size(group); }
   index_t working() const { return static_cast<index_t>(list_.size()); }  // m
   std::vector<index_t> sizes() const;  // of the groups of the working set
   bool modelled() const { return !model_.empty() && model_.features() == working(); }
@@ -53,8 +55,7 @@ class BlockSolver {
   Columns x_;
   const index_t n_, p_, predictors_;
   bool concave_;
-  std::vector<index_t> member_starts_, members_;  // of each group, without excluded features
-  std::vector<double> root_;                      // (G,) sqrt(m_g)
+  BlockGroups groups_;
 
   std::vector<index_t> list_;   // (m,) features of the working set, those of a group side by side
   std::vector<index_t> here_;   // groups of the working set
