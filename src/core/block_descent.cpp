@@ -226,7 +226,7 @@ bool BlockDescent::sweep() {
 }
 
 void BlockDescent::minimise(const ModelMatrix& matrix, index_t predictors, const std::vector<Block>& blocks,
-                            const Precision& precision, Budget& budget, double* beta, double* slope) {
+                            const Precision& precision, Budget& budget, double* beta, double* slope, index_t sweeps) {
   matrix_ = matrix;
   blocks_ = &blocks;
   precision_ = &precision;
@@ -242,7 +242,10 @@ void BlockDescent::minimise(const ModelMatrix& matrix, index_t predictors, const
   pull_.resize(most);
   decompose();
   least_ = std::max(precision.enough * precision.share * precision.share, 1e2 * precision.noise * precision.noise);
-  descend();
+  quiet_ = 0;
+  if (sweeps == 0) descend();
+  for (; sweeps > 0 && sweep() && budget.spend(); --sweeps) {
+  }
   tidy();
 }
 
@@ -250,7 +253,6 @@ void BlockDescent::minimise(const ModelMatrix& matrix, index_t predictors, const
 void BlockDescent::descend() {
   const auto same = [](const Cell& a, const Cell& b) { return a.position == b.position && a.predictor == b.predictor; };
   solved_.clear();
-  quiet_ = 0;
   bool concave = false;
   for (const Block& block : *blocks_) concave = concave || block.term.concave();
   const index_t last = budget_->used + (concave ? kManyConcave : kMany);

@@ -31,9 +31,10 @@ struct ModelMatrix {
 // The model of a move D (m, K): 1/2 tr(D'H D) - tr(S'D), H (m, m).
 class BlockDescent {
  public:
-  // From beta (m, K), by columns, and the slopes S there to the minimum; both follow.
+  // From beta (m, K), by columns, and the slopes S there to the minimum; both follow. sweeps > 0: no more than so many,
+  // and no Newton steps.
   void minimise(const ModelMatrix& matrix, index_t predictors, const std::vector<Block>& blocks,
-                const Precision& precision, Budget& budget, double* beta, double* slope);
+                const Precision& precision, Budget& budget, double* beta, double* slope, index_t sweeps = 0);
 
  private:
   struct Cell {

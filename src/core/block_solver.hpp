@@ -5,8 +5,10 @@
 #include <vector>
 
 #include "block_groups.hpp"
+#include "block_implicit.hpp"
 #include "block_model.hpp"
 #include "caution.hpp"
+#include "panels.hpp"
 
 namespace bridle {
 
@@ -32,7 +34,13 @@ class BlockSolver {
   void add(index_t group);
   void shrink(double reach);
   void lay_out();                // coefficients and slopes of the working set; blocks
+  bool wants_rows() const;
+  void majorise();
+  void collect_free(FreeCells& cells, std::vector<index_t>& places) const;
+  bool polish();
   bool improve();                // one prox-Newton step; false if it could not lower the objective
+  void spread(const std::vector<index_t>& places, const std::vector<double>& before, const std::vector<double>& goal,
+              const std::vector<double>& constant);
   bool line_search(const std::vector<double>& before, const std::vector<double>& constant);
   void doubt_flat(double t, double predicted);
   const double* curvatures();    // (n, .) as the model takes them
@@ -53,6 +61,7 @@ class BlockSolver {
   const BlockProblem& in_;
   const Settings& set_;
   Columns x_;
+  Panels panels_;
   const index_t n_, p_, predictors_;
   bool concave_;
   BlockGroups groups_;
@@ -66,6 +75,9 @@ class BlockSolver {
   bool outside_known_ = false;        // whether that was at this point
 
   BlockModel model_;
+  const bool meet_;       // predictors do, in the curvature
+  bool on_rows_ = false;  // and the matrix of all coefficients isn't made: model_ is a majoriser
+  double model_total_ = 0.0;  // sum of its weights
   BlockDescent descent_;
   Budget budget_;
 

@@ -46,7 +46,7 @@ void BlockSolver::shrink(double reach) {
   if (followed)
     model_.keep(places, sizes());
   else
-    model_ = BlockModel(*in_.loss);
+    model_ = BlockModel(*in_.loss, on_rows_);
 }
 
 double BlockSolver::excess_outside(index_t group, double lam) const {

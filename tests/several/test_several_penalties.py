@@ -178,6 +178,21 @@ def test_a_norm_is_0_or_has_a_direction(kit):
         assert path.kkt.max() <= 1e-4 * path.lambda_max
 
 
+@pytest.mark.parametrize("spec", ["elastic_net", *CONVEX])
+def test_without_the_matrix_of_all_coefficients(kit, spec):
+    """So many that Newton's steps are products with the rows."""
+    X, y = kit.make_data("multinomial", 1500, 70, seed=3, classes=7)
+    X = X * (np.random.default_rng(2).random(X.shape) < 0.7)
+    groups = None if spec == "elastic_net" else np.arange(70) // 3
+    options = {"family": "multinomial", "penalty": spec, "groups": groups, "l1_ratio": 0.9, "lambda_min_ratio": 0.02}
+    path = fit_path(X, y, n_lambdas=6, tol=1e-8, **options)
+    assert path.converged
+    assert kit.worst(path, X, y, every=2) <= 1e-8 * (1.0 + 1e-6)
+    assert path.n_nonzero[-1] > 60
+    thin = fit_path(sparse.csc_array(X), y, n_lambdas=6, tol=1e-8, **options)
+    np.testing.assert_allclose(thin.coef, path.coef, atol=1e-4 * np.abs(path.coef).max())
+
+
 def test_folds_and_the_end_of_a_path(kit):
     X, y = kit.make_data("multinomial", 90, 9, seed=1, classes=3)
     groups = np.arange(9) // 3
