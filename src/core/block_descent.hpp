@@ -56,6 +56,8 @@ class BlockDescent {
   bool newton();                  // to the minimum over these; false where the model isn't convex there
   void newton_system();
   bool solve_system();
+  bool solve_by_old_factor();
+  void apply_factor(std::vector<double>& v) const;
   bool take_step(double promised, bool& blocked);
   double landing(index_t a, double t, bool blocked) const;
   bool kink(const Cell& cell) const;
@@ -82,7 +84,8 @@ class BlockDescent {
   double least_ = 0.0;  // gain that counts where nothing holds a block
   bool loud_ = false;   // whether a sweep gained what counts
   int quiet_ = 0;       // sweeps in a row that didn't
-  std::vector<Cell> cells_, solved_;
+  std::vector<Cell> cells_, solved_, factored_;
+  std::vector<double> factor_;  // Cholesky, upper, of some Hessian of the cells factored_
   std::vector<double> gradient_, step_, hessian_, change_, trial_;
 };
 
