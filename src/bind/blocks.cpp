@@ -2,6 +2,7 @@
 
 #include "arrays.hpp"
 #include "block_problem.hpp"
+#include "moments.hpp"
 #include "results.hpp"
 
 namespace bridle_bind {
@@ -36,7 +37,7 @@ void check_groups(const Index& starts, const Index& features, index_t p) {
 nb::dict solve(const BoundDesign& x, const bridle::Loss& loss, Columns y, Columns offset, Vector w, Vector centre,
                Vector scale, const std::pair<std::string, double>& penalty, const std::pair<Index, Index>& groups,
                Vector factor, bool joint, Vector lower, Vector upper, double l1_ratio, double l1_share, bool intercept,
-               Vector start, double reference, Vector lambdas, double tol, index_t max_iter) {
+               Vector start, double reference, Vector lambdas, double tol, index_t max_iter, const bridle::Summary* summary) {
   const index_t n = x.view->rows(), p = x.view->columns(), predictors = loss.responses();
   check(static_cast<index_t>(y.shape(0)) == n && static_cast<index_t>(w.shape(0)) == n, "y and w need a row for each of X");
   check(static_cast<index_t>(offset.size()) == n * predictors, "offset needs a number for each predictor of each row");
@@ -44,9 +45,11 @@ nb::dict solve(const BoundDesign& x, const bridle::Loss& loss, Columns y, Column
   for (Vector* v : {&centre, &scale, &factor, &lower, &upper})
     check(static_cast<index_t>(v->shape(0)) == p, "a vector has not one number for each feature");
   check_groups(groups.first, groups.second, p);
+  check(!summary || (summary->p == p && predictors == 1 && loss.quadratic()), "moments are those of another problem");
 
   bridle::BlockProblem problem;
   problem.design = x.view.get();
+  problem.summary = summary;
   problem.loss = &loss;
   problem.y = y.data();
   problem.w = w.data();
@@ -100,7 +103,7 @@ void bind_blocks(nb::module_& m) {
         nb::arg("scale").noconvert(), nb::arg("penalty"), nb::arg("groups"), nb::arg("factor").noconvert(),
         nb::arg("joint"), nb::arg("lower").noconvert(), nb::arg("upper").noconvert(), nb::arg("l1_ratio"),
         nb::arg("l1_share"), nb::arg("intercept"), nb::arg("start").noconvert(), nb::arg("reference"),
-        nb::arg("lambdas").noconvert(), nb::arg("tol"), nb::arg("max_iter"));
+        nb::arg("lambdas").noconvert(), nb::arg("tol"), nb::arg("max_iter"), nb::arg("summary") = nb::none());
 }
 
 }  // namespace bridle_bind

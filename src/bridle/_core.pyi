@@ -129,6 +129,7 @@ def solve_blocks(
     lambdas: _Float,
     tol: float,
     max_iter: int,
+    summary: Summary | None = None,  # gaussian, one predictor: moments, so that rows needn't be read
 ) -> BlockResult: ...
 def provisional_centre(design: Design) -> _Float: ...  # (p,) mean of some rows
 def moments(

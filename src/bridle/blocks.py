@@ -91,6 +91,7 @@ def _solve(problem: Problem, lambdas: Float, settings: Settings) -> tuple[_core.
             np.ascontiguousarray(lambdas),
             settings.tol,
             settings.max_iter,
+            problem.summary,
         )
     if problem.penalty.concave and problem.family.name == "binomial":
         _mark_separated(problem, found)

@@ -236,7 +236,10 @@ def solve_problem(
         raw = solve_reduced(problem, grid, settings)
     else:
         raw = problem.solve(grid, settings)
-    return as_path(problem, grid, raw, settings, lambda_max=lambda_max, notes=notes, relax=relax)
+    path = as_path(problem, grid, raw, settings, lambda_max=lambda_max, notes=notes, relax=relax)
+    if isinstance(problem, SeveralProblem) and problem.penalty.concave:
+        return replace(path, relative_gap=problem.relative_violation(grid, raw))
+    return path
 
 
 def as_path(

@@ -125,7 +125,6 @@ class Problem:
         n, p = design.shape
         if not penalty.separable:
             penalty.blocks(p)  # refuses groups that don't fit
-            mode = 2
         if penalty.kind.grouped and penalty.groups is None:
             raise InputError(f"the {penalty.kind.words} needs groups=..., one label per feature")
         fam = get_family(family)

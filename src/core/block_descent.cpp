@@ -12,6 +12,7 @@ constexpr int kQuiet = 20;         // sweeps that mend slopes and gain nothing
 constexpr index_t kMany = 5000;        // sweeps and Newton steps in one model
 constexpr index_t kManyConcave = 300;  // the same where the model may have no minimum nearby
 constexpr int kProximal = 10;      // steps within a block with an L1 part
+constexpr double kNext = 1e-10;    // share of a threshold that a block may hold: less is as good as 0, and has no direction
 constexpr double kDependent = 1e-13;  // share of a block's largest curvature that is rounding
 
 double norm(const double* x, index_t count) {
@@ -150,6 +151,32 @@ void BlockDescent::update_sparse(const Block& block) {
   gain_ = (step + block.term.ridge) * squares;
 }
 
+// A block that is so small that its curvature can't move a slope by what counts is 0: of a direction there is nothing but
+// rounding, and for the penalty's slope a direction is all.
+void BlockDescent::forget(const Block& block) {
+  const index_t cells = block.cells();
+  double bend = 0.0;
+  for (index_t i = 0; i < block.size; ++i) bend = std::max(bend, values_[block.from + i]);
+  const double least = std::min(kNext, kNothing * precision_->share) * block.term.l2;
+  if ((bend + block.term.ridge) * norm(next_.data(), cells) < least) std::fill_n(next_.begin(), cells, 0.0);
+}
+
+// Blocks that a Newton step has left next to 0.
+void BlockDescent::tidy() {
+  for (const Block& block : *blocks_) {
+    const index_t cells = block.cells();
+    if (cells == 1 || !(block.term.l2 > 0.0)) continue;
+    gather(block, beta_, next_.data());
+    if (all_zero(next_.data(), cells)) continue;
+    std::copy_n(next_.begin(), cells, now_.begin());
+    forget(block);
+    if (!all_zero(next_.data(), cells)) continue;
+    for (index_t i = 0; i < cells; ++i) now_[i] = -now_[i];
+    move(block, now_.data());
+    for (index_t k = block.first; k < block.last; ++k) std::fill_n(beta_ + k * size_ + block.from, block.size, 0.0);
+  }
+}
+
 // One block to its minimiser; whether that gained what counts.
 bool BlockDescent::update(const Block& block) {
   const index_t cells = block.cells();
@@ -174,6 +201,7 @@ bool BlockDescent::update(const Block& block) {
       update_sparse(block);
     else
       update_norm(block);
+    forget(block);
   }
   // Where nothing holds a block, its slope counts for the gap as such: the gain is its square, and small.
   const double enough = hold > 0.0 ? precision_->enough : least_;
@@ -198,7 +226,7 @@ bool BlockDescent::sweep() {
 }
 
 void BlockDescent::minimise(const ModelMatrix& matrix, index_t predictors, const std::vector<Block>& blocks,
-                            const Precision& precision, Budget& budget, double* beta, double* slope) {
+                            const Precision& precision, Budget& budget, double* beta, double* slope, index_t sweeps) {
   matrix_ = matrix;
   blocks_ = &blocks;
   precision_ = &precision;
@@ -213,23 +241,32 @@ void BlockDescent::minimise(const ModelMatrix& matrix, index_t predictors, const
   next_.resize(most);
   pull_.resize(most);
   decompose();
-  quiet_ = 0;
   least_ = std::max(precision.enough * precision.share * precision.share, 1e2 * precision.noise * precision.noise);
+  quiet_ = 0;
+  if (sweeps == 0) descend();
+  for (; sweeps > 0 && sweep() && budget.spend(); --sweeps) {
+  }
+  tidy();
+}
+
+// Sweeps, and Newton steps in between, until neither wins what counts.
+void BlockDescent::descend() {
   const auto same = [](const Cell& a, const Cell& b) { return a.position == b.position && a.predictor == b.predictor; };
   solved_.clear();
   bool concave = false;
-  for (const Block& block : blocks) concave = concave || block.term.concave();
-  const index_t last = budget.used + (concave ? kManyConcave : kMany);
+  for (const Block& block : *blocks_) concave = concave || block.term.concave();
+  const index_t last = budget_->used + (concave ? kManyConcave : kMany);
   int since = 0;
+  newton();  // after a step along the path what isn't 0 is nearly known
   while (true) {
     const bool gained = sweep();
-    if (!budget.spend() || !gained || budget.used >= last) return;
+    if (!budget_->spend() || !gained || budget_->used >= last) return;
     collect();
     const index_t free = static_cast<index_t>(cells_.size());
     if (++since < 1 + static_cast<int>(free / 50)) continue;
     since = 0;
     const bool done = newton();
-    if (budget.stop || budget.used >= budget.limit) return;
+    if (budget_->stop || budget_->used >= budget_->limit) return;
     const bool repeated =
         done && solved_.size() == cells_.size() && std::equal(cells_.begin(), cells_.end(), solved_.begin(), same);
     if (repeated) return;

@@ -31,15 +31,19 @@ struct ModelMatrix {
 // The model of a move D (m, K): 1/2 tr(D'H D) - tr(S'D), H (m, m).
 class BlockDescent {
  public:
-  // From beta (m, K), by columns, and the slopes S there to the minimum; both follow.
+  // From beta (m, K), by columns, and the slopes S there to the minimum; both follow. sweeps > 0: no more than so many,
+  // and no Newton steps.
   void minimise(const ModelMatrix& matrix, index_t predictors, const std::vector<Block>& blocks,
-                const Precision& precision, Budget& budget, double* beta, double* slope);
+                const Precision& precision, Budget& budget, double* beta, double* slope, index_t sweeps = 0);
 
  private:
   struct Cell {
     index_t position, predictor, block;
   };
   void decompose();
+  void descend();
+  void tidy();
+  void forget(const Block& block);
   bool sweep();
   bool update(const Block& block);
   void update_norm(const Block& block);
@@ -52,6 +56,8 @@ class BlockDescent {
   bool newton();                  // to the minimum over these; false where the model isn't convex there
   void newton_system();
   bool solve_system();
+  bool solve_by_old_factor();
+  void apply_factor(std::vector<double>& v) const;
   bool take_step(double promised, bool& blocked);
   double landing(index_t a, double t, bool blocked) const;
   bool kink(const Cell& cell) const;
@@ -78,7 +84,8 @@ class BlockDescent {
   double least_ = 0.0;  // gain that counts where nothing holds a block
   bool loud_ = false;   // whether a sweep gained what counts
   int quiet_ = 0;       // sweeps in a row that didn't
-  std::vector<Cell> cells_, solved_;
+  std::vector<Cell> cells_, solved_, factored_;
+  std::vector<double> factor_;  // Cholesky, upper, of some Hessian of the cells factored_
   std::vector<double> gradient_, step_, hessian_, change_, trial_;
 };
 

@@ -20,8 +20,9 @@ void solve_eigen(const std::vector<double>& vectors, const std::vector<double>& 
 
 class BlockModel {
  public:
-  explicit BlockModel(const Loss& loss)
-      : predictors_(loss.responses()), coupled_(loss.responses() > 1 && !loss.quadratic()) {}
+  // apart: predictors don't meet in the model, whatever they do in the loss
+  explicit BlockModel(const Loss& loss, bool apart = false)
+      : predictors_(loss.responses()), coupled_(!apart && loss.responses() > 1 && !loss.quadratic()) {}
 
   bool coupled() const { return coupled_; }
   index_t pairs() const { return predictors_ * (predictors_ + 1) / 2; }

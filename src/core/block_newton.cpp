@@ -1,6 +1,7 @@
 // Newton steps of the block descent: on all coefficients that aren't at a kink or bound, with the others held.
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "blas.hpp"
 #include "block_descent.hpp"
@@ -11,6 +12,10 @@ namespace {
 constexpr index_t kDirect = 4000;  // cells up to which Newton's system is factored
 constexpr int kNewton = 30;        // steps with one set of cells
 constexpr int kHalvings = 30;      // of a step
+constexpr index_t kStale = 200;    // cells from which on an old factor is tried
+constexpr int kProducts = 10;      // that may take
+constexpr double kSolved = 1e-7;   // of the squared residual
+constexpr double kSlow = 0.1;      // of the last step's gain: one that wins more is far off still, and descent is due
 constexpr double kJitter = 1e-12;  // of the largest diagonal: dependent columns get a direction that a kink ends
 
 bool all_zero(const double* x, index_t count) {
@@ -132,18 +137,63 @@ bool BlockDescent::solve_system() {
   double largest = 0.0;
   for (index_t a = 0; a < n; ++a) largest = std::max(largest, std::abs(hessian_[a * n + a]));
   for (index_t a = 0; a < n; ++a) hessian_[a * n + a] += kJitter * largest;
+  const auto same = [](const Cell& a, const Cell& b) { return a.position == b.position && a.predictor == b.predictor; };
+  const bool known = n >= kStale && factored_.size() == cells_.size() &&
+                     std::equal(cells_.begin(), cells_.end(), factored_.begin(), same);
+  if (known && solve_by_old_factor()) return true;
+  factored_.clear();
+  factor_ = hessian_;
   char uplo = 'U';
   int size = static_cast<int>(n), info = 0;
-  blas().dpotrf(&uplo, &size, hessian_.data(), &size, &info);
+  blas().dpotrf(&uplo, &size, factor_.data(), &size, &info);
   if (info != 0) return false;
+  factored_ = cells_;
   step_ = gradient_;
-  for (index_t a = 0; a < n; ++a)
-    step_[a] = (step_[a] - simd::dot(hessian_.data() + a * n, step_.data(), a)) / hessian_[a * n + a];
-  for (index_t a = n - 1; a >= 0; --a) {
-    step_[a] /= hessian_[a * n + a];
-    simd::axpy(-step_[a], hessian_.data() + a * n, step_.data(), a);
-  }
+  apply_factor(step_);
   return true;
+}
+
+void BlockDescent::apply_factor(std::vector<double>& v) const {
+  const index_t n = static_cast<index_t>(cells_.size());
+  for (index_t a = 0; a < n; ++a)
+    v[a] = (v[a] - simd::dot(factor_.data() + a * n, v.data(), a)) / factor_[a * n + a];
+  for (index_t a = n - 1; a >= 0; --a) {
+    v[a] /= factor_[a * n + a];
+    simd::axpy(-v[a], factor_.data() + a * n, v.data(), a);
+  }
+}
+
+// The same cells at another point or lambda: conjugate gradients with the factor that is there. False if they are slow.
+bool BlockDescent::solve_by_old_factor() {
+  const index_t n = static_cast<index_t>(cells_.size());
+  step_.assign(n, 0.0);
+  std::vector<double> r = gradient_, z, along, image(n);
+  double first = 0.0, now = 0.0;
+  for (int turn = 0; turn <= kProducts; ++turn) {
+    z = r;
+    apply_factor(z);
+    const double next = simd::dot(r.data(), z.data(), n);
+    if (turn == 0) first = next;
+    if (next <= kSolved * first) return true;
+    if (turn == kProducts) break;
+    if (turn == 0) {
+      along = z;
+    } else {
+      for (index_t a = 0; a < n; ++a) along[a] = z[a] + next / now * along[a];
+    }
+    now = next;
+    std::fill(image.begin(), image.end(), 0.0);
+    for (index_t a = 0; a < n; ++a) {
+      const double* column = hessian_.data() + a * n;
+      image[a] += simd::dot(column, along.data(), a + 1);
+      simd::axpy(along[a], column, image.data(), a);
+    }
+    const double bend = simd::dot(along.data(), image.data(), n);
+    if (!(bend > 0.0)) return false;
+    simd::axpy(now / bend, along.data(), step_.data(), n);
+    simd::axpy(-now / bend, image.data(), r.data(), n);
+  }
+  return false;
 }
 
 // Where a cell lands after the share t of the step: exactly at the kink or bound that it's blocked by.
@@ -181,6 +231,7 @@ bool BlockDescent::take_step(double promised, bool& blocked) {
 }
 
 bool BlockDescent::newton() {
+  double last = std::numeric_limits<double>::infinity();
   for (int turn = 0; turn < kNewton; ++turn) {
     collect();
     const index_t n = static_cast<index_t>(cells_.size());
@@ -191,7 +242,9 @@ bool BlockDescent::newton() {
     if (!(promised > 0.0)) return promised == 0.0;
     bool blocked = false;
     if (!take_step(promised, blocked) || !budget_->spend()) return false;
-    if (!blocked && promised <= kNothing * kNothing * precision_->enough) return true;
+    if (!blocked && promised <= precision_->enough) return true;
+    if (promised > kSlow * last) return false;
+    last = promised;
   }
   return false;
 }

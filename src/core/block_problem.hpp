@@ -6,12 +6,15 @@
 
 namespace bridle {
 
+struct Summary;
+
 // minimise sum_i w_i loss(y_i, o_i + b0 + B'x_i) + penalty; n rows, p columns, K predictors, G groups. With t = l1_share,
 // m_g = size of group g, and v_g its factor, the penalty is that of each block of a group (block_penalty.hpp) with
 // l1 = lam a t v_g, l2 = lam a (1 - t) v_g sqrt(m_g), ridge = lam (1 - a) v_g on the coefficients s_j B_jk. The blocks of
 // a group are its coefficients over all predictors (joint), or those of each predictor. All pointers outlive the call.
 struct BlockProblem {
   const Design* design = nullptr;
+  const Summary* summary = nullptr;  // gaussian, K = 1: moments of the rows, so that they need not be read
   const Loss* loss = nullptr;
   const double* y = nullptr;
   const double* w = nullptr;       // (n,) sums to 1

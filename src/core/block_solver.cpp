@@ -11,6 +11,10 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kFar = 1e300;  // a lambda at which nothing that is penalised takes part
+constexpr double kGain = 1e-3;  // of the gap asked for: a step that wins more isn't rounding
+constexpr double kStraight = 0.8;    // share of what its slope promises that a step wins where the model is far too steep
+constexpr double kLeastFlat = 1e-9;
+constexpr index_t kSweeps = 3;  // of a majoriser
 constexpr double kDoubt = 0.5;  // as kSafety, where the referee refits unpenalised features
 
 // What a new Gram matrix of m columns costs, in steps of the outer loop (solver.cpp).
@@ -25,27 +29,22 @@ BlockSolver::BlockSolver(const BlockProblem& problem, const Settings& settings)
     : in_(problem),
       set_(settings),
       x_{*problem.design, problem.centre, problem.scale, problem.intercept},
+      panels_(x_),
       n_(problem.design->rows()),
       p_(problem.design->columns()),
       predictors_(problem.loss->responses()),
       concave_(problem.shape != Shape::lasso),
+      groups_(problem, problem.loss->responses()),
       inside_(problem.groups, 0),
       outside_(p_ * predictors_),
       model_(*problem.loss),
+      meet_(model_.coupled()),
       b0_(problem.start, problem.start + predictors_),
       eta_(problem.offset, problem.offset + n_ * predictors_),
       residual_(n_ * predictors_),
       weights_(n_) {
-  index_t largest = 1;
-  member_starts_.push_back(0);
-  for (index_t g = 0; g < in_.groups; ++g) {
-    for (index_t i = in_.starts[g]; i < in_.starts[g + 1]; ++i)
-      if (std::isfinite(in_.factor[in_.features[i]])) members_.push_back(in_.features[i]);
-    member_starts_.push_back(static_cast<index_t>(members_.size()));
-    root_.push_back(std::sqrt(static_cast<double>(in_.starts[g + 1] - in_.starts[g])));
-    largest = std::max(largest, members(g));
-  }
-  for (std::vector<double>* buffer : {&held_, &held_slope_, &held_curvature_}) buffer->resize(largest * predictors_);
+  for (std::vector<double>* buffer : {&held_, &held_slope_, &held_curvature_})
+    buffer->resize(groups_.largest() * predictors_);
   budget_.limit = settings.max_iter;
   budget_.interrupted = settings.interrupted;
   budget_.context = settings.context;
@@ -53,11 +52,9 @@ BlockSolver::BlockSolver(const BlockProblem& problem, const Settings& settings)
     for (index_t i = 0; i < n_; ++i) eta_[k * n_ + i] += b0_[k];
   look();
   look_outside();
-  for (index_t g = 0; g < in_.groups; ++g)
-    for (index_t i = member_starts_[g]; i < member_starts_[g + 1]; ++i)
-      for (index_t k = 0; k < predictors_; ++k)
-        if (in_.factor[members_[i]] > 0.0)
-          null_slope_ = std::max(null_slope_, std::abs(outside_[k * p_ + members_[i]]));
+  for (index_t j : groups_.features())
+    for (index_t k = 0; k < predictors_; ++k)
+      if (in_.factor[j] > 0.0) null_slope_ = std::max(null_slope_, std::abs(outside_[k * p_ + j]));
 }
 
 Status BlockSolver::solve(double lam) {
@@ -82,10 +79,16 @@ Status BlockSolver::solve(double lam) {
       refresh_ = refresh_ || ++spare_steps_ > price || far;
     }
     if (gap_ > 0.5 * last_) coarseness_ = std::max(1e-3 * coarseness_, 1e-25);
-    idle_ = gap_ < 0.9 * last_ ? 0 : idle_ + 1;
+    idle_ = gap_ < 0.9 * last_ || gained_ > kGain * target_ ? 0 : idle_ + 1;
+    gained_ = 0.0;
     last_ = std::min(gap_, last_);
-    // 3. Model, its minimum, line search.
-    if (!improve()) ++idle_;
+    // 3. Model, its minimum, line search; then Newton on the rows, where the model is only a majoriser.
+    bool lowered = improve();
+    if (on_rows_ && !budget_.stop) {
+      if (moved_) look();
+      lowered = polish() || lowered;
+    }
+    if (!lowered) ++idle_;
     if (budget_.stop) return status_ = Status::interrupted;
   }
 }
@@ -93,6 +96,7 @@ Status BlockSolver::solve(double lam) {
 void BlockSolver::begin(double lam) {
   previous_ = first_ ? lam : lam_;
   lam_ = lam;
+  concave_ = in_.shape != Shape::lasso && lam * in_.l1_ratio > 0.0;
   // At first the slopes are those of the intercept alone: unpenalised features come first, and then the others' slopes.
   const double reach = first_ ? kFar : std::max(0.0, 2.0 * lam - previous_);
   first_ = tangent_ = false;
@@ -109,16 +113,14 @@ void BlockSolver::begin(double lam) {
 
 void BlockSolver::look() {
   moved_ = outside_known_ = false;
-  in_.loss->derivatives(in_.y, in_.w, eta_.data(), n_, residual_.data(), weights_.data());
+  differentiate();
   if (in_.intercept) centre_intercept();
-  for (index_t k = 0; k < predictors_; ++k)
-    x_.dots(list_.data(), working(), residual_.data() + k * n_, slope_.data() + k * working());
+  panels_.dots(list_.data(), working(), residual_.data(), predictors_, slope_.data());
 }
 
 void BlockSolver::look_outside() {
   outside_known_ = true;
-  for (index_t k = 0; k < predictors_; ++k)
-    x_.dots(nullptr, p_, residual_.data() + k * n_, outside_.data() + k * p_);
+  panels_.dots(nullptr, p_, residual_.data(), predictors_, outside_.data());
 }
 
 void BlockSolver::centre_intercept() {
@@ -133,7 +135,7 @@ void BlockSolver::centre_intercept() {
       const double* weights = curvatures();
       for (index_t l = 0; l < predictors_; ++l)
         for (index_t k = 0; k <= l; ++k)
-          if (model_.coupled())
+          if (meet_)
             matrix[l * predictors_ + k] = matrix[k * predictors_ + l] =
                 simd::sum(weights + (l * (l + 1) / 2 + k) * n_, n_);
           else if (k == l)
@@ -150,15 +152,20 @@ void BlockSolver::centre_intercept() {
       for (index_t i = 0; i < n_; ++i) eta_[k * n_ + i] += move[k];
     }
     if (same) return;
-    in_.loss->derivatives(in_.y, in_.w, eta_.data(), n_, residual_.data(), weights_.data());
+    differentiate();
   }
+}
+
+void BlockSolver::differentiate() {
+  in_.loss->derivatives(in_.y, in_.w, eta_.data(), n_, residual_.data(), weights_.data());
+  in_.loss->raise(in_.y, in_.w, eta_.data(), n_, caution_.share(), weights_.data());
 }
 
 // The curvatures that the model takes at this point.
 const double* BlockSolver::curvatures() {
-  if (!model_.coupled()) return weights_.data();
+  if (!meet_) return weights_.data();
   curvatures_.resize(n_ * model_.pairs());
-  in_.loss->curvatures(in_.y, in_.w, eta_.data(), n_, curvatures_.data());
+  in_.loss->curvatures(in_.y, in_.w, eta_.data(), n_, flat_, curvatures_.data());
   return curvatures_.data();
 }
 
@@ -239,8 +246,14 @@ double BlockSolver::penalty_value() const {
 
 bool BlockSolver::improve() {
   const index_t m = working();
+  if (!on_rows_ && wants_rows()) {
+    on_rows_ = true;
+    model_ = BlockModel(*in_.loss, true);
+  }
   if (model_.empty() || (refresh_ && !in_.loss->quadratic())) {
-    model_.reset(curvatures(), n_);
+    if (on_rows_) majorise();
+    model_total_ = on_rows_ ? simd::sum(weights_.data(), n_) : 0.0;
+    model_.reset(on_rows_ ? weights_.data() : curvatures(), n_);
     spare_steps_ = 0;
   }
   refresh_ = false;
@@ -258,7 +271,8 @@ bool BlockSolver::improve() {
   for (Block& block : blocks) block = model_.place(block);
   model_.enter(beta_);
   model_.enter(slope_);
-  descent_.minimise(model_.matrix(), model_.predictors(), blocks, precision, budget_, beta_.data(), slope_.data());
+  descent_.minimise(model_.matrix(), model_.predictors(), blocks, precision, budget_, beta_.data(), slope_.data(),
+                    on_rows_ ? kSweeps : 0);
   model_.leave(beta_);
   slope_ = slope;
   std::vector<double> constant(predictors_), move(m * predictors_);
@@ -269,6 +283,22 @@ bool BlockSolver::improve() {
   return lowered;
 }
 
+// direction_: what a move of the coefficients at some places, and of the intercepts, moves the predictors by.
+void BlockSolver::spread(const std::vector<index_t>& places, const std::vector<double>& before,
+                         const std::vector<double>& goal, const std::vector<double>& constant) {
+  const index_t m = working(), count = static_cast<index_t>(places.size());
+  std::vector<index_t> columns(count);
+  std::vector<double> coef(count * predictors_);
+  for (index_t i = 0; i < count; ++i) {
+    columns[i] = list_[places[i]];
+    for (index_t k = 0; k < predictors_; ++k)
+      coef[k * count + i] = (goal[k * m + places[i]] - before[k * m + places[i]]) / in_.scale[columns[i]];
+  }
+  direction_.resize(n_ * predictors_);
+  for (index_t k = 0; k < predictors_; ++k) std::fill_n(direction_.begin() + k * n_, n_, constant[k]);
+  panels_.times(columns.data(), count, coef.data(), predictors_, direction_.data());
+}
+
 // Backtracking on the true objective (Armijo).
 bool BlockSolver::line_search(const std::vector<double>& before, const std::vector<double>& constant) {
   const index_t m = working();
@@ -277,25 +307,18 @@ bool BlockSolver::line_search(const std::vector<double>& before, const std::vect
   beta_ = before;
   const double penalty = penalty_value(), start = loss_value(eta_.data()) + penalty;
   double predicted = goal_penalty - penalty;
-  std::vector<index_t> moved;
-  std::vector<double> coef;
-  direction_.resize(n_ * predictors_);
-  bool any = false;
-  for (index_t k = 0; k < predictors_; ++k) {
-    moved.clear();
-    coef.clear();
-    for (index_t i = 0; i < m; ++i) {
+  std::vector<index_t> moved;  // places of features
+  for (index_t i = 0; i < m; ++i) {
+    bool moves = false;
+    for (index_t k = 0; k < predictors_; ++k) {
       const double move = goal[k * m + i] - before[k * m + i];
-      if (move == 0.0) continue;
-      moved.push_back(list_[i]);
-      coef.push_back(move / in_.scale[list_[i]]);
+      moves = moves || move != 0.0;
       predicted -= slope_[k * m + i] * move;
     }
-    any = any || !moved.empty();
-    std::fill_n(direction_.begin() + k * n_, n_, constant[k]);
-    in_.design->add(moved.data(), static_cast<index_t>(moved.size()), coef.data(), direction_.data() + k * n_);
+    if (moves) moved.push_back(i);
   }
-  if (!any) {
+  spread(moved, before, goal, constant);
+  if (moved.empty()) {
     refresh_ = true;
     return false;
   }
@@ -306,19 +329,36 @@ bool BlockSolver::line_search(const std::vector<double>& before, const std::vect
     if (t < 1e-10) {
       beta_ = before;
       refresh_ = true;
+      caution_.most();
       return false;
     }
     for (index_t i = 0; i < n_ * predictors_; ++i) trial_[i] = eta_[i] + t * direction_[i];
     for (index_t i = 0; i < m * predictors_; ++i) beta_[i] = before[i] + t * (goal[i] - before[i]);
     if (t == 1.0) beta_ = goal;
     const double value = loss_value(trial_.data()) + penalty_value();
-    if (value <= start + 1e-4 * t * std::min(0.0, predicted) + rounding) break;
+    if (value <= start + 1e-4 * t * std::min(0.0, predicted) + rounding) {
+      gained_ = start - value;
+      break;
+    }
   }
   refresh_ = t < 1.0;
+  if (in_.loss->sharp()) refresh_ = caution_.learn(t, predicted, gained_);
+  if (meet_) doubt_flat(t, predicted);
   eta_.swap(trial_);
   for (index_t k = 0; k < predictors_; ++k) b0_[k] += t * constant[k];
   moved_ = true;
   return true;
+}
+
+// Where softmax is flat the penalty decides, and the curvature that the model has there makes its way slow: a step that
+// wins nearly all that its slope promises says so.
+void BlockSolver::doubt_flat(double t, double predicted) {
+  if (t < 1.0) {
+    flat_ = std::min(kFlat, 1e2 * flat_);
+  } else if (gained_ > -kStraight * predicted && flat_ > kLeastFlat) {
+    flat_ *= 1e-2;
+    refresh_ = true;
+  }
 }
 
 void BlockSolver::record(PathResult& out) const {
@@ -339,22 +379,6 @@ void BlockSolver::record(PathResult& out) const {
   out.loss.push_back(loss_value(eta_.data()));
   out.status.push_back(static_cast<int>(status_));
   out.n_iter.push_back(budget_.used);
-}
-
-Status solve_blocks(const BlockProblem& problem, const double* lambdas, index_t count, const Settings& settings,
-                    PathResult& result, double& slope) {
-  try {
-    BlockSolver solver(problem, settings);
-    slope = solver.null_slope();
-    result.starts.push_back(0);
-    for (index_t l = 0; l < count; ++l) {
-      if (solver.solve(lambdas[l]) == Status::interrupted) return Status::interrupted;
-      solver.record(result);
-    }
-  } catch (const std::bad_alloc&) {
-    return Status::out_of_memory;
-  }
-  return Status::converged;
 }
 
 }  // namespace bridle

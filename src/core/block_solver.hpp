@@ -4,8 +4,11 @@
 
 #include <vector>
 
+#include "block_groups.hpp"
+#include "block_implicit.hpp"
 #include "block_model.hpp"
-#include "block_problem.hpp"
+#include "caution.hpp"
+#include "panels.hpp"
 
 namespace bridle {
 
@@ -14,11 +17,14 @@ class BlockSolver {
   BlockSolver(const BlockProblem& problem, const Settings& settings);
   Status solve(double lam);  // to the tolerance, from the solution before
   double null_slope() const { return null_slope_; }  // largest slope of penalised coefficients in the null model
+  // Go on, on the rows, from a solution at lam: beta of each group's features, group after group, and the intercept.
+  void resume(double lam, const std::vector<double>& beta, double b0);
   void record(PathResult& result) const;
 
  private:
   void begin(double lam);
   void look();                   // derivatives and slopes of the working set at the current point
+  void differentiate();          // residual and weights at eta
   void centre_intercept();       // Newton on the intercepts alone, until the residuals sum to 0
   void look_outside();           // slopes of all columns
   double certificate(bool all);  // duality gap, or worst violation where the penalty is concave
@@ -28,16 +34,23 @@ class BlockSolver {
   void add(index_t group);
   void shrink(double reach);
   void lay_out();                // coefficients and slopes of the working set; blocks
+  bool wants_rows() const;
+  void majorise();
+  void collect_free(FreeCells& cells, std::vector<index_t>& places) const;
+  bool polish();
   bool improve();                // one prox-Newton step; false if it could not lower the objective
+  void spread(const std::vector<index_t>& places, const std::vector<double>& before, const std::vector<double>& goal,
+              const std::vector<double>& constant);
   bool line_search(const std::vector<double>& before, const std::vector<double>& constant);
+  void doubt_flat(double t, double predicted);
   const double* curvatures();    // (n, .) as the model takes them
   double penalty_value() const;
   double loss_value(const double* eta) const { return in_.loss->value(in_.y, in_.w, eta, n_); }
   double refit_reach() const;
   double excess_outside(index_t group, double lam) const;
 
-  BlockTerm term(index_t group, double lam) const;
-  index_t members(index_t group) const { return member_starts_[group + 1] - member_starts_[group]; }
+  BlockTerm term(index_t group, double lam) const { return groups_.term(group, lam); }
+  index_t members(index_t group) const { return groups_.size(group); }
   index_t working() const { return static_cast<index_t>(list_.size()); }  // m
   std::vector<index_t> sizes() const;  // of the groups of the working set
   bool modelled() const { return !model_.empty() && model_.features() == working(); }
@@ -48,10 +61,10 @@ class BlockSolver {
   const BlockProblem& in_;
   const Settings& set_;
   Columns x_;
+  Panels panels_;
   const index_t n_, p_, predictors_;
   bool concave_;
-  std::vector<index_t> member_starts_, members_;  // of each group, without excluded features
-  std::vector<double> root_;                      // (G,) sqrt(m_g)
+  BlockGroups groups_;
 
   std::vector<index_t> list_;   // (m,) features of the working set, those of a group side by side
   std::vector<index_t> here_;   // groups of the working set
@@ -62,12 +75,19 @@ class BlockSolver {
   bool outside_known_ = false;        // whether that was at this point
 
   BlockModel model_;
+  const bool meet_;       // predictors do, in the curvature
+  bool on_rows_ = false;  // and the matrix of all coefficients isn't made: model_ is a majoriser
+  double model_total_ = 0.0;  // sum of its weights
   BlockDescent descent_;
   Budget budget_;
 
   std::vector<double> b0_, eta_, residual_, weights_, curvatures_, direction_, trial_;
   mutable std::vector<double> held_, held_slope_, held_curvature_;  // of one block
   double lam_ = 0.0, previous_ = 0.0, gap_ = 0.0, target_ = 0.0, last_ = 0.0, coarseness_ = 0.0, null_slope_ = 0.0;
+  double gained_ = 0.0;  // what the last step has lowered the objective by
+  Caution caution_;      // where the loss is flat
+  static constexpr double kFlat = 1e-4;
+  double flat_ = kFlat;  // share of curvature where softmax has none
   int idle_ = 0, spare_steps_ = 0;
   bool first_ = true, moved_ = true, refresh_ = false, tangent_ = false;
   Status status_ = Status::converged;

@@ -12,23 +12,6 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 }  // namespace
 
-BlockTerm BlockSolver::term(index_t group, double lam) const {
-  BlockTerm out;
-  if (members(group) == 0) return out;
-  const index_t j = members_[member_starts_[group]];
-  const double strength = lam * in_.factor[j];
-  out.l1 = strength * in_.l1_ratio * in_.l1_share;
-  out.l2 = strength * in_.l1_ratio * (1.0 - in_.l1_share) * root_[group];
-  out.ridge = strength * (1.0 - in_.l1_ratio);
-  out.shape = in_.shape;
-  out.gamma = in_.gamma;
-  if (members(group) * (in_.joint ? predictors_ : 1) == 1) {
-    out.lower = in_.lower[j] * in_.scale[j];
-    out.upper = in_.upper[j] * in_.scale[j];
-  }
-  return out;
-}
-
 // Groups at 0 whose slopes aren't near their threshold leave: the model's matrix and its descent stay small.
 void BlockSolver::shrink(double reach) {
   std::vector<index_t> kept;
@@ -63,7 +46,7 @@ void BlockSolver::shrink(double reach) {
   if (followed)
     model_.keep(places, sizes());
   else
-    model_ = BlockModel(*in_.loss);
+    model_ = BlockModel(*in_.loss, on_rows_);
 }
 
 double BlockSolver::excess_outside(index_t group, double lam) const {
@@ -81,12 +64,12 @@ bool BlockSolver::grow(double lam) {
   std::vector<std::pair<double, index_t>> found;
   for (index_t g = 0; g < in_.groups; ++g) {
     if (inside_[g] || members(g) == 0) continue;
-    const bool always = lam_ * in_.l1_ratio == 0.0 || in_.factor[members_[member_starts_[g]]] == 0.0;
+    const bool always = lam_ * in_.l1_ratio == 0.0 || !groups_.penalised(g);
     const double excess = always ? kInfinity : excess_outside(g, lam);
     if (always)
       found.emplace_back(-kInfinity, g);
     else if (excess > 0.0)
-      found.emplace_back(-excess / (in_.factor[members_[member_starts_[g]]] * root_[g]), g);
+      found.emplace_back(-excess / groups_.weight(g), g);
   }
   if (found.empty()) return false;
   std::sort(found.begin(), found.end());
@@ -105,7 +88,7 @@ void BlockSolver::add(index_t group) {
   const index_t before = working(), m = members(group);
   inside_[group] = 1;
   here_.push_back(group);
-  for (index_t i = member_starts_[group]; i < member_starts_[group + 1]; ++i) list_.push_back(members_[i]);
+  list_.insert(list_.end(), groups_.begin(group), groups_.end(group));
   std::vector<double> beta(working() * predictors_, 0.0), slope(working() * predictors_);
   for (index_t k = 0; k < predictors_; ++k) {
     std::copy_n(beta_.data() + k * before, before, beta.data() + k * working());
@@ -114,6 +97,25 @@ void BlockSolver::add(index_t group) {
   }
   beta_.swap(beta);
   slope_.swap(slope);
+}
+
+void BlockSolver::resume(double lam, const std::vector<double>& beta, double b0) {
+  std::vector<double> kept, coef;
+  for (index_t g = 0, at = 0; g < groups_.count(); at += members(g), ++g)
+    if (std::any_of(beta.begin() + at, beta.begin() + at + members(g), [](double b) { return b != 0.0; })) {
+      add(g);
+      kept.insert(kept.end(), beta.begin() + at, beta.begin() + at + members(g));
+    }
+  beta_ = kept;
+  for (index_t i = 0; i < working(); ++i) coef.push_back(beta_[i] / in_.scale[list_[i]]);
+  b0_[0] = b0;
+  for (index_t i = 0; i < n_; ++i) eta_[i] = in_.offset[i] + b0;
+  in_.design->add(list_.data(), working(), coef.data(), eta_.data());
+  lam_ = lam;
+  first_ = false;
+  lay_out();
+  look();
+  look_outside();
 }
 
 void BlockSolver::lay_out() {
@@ -150,7 +152,7 @@ void BlockSolver::gather(const Block& block, const std::vector<double>& from, do
 
 void BlockSolver::outside_block(index_t group, index_t first, index_t last, double* to) const {
   for (index_t k = first; k < last; ++k)
-    for (index_t i = member_starts_[group]; i < member_starts_[group + 1]; ++i) *to++ = outside_[k * p_ + members_[i]];
+    for (const index_t* j = groups_.begin(group); j != groups_.end(group); ++j) *to++ = outside_[k * p_ + *j];
 }
 
 }  // namespace bridle

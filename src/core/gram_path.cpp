@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "gap.hpp"
-#include "moments.hpp"
+#include "gram_space.hpp"
 
 namespace bridle {
 namespace {
@@ -32,27 +32,16 @@ GramPath::GramPath(const Problem& problem, const Settings& settings) : in_(probl
   for (index_t j = 0; j < p; ++j)
     if (std::isfinite(problem.factor[j])) list_.push_back(j);
   const index_t k = static_cast<index_t>(list_.size());
-  const double y = sums.y_mean + sums.start;  // without an intercept means count
-  std::vector<double> h(k * k), shift(k);
-  first_.resize(k);
-  size_.resize(k);
-  for (index_t a = 0; a < k; ++a) {
-    const index_t j = list_[a];
-    const double s = 1.0 / problem.scale[j], mean = problem.intercept ? 0.0 : sums.mean[j];
-    const double* from = sums.covariance.data() + j * p;
-    for (index_t b = 0; b < k; ++b) {
-      const index_t i = list_[b];
-      h[a * k + b] = (from[i] + (problem.intercept ? 0.0 : mean * sums.mean[i])) * s / problem.scale[i];
-    }
-    first_[a] = (sums.slope[j] + mean * y) * s;
-    size_[a] = std::hypot(sums.rms[j], mean) * s;
-    shift[a] = problem.intercept ? sums.mean[j] : 0.0;
+  GramSpace space(sums, list_, problem.scale, problem.intercept);
+  first_ = std::move(space.slope);
+  size_ = std::move(space.size);
+  first_loss_ = space.loss;
+  for (index_t j : list_) {
     const bool kink = problem.l1_ratio * problem.factor[j] > 0.0;  // at 0, where a bound of 0 then changes nothing else
     plain_ = plain_ && ((kink && problem.lower[j] == 0.0) || std::isinf(problem.lower[j])) &&
              ((kink && problem.upper[j] == 0.0) || std::isinf(problem.upper[j]));
   }
-  first_loss_ = 0.5 * (sums.y_variance + (problem.intercept ? 0.0 : y * y));
-  gram_.assign(std::move(h), std::move(shift), problem.w, problem.w ? problem.design->rows() : 0);
+  gram_.assign(std::move(space.matrix), std::move(space.shift), problem.w, problem.w ? problem.design->rows() : 0);
   length_.resize(k);
   for (index_t a = 0; a < k; ++a) length_[a] = std::sqrt(gram_.at(a, a));
   slope_ = first_;

@@ -46,9 +46,9 @@ class Loss {
   // fill curvature unless the loss is quadratic: then it is w_i, and predictors don't meet in the curvature.
   virtual index_t responses() const { return 1; }
   // For K > 1 and no quadratic loss: out (n, K (K + 1) / 2) by columns, w_i times the second derivatives of the loss in
-  // predictors k <= l in column l (l + 1) / 2 + k
-  virtual void curvatures(const double* y, const double* w, const double* eta, index_t n, double* out) const {
-    (void)y, (void)w, (void)eta, (void)n, (void)out;
+  // predictors k <= l in column l (l + 1) / 2 + k. Directions in which the loss has none get `flat` of the others' mean.
+  virtual void curvatures(const double* y, const double* w, const double* eta, index_t n, double flat, double* out) const {
+    (void)y, (void)w, (void)eta, (void)n, (void)flat, (void)out;
   }
   // It may fall for ever along a direction, so that without a penalty there is no minimum.
   virtual bool may_separate() const { return false; }

@@ -7,7 +7,6 @@ namespace bridle {
 namespace {
 
 constexpr index_t kBlock = 256;  // rows whose exponentials are kept at a time
-constexpr double kFlat = 1e-4;   // curvature along the direction in which softmax has none, as a share of its others
 
 // sum_k 1/2 (y_k - eta_k)^2
 class MultiGaussian final : public Loss {
@@ -137,7 +136,7 @@ class Multinomial final : public Loss {
     return total;
   }
   // w (diag(mu) - mu mu' + d 11'), d small: along 1 the loss is flat, and the model shall not be
-  void curvatures(const double*, const double* w, const double* eta, index_t n, double* out) const override {
+  void curvatures(const double*, const double* w, const double* eta, index_t n, double share, double* out) const override {
     Softmax block(classes_);
     std::vector<double> flat(kBlock);
     for (index_t from = 0; from < n; from += kBlock) {
@@ -147,7 +146,7 @@ class Multinomial final : public Loss {
       std::fill_n(flat.begin(), size, 0.0);
       for (index_t k = 0; k < classes_; ++k)
         for (index_t i = 0; i < size; ++i) flat[i] += block.mu[k * kBlock + i] * (1.0 - block.mu[k * kBlock + i]);
-      for (index_t i = 0; i < size; ++i) flat[i] *= kFlat / static_cast<double>(classes_);
+      for (index_t i = 0; i < size; ++i) flat[i] *= share / static_cast<double>(classes_);
       double* to = out + from;
       for (index_t l = 0; l < classes_; ++l)
         for (index_t k = 0; k <= l; ++k, to += n) {

@@ -206,7 +206,7 @@ bool Solver::look() {
 
 void Solver::differentiate() {
   loss_->derivatives(in_.y, in_.w, eta_.data(), n_, residual_.data(), weights_.data());
-  loss_->raise(in_.y, in_.w, eta_.data(), n_, caution_, weights_.data());
+  loss_->raise(in_.y, in_.w, eta_.data(), n_, caution_.share(), weights_.data());
 }
 
 // Newton, held between points where the residual's sums have different signs; before there are two, a step goes no

@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "caution.hpp"
 #include "descent.hpp"
 #include "path.hpp"
 #include "screen.hpp"
@@ -80,7 +81,6 @@ class Solver {
   void remember_miss();
   void ask_step(double constant);
   bool line_search();  // false if the step could not lower the objective
-  void be_cautious(double t, double predicted);
   void admit(const std::vector<index_t>& violators);
   double penalty_value(const std::vector<double>& beta) const;
   double loss_value(const double* eta) const { return loss_->value(in_.y, in_.w, eta, n_); }
@@ -130,7 +130,7 @@ class Solver {
   bool slow_ = false;         // descent by columns needs too many sweeps at this lambda
   bool first_ = true;
   bool opening_ = true;       // no step was made yet at this lambda
-  double caution_ = 0.1;      // share of the raised curvature where the loss is flat
+  Caution caution_;           // where the loss is flat
   double gained_ = 0.0;       // what the last step has lowered the objective by
   bool careful_ = false;      // X'X has lost digits: steps by its model have to prove themselves on the rows
 };

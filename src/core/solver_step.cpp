@@ -10,7 +10,6 @@ namespace {
 constexpr index_t kGramColumns = 6000;  // largest working set that gets a Gram matrix (288 MB)
 constexpr double kRough = 1e-2;         // relative precision of the slopes to which a lambda's first model is solved by columns
 constexpr double kFactorPerEntry = 1e4;  // active^3 for each entry, above which factors cost more than conjugate gradients
-constexpr double kCaution = 1e-6;        // least share of the raised curvature
 constexpr index_t kManySweeps = 300;    // of descent by columns in one model, after which a direct solve is worth it
 
 }  // namespace
@@ -155,7 +154,7 @@ bool Solver::line_search() {
     if (t < 1e-10) {
       work_.beta = before_;
       refresh_ = true;
-      caution_ = 1.0;
+      caution_.most();
       return false;
     }
     for (index_t i = 0; i < n_; ++i) trial_[i] = eta_[i] + t * direction_[i];
@@ -168,22 +167,11 @@ bool Solver::line_search() {
     }
   }
   refresh_ = t < 1.0;
-  if (loss_->sharp()) be_cautious(t, predicted);
+  if (loss_->sharp()) refresh_ = caution_.learn(t, predicted, gained_);
   eta_.swap(trial_);
   b0_ += t * constant_;
   moved_ = true;
   return true;
-}
-
-// A good quadratic model wins half of what its slope promises. One that wins more lies too high and makes steps short;
-// one that wins less, or less than a whole step, lies too low.
-void Solver::be_cautious(double t, double predicted) {
-  const double share = predicted < 0.0 ? gained_ / -predicted : 0.5;
-  refresh_ = t < 1.0 || share < 0.4 || share > 0.6;
-  if (t < 1.0 || share < 0.3)
-    caution_ = std::min(1.0, 4.0 * caution_);
-  else if (share > 0.6)
-    caution_ = std::max(kCaution, 0.1 * caution_);
 }
 
 double Solver::penalty_value(const std::vector<double>& beta) const {

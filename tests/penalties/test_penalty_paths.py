@@ -55,6 +55,44 @@ def test_families_that_know_nothing_of_these_penalties_are_certified_too(kit, fa
     assert path.n_nonzero[-1] > 0
 
 
+@pytest.mark.parametrize("family", ["huber(delta=0.5)", "quantile(tau=0.8)", "squared_hinge"])
+@pytest.mark.parametrize("spec", CONVEX)
+def test_losses_with_flat_pieces_are_certified_on_more_rows(kit, family, spec):
+    X, y, groups = kit.data("gaussian", 3000, 40, seed=5, size=4)
+    y = y + np.random.default_rng(1).standard_t(2, 3000)
+    y = (y > 0.0).astype(float) if family == "squared_hinge" else y
+    path = kit.fit(X, y, spec, groups, family=family, n_lambdas=12, lambda_min_ratio=0.01)
+    assert path.converged
+    assert kit.referee(path, X, y, every=4) <= 1e-6 * (1.0 + 1e-6)
+
+
+@pytest.mark.parametrize("spec", [*CONVEX, "mcp", "group_scad"])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_the_space_of_the_covariance_matrix_gives_what_the_rows_give(kit, spec, fit_intercept):
+    X, y, groups = kit.data("gaussian", 200, 18, seed=6)
+    factor = np.ones(18)
+    factor[3:6], factor[6:9] = 0.0, np.inf
+    w, offset = np.random.default_rng(1).uniform(0.2, 2.0, 200), X[:, 0] / 9.0
+    options = {"penalty_factor": factor, "sample_weight": w, "offset": offset, "fit_intercept": fit_intercept,
+               "lambdas": np.append(np.geomspace(0.5, 0.003, 8), 0.0), "tol": 1e-9}  # fmt: skip
+    gram, rows = (kit.fit(X, y, spec, groups, mode=mode, **options) for mode in ("gram", "columns"))
+    assert gram.converged
+    assert kit.referee(gram, X, y, factor=factor, sample_weight=w, offset=offset) <= 1e-9 * (1.0 + 1e-6)
+    np.testing.assert_allclose(gram.coef, rows.coef, atol=1e-4 * np.abs(rows.coef).max())
+    np.testing.assert_allclose(gram.intercept, rows.intercept, atol=1e-4)
+    np.testing.assert_allclose(gram.deviance, rows.deviance, rtol=1e-6)
+
+
+@pytest.mark.parametrize("spec", ["group_lasso", "group_mcp"])
+def test_what_the_covariance_matrix_has_lost_is_found_on_the_rows(kit, spec):
+    X, y, groups = kit.data("gaussian", 120, 12, seed=7)
+    X[:, 1] = X[:, 0] + 1e-6 * X[:, 1]  # large coefficients of opposite sign where the penalty is small
+    y = y + 3e5 * (X[:, 1] - X[:, 0])
+    path = kit.fit(X, y, spec, groups, lambdas=np.geomspace(1.0, 1e-7, 8), tol=1e-6)
+    assert kit.referee(path, X, y, every=1) <= 1e-6 * (1.0 + 1e-6)
+    assert path.converged
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_groups_of_one_are_the_lasso(kit, family):
     X, y, _ = kit.data(family, 80, 20, seed=2)

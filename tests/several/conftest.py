@@ -80,16 +80,17 @@ def slow_fit(X, y, lam, *, family, l1_ratio=1.0, joint=False, w=None, offset=Non
 
 
 def worst_certificate(path, X, y, *, every=3, **problem):
-    """Largest relative gap that the referee finds on a path."""
+    """Largest relative gap, or violation, that the referee finds on a path."""
     pen = Penalty(
-        path.l1_ratio, problem.pop("factor", None), problem.pop("lower", -np.inf), problem.pop("upper", np.inf)
-    )
-    return max(
-        certify_several(X, y, path.intercept[i], path.coef[i], path.lambdas[i], family=path.family, penalty=pen,
-                        kind=path.penalty, fit_intercept=path.fit_intercept, standardize=path.standardize,
-                        **problem).relative_gap
-        for i in [*range(0, len(path.lambdas), every), len(path.lambdas) - 1]
+        path.l1_ratio, problem.pop("factor", None), problem.pop("lower", -np.inf), problem.pop("upper", np.inf),
+        path.penalty, path.groups,
     )  # fmt: skip
+    found = [
+        certify_several(X, y, path.intercept[i], path.coef[i], path.lambdas[i], family=path.family, penalty=pen,
+                        fit_intercept=path.fit_intercept, standardize=path.standardize, **problem)
+        for i in [*range(0, len(path.lambdas), every), len(path.lambdas) - 1]
+    ]  # fmt: skip
+    return max(c.stationarity if pen.concave else c.relative_gap for c in found)
 
 
 @pytest.fixture(scope="session")

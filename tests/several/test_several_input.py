@@ -48,7 +48,7 @@ def test_targets_that_cannot_be(family, y, message):
     ("options", "message"),
     [
         ({"penalty": "group_lasso", "lower": 0.0}, "bounds can't be combined"),
-        ({"penalty": "lassoo"}, "expected one of elastic_net, group_lasso"),
+        ({"penalty": "lassoo"}, "expected one of elastic_net"),
         ({"offset": np.ones((12, 2))}, r"expected one value per row and predictor, \(12, 3\)"),
         ({"offset": np.full(12, np.nan)}, "offset must be finite; row 0"),
         ({"sample_weight": (LABELS != "b") * 1.0}, "class number 1"),

@@ -34,7 +34,7 @@ class Strengths:
         v = lam * _factor_of(groups, factor)
         share = kind.l1_share
         return cls(
-            kind, groups, v * l1_ratio * share, v * l1_ratio * (1.0 - share) * np.sqrt(groups.sizes),
+            kind, groups, v * l1_ratio * share, v * l1_ratio * (1.0 - share) * groups.roots,
             v * (1.0 - l1_ratio),
         )  # fmt: skip
 
@@ -137,7 +137,7 @@ def largest_strength(kind: Kind, groups: Groups, z: Float, factor: Float) -> flo
     on = v > 0.0
     if not on.any():
         return 0.0
-    weight = v * ((1.0 - share) * np.sqrt(groups.sizes) if share < 1.0 else 1.0)
+    weight = v * ((1.0 - share) * groups.roots if share < 1.0 else 1.0)
     norms = np.sqrt(groups.sum(z**2))
     if share == 0.0:
         return float(np.max(norms[on] / weight[on], initial=0.0))

@@ -19,6 +19,7 @@ class Groups:
 
     starts: Int  # (G + 1,) of each group's members in ``features``
     features: Int  # members, group after group
+    width: int = 1  # members that a feature has, one for each linear predictor
 
     @classmethod
     def single(cls, kept: NDArray[np.bool_]) -> Groups:
@@ -72,6 +73,11 @@ class Groups:
     def sizes(self) -> Int:
         """Number of features of each group, (G,)."""
         return np.asarray(np.diff(self.starts))
+
+    @property
+    def roots(self) -> Float:
+        """Square roots of the numbers of features, (G,): what norms are weighted by."""
+        return np.asarray(np.sqrt(self.sizes / self.width))
 
     @property
     def number(self) -> Int:

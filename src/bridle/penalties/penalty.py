@@ -32,6 +32,8 @@ class Penalty:
         Which penalty, with its parameters: see :func:`read_penalty`.
     groups : (p,) or None
         Labels of the groups, for penalties that have them.
+    width : int
+        How many coefficients of each feature stand in the place of one: see :meth:`over`.
     """
 
     l1_ratio: float = 1.0
@@ -40,6 +42,7 @@ class Penalty:
     upper: Float | float = np.inf
     spec: str = "elastic_net"
     groups: Any = None
+    width: int = 1
 
     def __post_init__(self) -> None:
         """Refuse what is not a penalty with 0 in its box."""
@@ -100,7 +103,7 @@ class Penalty:
         kept = np.isfinite(factor)
         if self.groups is None:
             return Groups.single(kept)
-        groups = Groups.make(self.groups, kept)
+        groups = replace(Groups.make(self.groups, kept), width=self.width)
         v = factor[groups.features]
         differs = v != groups.first(factor)[groups.number] if len(groups) else np.zeros(0, dtype=bool)
         if differs.any():
@@ -118,6 +121,28 @@ class Penalty:
                 "one. Leave the bound out, or put the feature in a group of its own"
             )
         return groups
+
+    def over(self, p: int, predictors: int) -> Penalty:
+        """Return the same penalty of all coefficients of several predictors, feature by feature, (p K,).
+
+        A group is then its features over all predictors, though it weighs as much as its features do.
+
+        Parameters
+        ----------
+        p, predictors : int
+            Numbers of features and of linear predictors, K.
+        """
+        grouped = self.kind.grouped
+        labels = np.arange(p) if self.groups is None else np.asarray(self.groups)
+        lower, upper = self.bounds(p)
+        return replace(
+            self,
+            factor=np.repeat(self.factors(p), predictors),
+            lower=np.repeat(lower, predictors),
+            upper=np.repeat(upper, predictors),
+            groups=np.repeat(labels, predictors) if grouped else None,
+            width=predictors if grouped else 1,
+        )
 
     def value(self, b: Float, factor: Float) -> float:
         """Return sum_j v_j [a |b_j| + (1 - a)/2 b_j^2], for lam = 1; excluded features must be at 0.

@@ -19,8 +19,8 @@ from bridle.several.base import SeveralFamily
 
 Float = NDArray[np.float64]
 
-KINDS = ("elastic_net", "group_lasso")
-"""Penalties: on each coefficient, or on the norm of a feature's coefficients over the predictors."""
+
+_SEPARATED = 2  # the core's status
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class SeveralProblem:
     lower: Float  # (p,) of each of a feature's coefficients
     upper: Float
     l1_ratio: float
-    penalty: Penalty  # its spec is one of KINDS
+    penalty: Penalty
     fit_intercept: bool
     standardize: bool
     start: Float  # (M,) intercepts of the null model
@@ -59,8 +59,8 @@ class SeveralProblem:
 
     @property
     def joint(self) -> bool:
-        """Whether a feature's coefficients are penalised together."""
-        return self.penalty.spec != "elastic_net"
+        """Whether a group is its features over all predictors."""
+        return self.penalty.kind.grouped
 
     @property
     def saturated(self) -> float:
@@ -93,7 +93,7 @@ class SeveralProblem:
             As for :func:`bridle.fit_path`.
         family : SeveralFamily
         penalty : Penalty
-            Its spec is "elastic_net" or "group_lasso".
+            Groups that it needs are single features where it has none.
 
         Returns
         -------
@@ -171,9 +171,9 @@ class SeveralProblem:
         size = max(float(np.max((residual**2 / row[:, None]).sum(axis=0))), self.reference)
         length = np.hypot(self.mean, self.deviation) * np.sqrt(size)
         slope[np.abs(slope) <= (1e-13 * length + noise * self.scale)[:, None]] = 0.0  # rounding of an exact 0
-        top = np.linalg.norm(slope, axis=1) if self.joint else np.max(np.abs(slope), axis=1)
-        on = (self.factor > 0.0) & np.isfinite(self.factor)
-        most = room * float(np.max(top[on] / (self.scale[on] * self.factor[on]), initial=0.0))
+        width = slope.shape[1]
+        over, v = self.penalty.over(self.shape[1], width), np.repeat(self.factor, width)
+        most = room * over.largest_strength((slope / self.scale[:, None]).ravel(), v)
         if self.l1_ratio >= L1_FLOOR or most == 0.0:
             return most / max(self.l1_ratio, L1_FLOOR)
         unit = float(np.sqrt(2.0 * self.reference)) if self.family.quadratic else 1.0
@@ -188,9 +188,15 @@ class SeveralProblem:
                 return self._solve_shared(lambdas, settings)
             return _symmetric(self, lambdas, self._solve_blocks(lambdas, settings))
 
+    def relative_violation(self, lambdas: Float, raw: Any) -> Float:
+        """Return the violations (L,) of a concave penalty's path over the null model's largest slope; at 0 the gap."""
+        unit = raw["slope"] if self.reference > 0.0 else 0.0
+        scale = np.where(lambdas > 0.0, unit, self.reference)
+        return np.asarray(raw["gap"] / np.where(scale > 0.0, scale, 1.0))
+
     def _solve_blocks(self, lambdas: Float, settings: Settings) -> _core.BlockResult:
-        p = self.shape[1]
-        return _core.solve_blocks(
+        kind, groups = self.penalty.kind, self.penalty.blocks(self.shape[1])
+        found = _core.solve_blocks(
             self.design,
             self.family.core(self.y),
             self.family.core_target(self.y),
@@ -198,14 +204,14 @@ class SeveralProblem:
             self.w,
             self.centre,
             self.scale,
-            (self.penalty.spec, 3.0),
-            (np.arange(p + 1), np.arange(p)),
+            (kind.name, kind.gamma),
+            (groups.starts, groups.features),
             self.factor,
             self.joint,
             self.lower,
             self.upper,
             self.l1_ratio,
-            0.0,
+            kind.l1_share,
             self.fit_intercept,
             np.ascontiguousarray(self.start),
             self.reference,
@@ -213,6 +219,16 @@ class SeveralProblem:
             settings.tol,
             settings.max_iter,
         )
+        for row in np.flatnonzero(found["status"]) if self.penalty.concave else ():
+            if self.family.name == "multinomial" and self._splits(found["intercept"][row] + self._times(found, row)):
+                found["status"][row] = _SEPARATED
+        return found
+
+    def _splits(self, eta: Float) -> bool:
+        """Whether predictors (n, K) give every row its class: a bounded penalty can't hold such a likelihood."""
+        own = np.where(self.y == 1.0, eta, -np.inf).max(axis=1)
+        others = np.where(self.y == 1.0, -np.inf, eta).max(axis=1)
+        return bool(np.all((own > others)[self.w > 0.0]))
 
     def _solve_shared(self, lambdas: Float, settings: Settings) -> Any:
         """One predictor, whose loss has its intercepts inside: they are found again for the solutions."""
@@ -285,18 +301,11 @@ def _symmetric(problem: SeveralProblem, lambdas: Float, raw: _core.BlockResult) 
 
 
 def _check_arguments(family: SeveralFamily, penalty: Penalty, *, fit_intercept: bool) -> None:
-    kind = penalty.spec
-    if penalty.groups is not None:
-        raise InputError(
-            f"groups of features can't be combined with the {family.name} family, where a group is one feature over "
-            "all predictors: leave groups out"
-        )
-    if kind not in KINDS:
-        raise InputError(f"penalty {kind!r} isn't known for several predictors; expected one of {', '.join(KINDS)}")
-    if family.shared and kind != "elastic_net":
+    kind = penalty.kind
+    if family.shared and kind.name != "elastic_net":
         raise InputError(f"the {family.name} family has one coefficient per feature: penalty must be 'elastic_net'")
     bounded: Sequence[bool] = [bool(np.isfinite(bound).any()) for bound in (penalty.lower, penalty.upper)]
-    if any(bounded) and kind != "elastic_net":
+    if any(bounded) and kind.grouped:
         raise InputError("bounds can't be combined with a penalty of groups: use penalty='elastic_net', or no bounds")
     if family.shared and not fit_intercept:
         raise InputError(f"the thresholds of the {family.name} family are always fitted: fit_intercept must be True")

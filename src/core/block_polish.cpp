@@ -1,0 +1,119 @@
+// Many coefficients of predictors that meet in the curvature: a majoriser for what is 0, Newton's method for the rest.
+#include <algorithm>
+#include <cmath>
+
+#include "block_implicit.hpp"
+#include "block_solver.hpp"
+
+namespace bridle {
+namespace {
+
+constexpr double kLarge = 2e8;     // operations for a matrix of all coefficients, below which it's always made
+constexpr double kProducts = 60.0; // operations a cell and row that a step on the rows takes
+constexpr double kPatience = 2.0; // such steps that one matrix may cost
+constexpr double kForcing = 1e-3;  // share of the squared residual that is left to the next step
+constexpr double kRounding = 1e-16;  // of the loss: a step that promises less is noise
+
+}  // namespace
+
+// Whether the matrix of all coefficients costs more than steps that do without. Unpenalised features need its curvature for
+// the certificate, and concave penalties its convexity.
+bool BlockSolver::wants_rows() const {
+  if (!model_.coupled() || concave_) return false;
+  for (const Block& block : blocks_)
+    if (block.term.free()) return false;
+  const double m = static_cast<double>(working()), k = static_cast<double>(predictors_), n = static_cast<double>(n_);
+  const double made = static_cast<double>(model_.pairs()) * n * m * m * 2.0 + std::pow(m * k, 3.0) / 3.0;
+  return made > kLarge && made > kPatience * kProducts * n * m * k;
+}
+
+// One weight a row for all predictors, at least the largest eigenvalue of its curvature (Gershgorin).
+void BlockSolver::majorise() {
+  curvatures_.resize(n_ * predictors_ * (predictors_ + 1) / 2);
+  in_.loss->curvatures(in_.y, in_.w, eta_.data(), n_, flat_, curvatures_.data());
+  std::vector<double> sum(n_);
+  std::fill(weights_.begin(), weights_.end(), 0.0);
+  for (index_t k = 0; k < predictors_; ++k) {
+    std::fill(sum.begin(), sum.end(), 0.0);
+    for (index_t l = 0; l < predictors_; ++l) {
+      const index_t pair = k <= l ? l * (l + 1) / 2 + k : k * (k + 1) / 2 + l;
+      const double* w = curvatures_.data() + pair * n_;
+      for (index_t i = 0; i < n_; ++i) sum[i] += std::abs(w[i]);
+    }
+    for (index_t i = 0; i < n_; ++i) weights_[i] = std::max(weights_[i], sum[i]);
+  }
+}
+
+// The cells that aren't 0, with gradient and curvature of the penalty there; places of their features in the working set.
+void BlockSolver::collect_free(FreeCells& cells, std::vector<index_t>& places) const {
+  const index_t m = working();
+  std::vector<index_t> at(m, -1);
+  for (index_t i = 0; i < m; ++i)
+    for (index_t k = 0; k < predictors_; ++k)
+      if (beta_[k * m + i] != 0.0 && at[i] < 0) {
+        at[i] = static_cast<index_t>(places.size());
+        places.push_back(i);
+        cells.features.push_back(list_[i]);
+      }
+  const index_t f = static_cast<index_t>(places.size());
+  cells.free.assign(f * predictors_, 0);
+  cells.gradient.assign(f * predictors_, 0.0);
+  cells.ridge.assign(f * predictors_, 0.0);
+  for (const Block& block : blocks_) {
+    FreeCells::Norm norm;
+    double squares = 0.0;
+    for (index_t k = block.first; k < block.last; ++k)
+      for (index_t i = block.from; i < block.from + block.size; ++i) squares += beta_[k * m + i] * beta_[k * m + i];
+    if (squares == 0.0) continue;
+    const BlockTerm& term = block.term;
+    const double size = std::sqrt(squares);
+    norm.slope = term.l2 / size;
+    for (index_t k = block.first; k < block.last; ++k)
+      for (index_t i = block.from; i < block.from + block.size; ++i) {
+        const double b = beta_[k * m + i];
+        if (at[i] < 0 || (b == 0.0 && (term.l1 > 0.0 || block.cells() == 1)) || b <= term.lower || b >= term.upper) continue;
+        const index_t c = k * f + at[i];
+        cells.free[c] = 1;
+        cells.ridge[c] = term.ridge;
+        cells.gradient[c] = slope_[k * m + i] - (term.ridge + norm.slope) * b - std::copysign(b != 0.0 ? term.l1 : 0.0, b);
+        norm.cells.push_back(c);
+        norm.direction.push_back(b / size);
+      }
+    if (block.cells() > 1 && term.l2 > 0.0) cells.norms.push_back(std::move(norm));
+  }
+}
+
+// Newton's step on the cells that aren't 0; those that it would carry through 0 or a bound stop there.
+bool BlockSolver::polish() {
+  FreeCells cells;
+  std::vector<index_t> places;
+  collect_free(cells, places);
+  if (places.empty()) return false;
+  curvatures_.resize(n_ * predictors_ * (predictors_ + 1) / 2);
+  in_.loss->curvatures(in_.y, in_.w, eta_.data(), n_, flat_, curvatures_.data());
+  ImplicitNewton newton(x_, cells, predictors_, curvatures_.data());
+  newton.prepare(model_.matrix(), places, model_total_);
+  std::vector<double> step, constant;
+  newton.solve(kForcing, kRounding * in_.reference, step, constant);
+  if (!budget_.spend() && budget_.stop) return false;
+  const std::vector<double> before = beta_;
+  const index_t m = working(), f = static_cast<index_t>(places.size());
+  for (const Block& block : blocks_)
+    for (index_t k = block.first; k < block.last; ++k)
+      for (index_t i = 0; i < f; ++i) {
+        const index_t place = places[i];
+        if (place < block.from || place >= block.from + block.size || !cells.free[k * f + i]) continue;
+        const bool kink = block.term.l1 > 0.0 || block.cells() == 1;
+        const double b = before[k * m + place];
+        double to = std::max(block.term.lower, std::min(block.term.upper, b + step[k * f + i]));
+        if (kink && to * b < 0.0) to = 0.0;
+        beta_[k * m + place] = to;
+      }
+  for (index_t k = 0; k < predictors_; ++k)
+    for (index_t i = 0; i < f; ++i)
+      constant[k] -= (beta_[k * m + places[i]] - before[k * m + places[i]]) / in_.scale[list_[places[i]]] *
+                     in_.centre[list_[places[i]]];
+  return line_search(before, constant);
+}
+
+}  // namespace bridle

@@ -1,0 +1,227 @@
+"""Several linear predictors with groups of features, sparse groups, MCP and SCAD: certificates, an oracle, twins."""
+
+import warnings
+
+import clarabel
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import sparse
+from scipy.stats import ortho_group
+
+from bridle.errors import BridleWarning, InputError
+from bridle.path import fit_path
+from bridle.selection import cross_validate
+
+FAMILIES = ["multinomial", "multigaussian"]
+CONVEX = ["group_lasso", "sparse_group_lasso(l1_share=0.5)"]
+CONCAVE = ["mcp(gamma=12)", "scad(gamma=12)", "group_mcp(gamma=12)", "group_scad(gamma=12)"]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("spec", [*CONVEX, *CONCAVE])
+@pytest.mark.parametrize("shape", [(150, 12), (50, 60)])
+@pytest.mark.parametrize("l1_ratio", [1.0, 0.7])
+def test_every_penalty_is_certified(kit, family, spec, shape, l1_ratio):
+    X, y = kit.make_data(family, *shape, seed=4)
+    factor = np.ones(shape[1])
+    factor[:3], factor[3:6] = 0.0, np.inf
+    labels = [np.arange(shape[1]) // 3] if spec.startswith(("group", "sparse")) else []
+    smallest = 0.5 if spec in CONCAVE and shape[1] > shape[0] else 0.1  # below, MCP lets a likelihood run away
+    for groups in [None, *labels]:
+        path = fit_path(X, y, family=family, penalty=spec, groups=groups, l1_ratio=l1_ratio, penalty_factor=factor,
+                        n_lambdas=6, lambda_min_ratio=smallest, tol=1e-7)  # fmt: skip
+        assert path.converged
+        assert kit.worst(path, X, y, factor=factor) <= 1e-7 * (1.0 + 1e-6)
+        assert path.n_nonzero[0] == 3
+        assert path.n_nonzero[-1] > 3
+        assert not path.coef[:, 3:6].any()
+        if groups is not None and spec.startswith("group"):
+            on = (path.coef != 0.0).any(axis=2)[:, 6:].reshape(6, -1, 3)
+            assert np.array_equal(on.any(axis=2), on.all(axis=2))
+
+
+def conic_fit(X, y, lam, groups, *, family, l1_ratio, l1_share):
+    """Minimise the objective of docs/several-predictors.md; B (p, K) on the original scale.
+
+    Variables: b0 (K,), B (p, K) by rows, t (n,) above the log of the sums of e^eta, r (G,) above the norms, a (p, K)
+    above |B|, u (n, K) above e^(eta - t), whose rows sum to 1 at most.
+    """
+    n, p = X.shape
+    Z = (X - X.mean(0)) / X.std(0)
+    K, labels = y.shape[1], np.unique(groups)
+    at = np.cumsum([0, K, p * K, n, len(labels), p * K, n * K])
+    rows, limits, cones = [], [], []
+
+    def affine(entries, constant=0.0):
+        """One row of s = constant + sum coefficient * variable; Clarabel wants A x + s = limit."""
+        row = np.zeros(at[-1])
+        for place, coefficient in entries:
+            row[place] -= coefficient
+        rows.append(row)
+        limits.append(constant)
+
+    for c in range(p * K):
+        affine([(at[4] + c, 1.0), (at[1] + c, -1.0)])
+        affine([(at[4] + c, 1.0), (at[1] + c, 1.0)])
+    for i in range(n):
+        affine([(at[5] + i * K + k, -1.0) for k in range(K)], 1.0)
+    cones.append(clarabel.NonnegativeConeT(len(rows)))
+    for g, label in enumerate(labels):
+        members = [at[1] + j * K + k for j in np.flatnonzero(groups == label) for k in range(K)]
+        affine([(at[3] + g, 1.0)])
+        for place in members:
+            affine([(place, 1.0)])
+        cones.append(clarabel.SecondOrderConeT(1 + len(members)))
+    P, q = np.zeros((at[-1], at[-1])), np.zeros(at[-1])
+    A = np.column_stack([np.ones(n), Z])
+    q[: at[2]] = -(A.T @ y / n).ravel()
+    if family == "multigaussian":
+        P[: at[2], : at[2]] = np.kron(A.T @ A / n, np.eye(K))
+        P[at[2] : at[3], at[2] : at[3]] = np.eye(n)  # neither t nor u has a part in it
+        P[at[5] :, at[5] :] = np.eye(n * K)
+    else:
+        q[at[2] : at[3]] = 1.0 / n
+        for i in range(n):
+            for k in range(K):
+                affine([(k, 1.0), (at[2] + i, -1.0), *((at[1] + j * K + k, Z[i, j]) for j in range(p))])
+                affine([], 1.0)
+                affine([(at[5] + i * K + k, 1.0)])
+                cones.append(clarabel.ExponentialConeT())
+    P[at[1] : at[2], at[1] : at[2]] += lam * (1.0 - l1_ratio) * np.eye(p * K)
+    q[at[3] : at[4]] = lam * l1_ratio * (1.0 - l1_share) * np.sqrt([np.sum(groups == label) for label in labels])
+    q[at[4] : at[5]] = lam * l1_ratio * l1_share + 1e-12
+    options = clarabel.DefaultSettings()
+    options.verbose = False
+    options.tol_gap_abs = options.tol_gap_rel = options.tol_feas = 1e-11
+    solver = clarabel.DefaultSolver(
+        sparse.csc_matrix(np.triu(P)), q, sparse.csc_matrix(np.array(rows)), np.array(limits), cones, options
+    )
+    x = np.array(solver.solve().x)
+    return x[at[1] : at[2]].reshape(p, K) / X.std(0)[:, None]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("spec", CONVEX)
+@pytest.mark.parametrize("l1_ratio", [1.0, 0.6])
+def test_groups_over_predictors_are_those_of_a_conic_programme(kit, family, spec, l1_ratio):
+    X, y = kit.make_data(family, 40, 7, seed=2, classes=3)
+    groups = np.array([0, 0, 1, 1, 1, 2, 3])
+    top = fit_path(X, y, family=family, penalty=spec, groups=groups, l1_ratio=l1_ratio, n_lambdas=2).lambda_max
+    path = fit_path(
+        X, y, family=family, penalty=spec, groups=groups, l1_ratio=l1_ratio, tol=1e-10, lambdas=[0.3 * top, 0.05 * top]
+    )
+    target = np.eye(3)[y] if family == "multinomial" else y
+    for k, lam in enumerate(path.lambdas):
+        B = conic_fit(X, target, lam, groups, family=family, l1_ratio=l1_ratio, l1_share=0.5 * ("sparse" in spec))
+        np.testing.assert_allclose(path.coef[k], B, atol=2e-4 * np.abs(B).max())
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_penalties_that_are_the_same_in_other_words(kit, family):
+    X, y = kit.make_data(family, 90, 8, seed=3, classes=3)
+    options = {"family": family, "n_lambdas": 8, "lambda_min_ratio": 0.05, "tol": 1e-10}
+    plain, whole = (fit_path(X, y, penalty=spec, **options) for spec in ("elastic_net", "group_lasso"))
+    for spec, reference, groups in (
+        ("sparse_group_lasso(l1_share=1)", plain, np.arange(8) // 4),
+        ("mcp(gamma=1e9)", plain, None),
+        ("sparse_group_lasso(l1_share=0)", whole, None),
+        ("group_lasso", whole, np.arange(8)),
+        ("group_scad(gamma=1e9)", whole, None),
+    ):
+        path = fit_path(X, y, penalty=spec, groups=groups, **options)
+        np.testing.assert_allclose(path.lambdas, reference.lambdas, rtol=1e-12)
+        np.testing.assert_allclose(path.coef, reference.coef, atol=1e-4 * np.abs(reference.coef).max())
+
+
+def test_one_response_with_groups_is_the_one_predictor(kit):
+    X, y = kit.make_data("multigaussian", 80, 9, seed=5)
+    options = {"groups": np.arange(9) // 3, "n_lambdas": 8, "lambda_min_ratio": 0.02, "tol": 1e-10}
+    for spec in (*CONVEX, "group_mcp"):
+        one = fit_path(X, y[:, 0], penalty=spec, **options)
+        path = fit_path(X, y[:, :1], family="multigaussian", penalty=spec, **options)
+        np.testing.assert_allclose(path.lambdas, one.lambdas, rtol=1e-12)
+        np.testing.assert_allclose(path.coef[:, :, 0], one.coef, atol=1e-5 * np.abs(one.coef).max())
+
+
+@settings(max_examples=6, deadline=None)
+@given(seed=st.integers(0, 10_000), spec=st.sampled_from(CONVEX), family=st.sampled_from(FAMILIES))
+def test_weights_are_replication_order_does_not_matter_and_sparse_is_dense(kit, seed, spec, family):
+    X, y = kit.make_data(family, 40, 6, seed=seed, classes=3)
+    rng = np.random.default_rng(seed)
+    count, groups = rng.integers(1, 4, size=40), np.array([0, 0, 0, 1, 1, 2])
+    options = {"family": family, "penalty": spec, "lambdas": [0.1, 0.02], "tol": 1e-10}
+    weighted = fit_path(X, y, sample_weight=count, groups=groups, **options)
+    rows, columns = rng.permutation(np.repeat(np.arange(40), count)), rng.permutation(6)
+    replicated = fit_path(sparse.csr_array(X[rows][:, columns]), y[rows], groups=groups[columns], **options)
+    np.testing.assert_allclose(
+        replicated.coef, weighted.coef[:, columns], atol=1e-4 * max(1.0, np.abs(weighted.coef).max())
+    )
+
+
+def test_rotated_responses_rotate_the_coefficients(kit):
+    X, y = kit.make_data("multigaussian", 60, 8, seed=2)
+    Q = ortho_group.rvs(4, random_state=1)
+    options = {"family": "multigaussian", "penalty": "group_lasso", "groups": np.arange(8) // 2, "tol": 1e-12}
+    first = fit_path(X, y, lambdas=[1.0, 0.3, 0.05], **options)
+    second = fit_path(X, y @ Q, lambdas=[1.0, 0.3, 0.05], **options)
+    np.testing.assert_allclose(second.coef, first.coef @ Q, atol=1e-5 * np.abs(first.coef).max())
+
+
+def test_a_norm_is_0_or_has_a_direction(kit):
+    for seed in range(5):
+        X, y = kit.make_data("multinomial", 100, 10, seed=seed)
+        path = fit_path(X, y, family="multinomial", penalty="group_lasso", lambda_min_ratio=1e-3, tol=1e-9)
+        norms = np.linalg.norm(path.coef * path.scale[:, None], axis=2)
+        assert np.min(norms[norms > 0.0]) > 1e-10
+        assert path.kkt.max() <= 1e-4 * path.lambda_max
+
+
+@pytest.mark.parametrize("spec", ["elastic_net", *CONVEX])
+def test_without_the_matrix_of_all_coefficients(kit, spec):
+    """So many that Newton's steps are products with the rows."""
+    X, y = kit.make_data("multinomial", 1500, 70, seed=3, classes=7)
+    X = X * (np.random.default_rng(2).random(X.shape) < 0.7)
+    groups = None if spec == "elastic_net" else np.arange(70) // 3
+    options = {"family": "multinomial", "penalty": spec, "groups": groups, "l1_ratio": 0.9, "lambda_min_ratio": 0.02}
+    path = fit_path(X, y, n_lambdas=6, tol=1e-8, **options)
+    assert path.converged
+    assert kit.worst(path, X, y, every=2) <= 1e-8 * (1.0 + 1e-6)
+    assert path.n_nonzero[-1] > 60
+    thin = fit_path(sparse.csc_array(X), y, n_lambdas=6, tol=1e-8, **options)
+    np.testing.assert_allclose(thin.coef, path.coef, atol=1e-4 * np.abs(path.coef).max())
+
+
+def test_folds_and_the_end_of_a_path(kit):
+    X, y = kit.make_data("multinomial", 90, 9, seed=1, classes=3)
+    groups = np.arange(9) // 3
+    curve = cross_validate(X, y, family="multinomial", penalty="group_lasso", groups=groups, n_lambdas=5, folds=3)
+    assert curve.paths[0].groups == tuple(groups.tolist())
+    for spec in (*CONVEX, *CONCAVE):
+        labels = groups if spec.startswith(("group", "sparse")) else None
+        path = fit_path(X, y, family="multinomial", penalty=spec, groups=labels, lambdas=[0.05, 0.0], tol=1e-8)
+        assert path.converged
+        plain = fit_path(X, y, family="multinomial", lambdas=[0.0], tol=1e-8)
+        assert path.deviance[1] == pytest.approx(plain.deviance[0], rel=1e-6)
+
+
+def test_a_likelihood_that_runs_away_is_called_separated(kit):
+    X, y = kit.make_data("multinomial", 40, 60, seed=4)
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        path = fit_path(X, y, family="multinomial", penalty="mcp(gamma=12)", n_lambdas=4, lambda_min_ratio=0.05)
+    assert path.status[-1] == "separated"
+    assert any(issubclass(w.category, BridleWarning) for w in seen)
+
+
+def test_bounds_and_groups_that_do_not_fit(kit):
+    X, y = kit.make_data("multigaussian", 30, 4, seed=1)
+    with pytest.raises(InputError, match="one label per feature"):
+        fit_path(X, y, family="multigaussian", penalty="group_lasso", groups=[0, 1])
+    with pytest.raises(InputError, match="bounds can't be combined"):
+        fit_path(X, y, family="multigaussian", penalty="group_mcp", lower=0.0)
+    path = fit_path(X, y, family="multigaussian", penalty="mcp", lower=0.0, lambdas=[0.3, 0.1], tol=1e-9)
+    assert path.converged
+    assert path.coef.min() >= 0.0
+    assert kit.worst(path, X, y, every=1, lower=0.0) <= 1e-9 * (1.0 + 1e-6)
