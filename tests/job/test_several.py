@@ -250,3 +250,47 @@ def test_gaps_in_features(of_classes):
     np.testing.assert_allclose(p.sum(axis=1), 1.0)
     (note,) = study.best.explain(row[:1]).notes
     assert "petal width (cm) is missing" in note
+
+
+@pytest.mark.parametrize("role", ["groups", "time", "weights"])
+@pytest.mark.parametrize("family", ["multinomial", "ordinal"])
+def test_groups_time_and_weights(role, family, tmp_path):
+    rng = np.random.default_rng(4)
+    x = rng.normal(size=(120, 2))
+    table = pl.DataFrame({"x": x[:, 0], "z": x[:, 1], "y": np.digitize(x[:, 0] + 0.3 * x[:, 1], [-0.5, 0.6])})
+    given = {"groups": np.arange(120) // 4, "time": np.arange(120), "weights": rng.integers(0, 3, 120)}[role]
+    study = bridle.study(
+        table, "y", family=family, models=["ridge"], challengers=False, learning_curve=False, **{**QUICK, role: given}
+    )
+    best = study.result.model("ridge")
+    assert best.holdout_scores["accuracy"].value > 0.6 and study.result.data.classes == ("0", "1", "2")
+    study.report(tmp_path / "report.html")
+
+
+@pytest.mark.parametrize("family", ["multinomial", "ordinal"])
+def test_two_classes_agree_with_binomial(family):
+    table = iris().filter(pl.col("species") != "setosa").drop("petal length (cm)", "petal width (cm)")
+    codes = table.with_columns((pl.col("species") == "virginica").cast(pl.Int64))
+    options = {**QUICK, "models": ["unregularised"], "bootstrap": 0, "challengers": False, "learning_curve": False}
+    two = bridle.study(codes, "species", **options)
+    several = bridle.study(codes, "species", family=family, **options)
+    np.testing.assert_allclose(several.best.predict_proba(codes), two.best.predict_proba(codes), atol=2e-3)
+    ours, theirs = (s.result.model("unregularised") for s in (several, two))
+    assert ours.cv_loss.value == pytest.approx(theirs.cv_loss.value, rel=1e-3)
+    assert ours.verdict.explained.value == pytest.approx(theirs.verdict.explained.value, abs=2e-3)
+    auc = ours.holdout_scores["ROC AUC (one against rest)"].value
+    assert auc == pytest.approx(theirs.holdout_scores["ROC AUC"].value)
+
+
+def test_many_classes_are_folded_away():
+    rng = np.random.default_rng(6)
+    y = rng.integers(0, 14, 420)
+    X = rng.normal(size=(420, 9)) + 0.8 * rng.normal(size=(14, 9))[y]
+    table = pl.DataFrame({f"x{j}": X[:, j] for j in range(9)} | {"y": np.array([f"k{c:02}" for c in y])})
+    study = bridle.study(
+        table, "y", models=["ridge"], challengers=False, learning_curve=False, **{**QUICK, "bootstrap": 0}
+    )
+    page = render(study.result)
+    assert "2 more classes, with smaller effects, are in study.json" in page
+    assert page.count("against all other classes: each point") == 14 and "14 classes: " in page
+    assert page.count("<details><summary>k") == 10

@@ -185,7 +185,7 @@ class ClassOutcome(SeveralOutcome):
         for k, name in enumerate(self.names):
             of, called = y[:, k] > 0.0, predicted == k
             scores = {"ROC AUC": holdout.auc_interval(of, mu[:, k], w, level, cluster)}
-            for score, among, hit in (("found", of, called), ("right", called, of)):
+            for score, among, hit in (("found", of & (w > 0.0), called), ("right", called & (w > 0.0), of)):
                 if among.any():
                     part = None if cluster is None else cluster[among]
                     scores[score] = holdout.proportion_interval(hit[among].astype(np.float64), w[among], level, part)

@@ -18,7 +18,7 @@ from bridle.report.views import best_first, best_model
 from bridle.results import Coefficient, ModelResult, Output, StudyResult
 
 MOST_COLUMNS = 12  # classes or responses with a column of their own
-MOST_BEST, MOST_OTHERS = 60, 15  # features of the recommended model, and of the others
+CELLS_OF_BEST, CELLS_OF_OTHERS = 300, 90  # of the table of effects, of the recommended model and of the others
 OPEN = 4  # classes or responses whose charts aren't folded away
 SHADES = 9  # of the confusion table, style.css
 
@@ -64,7 +64,8 @@ def effects(result: StudyResult) -> list[Effects]:
     made = []
     for m in best_first(result, result.models):
         if m.coefficients and m.coefficients[0].by_output:
-            most = MOST_BEST if m.name == result.best else MOST_OTHERS
+            cells = CELLS_OF_BEST if m.name == result.best else CELLS_OF_OTHERS
+            most = min(max(cells // min(len(names), MOST_COLUMNS), 8), 60)
             made.append(_effects(m, names, m.coefficients[:most], bool(result.data.classes)))
     return made
 
