@@ -200,6 +200,14 @@ def test_the_group_lasso_takes_features_for_all_classes():
     np.testing.assert_allclose(coef.sum(axis=1), 0.0, atol=1e-9)
 
 
+def test_relaxed_fits_of_classes():
+    study = bridle.study(
+        iris(), "species", models=["lasso"], relax=True, challengers=False, learning_curve=False, **QUICK
+    )
+    assert study.result.model("lasso").label == "Relaxed lasso (L1)"
+    np.testing.assert_allclose(study.best.predict_proba(iris()).sum(axis=1), 1.0)
+
+
 def test_reports_say_what_is_there(of_classes, of_levels, of_numbers, tmp_path):
     for (_, study), words in (
         (of_classes, ["What was taken for what", "virginica against all other classes", "Each column is a class"]),
@@ -221,6 +229,7 @@ def test_reports_say_what_is_there(of_classes, of_levels, of_numbers, tmp_path):
     [
         ({"rule": "bic"}, "counts parameters"),
         ({"penalty": "sparse_group_lasso"}, "use elastic_net or group_lasso"),
+        ({"penalty": "adaptive_lasso"}, "use elastic_net or group_lasso"),
         ({"hierarchy": "strong"}, "hierarchy"),
         ({"offset": np.ones(150)}, "changes no probability"),
         ({"models": ["dropout"]}, "none of the models could be fitted.*dropout network was left out"),
