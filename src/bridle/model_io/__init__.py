@@ -2,8 +2,21 @@
 
 from bridle.model_io.base import Meta, TableModel
 from bridle.model_io.explain import Contribution, Explanation
+from bridle.model_io.explain_several import SeveralExplanation
 from bridle.model_io.format import FORMAT, load
 from bridle.model_io.model import Model
 from bridle.model_io.network import NetworkModel
+from bridle.model_io.several import SeveralModel
 
-__all__ = ["FORMAT", "Contribution", "Explanation", "Meta", "Model", "NetworkModel", "TableModel", "load"]
+__all__ = [
+    "FORMAT",
+    "Contribution",
+    "Explanation",
+    "Meta",
+    "Model",
+    "NetworkModel",
+    "SeveralExplanation",
+    "SeveralModel",
+    "TableModel",
+    "load",
+]
