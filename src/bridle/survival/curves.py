@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bridle.errors import InputError
-from bridle.survival.family import CoxFamily
 from bridle.survival.target import EVENT, STRATUM, TIME
+
+if TYPE_CHECKING:
+    from bridle.survival.family import CoxFamily
 
 Float = NDArray[np.float64]
 
