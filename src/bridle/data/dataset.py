@@ -19,6 +19,7 @@ from bridle.data.reading import Table, read_table
 from bridle.data.sentences import data_notes, data_warnings
 from bridle.data.structure import Structure
 from bridle.data.structured import formula_target, refuse_structure, structure_of
+from bridle.data.survival import SurvivalColumns, survival_of
 from bridle.data.target import Target, understand_target
 from bridle.data.values import as_numbers, as_text
 from bridle.errors import InputError
@@ -51,6 +52,7 @@ class Dataset:
     sha256: str
     rows: NDArray[np.int64]  # (n,), numbers of these rows in the table as it came, from 0
     structure: Structure | None = None  # products of columns that become features; None for each column by itself
+    survival: SurvivalColumns | None = None  # for times to an event: which columns say so
 
     @property
     def n_rows(self) -> int:
@@ -110,6 +112,9 @@ def make_dataset(
     offset: Any = None,
     groups: Any = None,
     time: Any = None,
+    event: Any = None,
+    start: Any = None,
+    strata: Any = None,
     exclude: Sequence[str] = (),
     keep: Sequence[str] = (),
     ordered: Mapping[str, Sequence[str]] | None = None,
@@ -135,6 +140,9 @@ def make_dataset(
         Found from the target by default.
     weights, offset, groups, time : str or sequence, optional
         Name of a column, or one value for each row. These columns are no features.
+    event, start, strata : str or sequence, optional
+        Columns (or values) that make the target a time to an event: whether the event ended it (else the row is
+        censored), when the row was first at risk, and labels of rows that share a baseline hazard. No features either.
     exclude : sequence of str
         Columns to leave out.
     keep : sequence of str
@@ -147,7 +155,7 @@ def make_dataset(
     interactions : "all" or sequence, optional
         Pairs of columns whose products become features beside the columns: ``["age:dose", ("sex", "*")]``.
     positive : optional
-        Which of two classes is the positive one.
+        Which of two classes is the positive one; with ``event`` the label of the event.
     format, separator, decimal, encoding, columns : optional
         As in :func:`bridle.data.read_table`.
 
@@ -167,6 +175,7 @@ def make_dataset(
         refuse_structure(table, formula, interactions)
     target = formula_target(formula, table.names, target)
     given = {"weights": weights, "offset": offset, "groups": groups, "time": time}
+    given |= {"event": event, "start": start, "strata": strata}
     roles = {role: _series_of(table, value, role) for role, value in given.items() if value is not None}
     aim = _series_of(table, target, "target")
     name = aim.name
@@ -184,10 +193,13 @@ def make_dataset(
     if ordered and table.frame is None:
         raise InputError("ordered levels need a table with named columns, got an array of numbers; give a data frame")
     check_ordered(ordered, table.names, {c: r for r, c in by_column.items()})
-    understood = understand_target(aim, family, None if positive is None else str(positive), decimal)
-    return _assemble(
+    label = None if positive is None else str(positive)
+    survival = survival_of(aim, roles, family=family, positive=label, decimal=decimal)
+    understood = understand_target(aim, family, label, decimal) if survival is None else survival[0]
+    made = _assemble(
         table, name, understood, roles, by_column, tuple(exclude), tuple(keep), ordered, (formula, interactions)
     )
+    return made if survival is None else replace(made, survival=survival[1])
 
 
 def _assemble(
@@ -246,7 +258,8 @@ def _assemble(
     )
     leaks = find_leaks(frame, matrix, used, y, aim.family)
     duplicates = find_duplicates(frame, matrix, used)
-    notes = data_notes(aim.sentence, dropped, table.n_rows, name, described, duplicates, table.notes, rows.size)
+    needed = f"{name} or {roles['event'].name}" if "event" in roles else name
+    notes = data_notes(aim.sentence, dropped, table.n_rows, needed, described, duplicates, table.notes, rows.size)
     warnings = data_warnings(leaks, aim.warnings, described, rows.size)
     return replace(dataset, notes=notes, warnings=warnings)
 

@@ -66,7 +66,7 @@ def understand_target(
     name = column.name
     if column.dtype.is_nested() or column.dtype.is_temporal():
         raise InputError(f"the target {name!r} holds {column.dtype}; expected numbers, counts or two classes")
-    numbers = _numbers(column, decimal)
+    numbers = numbers_of(column, decimal)
     labels = as_text(column)
     known = labels.drop_nulls()
     if known.len() == 0:
@@ -92,7 +92,8 @@ def understand_target(
     return _numeric(name, numbers, distinct, kind)
 
 
-def _numbers(column: pl.Series, decimal: str | None) -> Float | None:
+def numbers_of(column: pl.Series, decimal: str | None) -> Float | None:
+    """(n,) numbers of a column, NaN where missing; None if it doesn't hold numbers."""
     import polars as pl
 
     form = NumberFormat()
