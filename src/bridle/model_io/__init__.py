@@ -5,5 +5,16 @@ from bridle.model_io.explain import Contribution, Explanation
 from bridle.model_io.format import FORMAT, load
 from bridle.model_io.model import Model
 from bridle.model_io.network import NetworkModel
+from bridle.model_io.survival import SurvivalModel
 
-__all__ = ["FORMAT", "Contribution", "Explanation", "Meta", "Model", "NetworkModel", "TableModel", "load"]
+__all__ = [
+    "FORMAT",
+    "Contribution",
+    "Explanation",
+    "Meta",
+    "Model",
+    "NetworkModel",
+    "SurvivalModel",
+    "TableModel",
+    "load",
+]
