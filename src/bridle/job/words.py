@@ -91,7 +91,8 @@ def _objective(family: Family, fit: Fit) -> str:
             f"minimise Σ wᵢ [{loss}]ᵢ, η = network(x): {network.outline}, dropout rate {number(network.dropout)}, "
             f"by Adam with weight decay {decay} and early stopping"
         )
-    head = f"minimise Σ wᵢ [{loss}]ᵢ, Σ wᵢ = 1, η = b₀ + x'b"
+    predictor = "b₀ + x'b" if family.has_intercept else "x'b"
+    head = f"minimise Σ wᵢ [{loss}]ᵢ, Σ wᵢ = 1, η = {predictor}"
     if not fit.has_path:
         return head
     lam, a = number(fit.value, 4), fit.l1_ratio
@@ -127,7 +128,7 @@ def _lowered(share: float) -> str:
     return percent(share) if share < 0.995 else "more than 99 %"  # 100 % would be no loss at all
 
 
-def gain(models: tuple[ModelResult, ...], loss_name: str) -> str:
+def gain(models: tuple[ModelResult, ...], loss_name: str, null_words: str = "the overall mean") -> str:
     """What regularisation bought by cross-validation, against the same model without a penalty."""
     plain = next((m for m in models if m.name == "unregularised"), None)
     held_back = [m for m in models if m.curve is not None and m.technique != "dropout" and not m.failed]
@@ -142,7 +143,7 @@ def gain(models: tuple[ModelResult, ...], loss_name: str) -> str:
     null = next((m for m in models if m.name == "null" and not m.failed), None)
     if change < 0 and null is not None and plain.cv_loss.value > null.cv_loss.value > best.cv_loss.value:
         return (
-            f"Without a penalty the model predicts unseen rows worse than the overall mean does: a {loss_name} of "
+            f"Without a penalty the model predicts unseen rows worse than {null_words} does: a {loss_name} of "
             f"{number(plain.cv_loss.value)} against {number(null.cv_loss.value)}, by cross-validation. Regularisation "
             f"brings it down to {number(best.cv_loss.value)} ({best.label})."
         )

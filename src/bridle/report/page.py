@@ -12,8 +12,8 @@ from importlib import resources
 import jinja2
 from markupsafe import Markup
 
-from bridle.report import captions, network_captions, network_views, numbers, views
-from bridle.report.charts import curve, fit, gauge, paths, training
+from bridle.report import captions, network_captions, network_views, numbers, survival_captions, views
+from bridle.report.charts import curve, fit, gauge, paths, survival, training
 from bridle.report.look import is_network, look, outcome, parameter_phrase, parameter_symbol, parameter_value, status
 from bridle.report.payload import COLUMNS, DIGITS, embedded
 from bridle.report.svg import mark, shapes
@@ -49,6 +49,7 @@ def page(result: StudyResult) -> str:
             needs=views.needs(result.sample_size),
             lambda_rows=views.lambda_rows(result),
             features=views.features(result),
+            guess=survival_captions.guess(result),
             swaps=views.swaps(result.swaps),
             judged=[m for m in views.best_first(result, result.models) if m.verdict is not None],
             data_json=embedded(result),
@@ -111,6 +112,10 @@ def _environment() -> jinja2.Environment:
     env.globals.update(
         captions=captions,
         network_captions=network_captions,
+        survival_captions=survival_captions,
+        survival_chart=survival.curves,
+        survival_calibration_chart=survival.calibration,
+        value_at=survival.value_at,
         is_network=is_network,
         used=views.used,
         curve_chart=curve.validation_curve,
