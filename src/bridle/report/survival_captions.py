@@ -14,7 +14,7 @@ def guess(result: StudyResult) -> str:
     """Say what the model without features does."""
     if result.survival is None:
         return "guessing the average"
-    return "the same curve for all" + (" of a stratum" if result.survival.strata else "")
+    return "one survival curve for all" + (" of a stratum" if result.survival.strata else "")
 
 
 def curves_caption(survival: Survival) -> str:
@@ -28,8 +28,8 @@ def curves_caption(survival: Survival) -> str:
     if len(groups) == 3:
         low, high = (value_at(g.times, g.observed, survival.horizon) for g in (groups[0], groups[-1]))
         said.append(
-            f"There {percent(low)} of the third with the lowest predicted risk are without it, and {percent(high)} of "
-            f"the third with the highest."
+            f"At that time {percent(low)} of the third with the lowest predicted risk are without it, and "
+            f"{percent(high)} of the third with the highest."
         )
     inside = [
         g for g in groups
@@ -38,10 +38,10 @@ def curves_caption(survival: Survival) -> str:
         <= value_at(g.times, g.upper, survival.horizon)
     ]  # fmt: skip
     if len(inside) == len(groups):
-        said.append("There each prediction lies within the interval of what was seen.")
+        said.append("Each prediction lies then within the interval of what was seen.")
     else:
         outside = [SHORT.get(g.label, g.label) for g in groups if g not in inside]
-        said.append(f"There the prediction leaves the interval of what was seen for: {', '.join(outside)}.")
+        said.append(f"The prediction then leaves the interval of what was seen for: {', '.join(outside)}.")
     if survival.strata:
         said.append("Strata are pooled in what was seen, and each row is predicted by its own stratum's hazard.")
     return " ".join(said)
