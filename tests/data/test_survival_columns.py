@@ -144,3 +144,9 @@ def test_time_zero_is_allowed_and_said():
     found = make_dataset(frame, "months", event="died")
     assert found.n_rows == 40
     assert "1 row is censored at time 0, which tells nothing" in found.notes[0]
+
+
+def test_starts_without_groups_are_said_to_need_them():
+    frame = table().with_columns(entry=pl.col("months") / 2, who=pl.Series(np.arange(40) // 2))
+    assert "--groups" in make_dataset(frame, "months", event="died", start="entry").notes[0]
+    assert "--groups" not in make_dataset(frame, "months", event="died", start="entry", groups="who").notes[0]

@@ -238,3 +238,12 @@ def test_a_model_whose_strata_and_hazards_disagree_is_refused(veteran):
         replace(model, hazard=BaselineHazard(np.array([3.0]), (np.ones(1),), (np.zeros(1),), 0.0))
     with pytest.raises(InputError, match="expected finite times"):
         model.at([1.0, np.nan])
+
+
+def test_info_and_compare_know_survival(veteran, folder, tmp_path):
+    def run(*args):
+        return " ".join(CliRunner().invoke(app, [str(a) for a in args], prog_name="bridle").output.split())
+
+    said = run("info", folder / "model.bridle")
+    assert "event status = 1" in said and "survival at" in said and "intercept" not in said
+    assert "concordance" in run("compare", folder, folder)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -68,7 +68,8 @@ def survival_of(
     """
     event, start, strata = (roles.get(role) for role in ("event", "start", "strata"))
     if event is not None:
-        return understand_survival(time, event, start, strata, family=family, positive=positive, decimal=decimal)
+        found = understand_survival(time, event, start, strata, family=family, positive=positive, decimal=decimal)
+        return found if start is None or "groups" in roles else (_said(found[0]), found[1])
     if family is not None and get_family(family).name == "cox":
         raise InputError(
             "family 'cox' needs to know which times ended with an event; name the column that says so with --event "
@@ -240,6 +241,15 @@ def _check(y: Float, known: NDArray[np.bool_], time: str, event: str, start: str
             f"no row has an event: {event!r} says so of none of the {int(known.sum())} rows with a time, so there is "
             "nothing to learn. Is it the right column, and the right label (--positive)?"
         )
+
+
+def _said(target: Target) -> Target:
+    """Say what several rows of one person need."""
+    more = (
+        " Where several rows are one person's, name the column that says whose they are (--groups), so that folds keep "
+        "them together."
+    )
+    return replace(target, sentence=target.sentence + more)
 
 
 def _sentence(y: Float, columns: SurvivalColumns, others: tuple[str, ...]) -> str:

@@ -42,6 +42,7 @@ class CoxFamily(Family):
     information: ClassVar[Any] = "deviance"
     link_name: ClassVar[Any] = "log"
     effect_name: ClassVar[str] = "hazard"
+    main_score: ClassVar[str] = "concordance (Harrell)"
     short_loss: ClassVar[str] = "deviance per event"
     _domain: ClassVar[str] = "times and events"
 
