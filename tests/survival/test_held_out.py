@@ -133,3 +133,21 @@ def test_a_separated_fit_has_a_large_but_finite_deviance():
     family, mean = get_family("cox"), get_family("cox").mean(1e3 * path.linear_predictor(X)[:, 0])
     loss, unit = family.row_deviance(y[40:], mean[40:], (y[:40], mean[:40], np.ones(40)))
     assert np.isfinite(mean).all() and 100 < loss.sum() / unit.sum() < np.inf
+
+
+def test_survival_at_times_and_medians_are_those_of_the_curves():
+    X, y = simulated(90, 9)
+    family, eta = get_family("cox"), X @ np.array([0.6, -0.3])
+    hazard = BaselineHazard.estimate(family, y, eta)
+    stratum = np.where(np.arange(90) % 3 == 0, 5.0, y[:, STRATUM])  # 5: unknown
+    times = np.array([0.0, 0.3, 1.0, 50.0])
+    found, median = hazard.survival_at(eta, stratum, times), hazard.median(eta, stratum)
+    for i in range(90):
+        if stratum[i] == 5.0:
+            assert np.isnan(found[i]).all() and np.isnan(median[i])
+            continue
+        at, curve = hazard.survival(eta[[i]], stratum[i])
+        wanted = [1.0 if t < at[0] else curve[0, np.searchsorted(at, t, side="right") - 1] for t in times]
+        np.testing.assert_allclose(found[i], wanted, rtol=1e-12)
+        low = curve[0] <= 0.5
+        assert median[i] == (at[np.argmax(low)] if low.any() else np.inf)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bridle.data.survival import SurvivalColumns
 from bridle.job import holdout, words
 from bridle.job.outcome import Outcome, Scored
-from bridle.job.survival_points import drawn_groups, horizon_bins, survival_matrix
+from bridle.job.survival_points import drawn_groups, horizon_bins
 from bridle.losses import Family
 from bridle.model_io import SurvivalModel, TableModel
 from bridle.results import Survival
@@ -156,11 +156,10 @@ class SurvivalOutcome(Outcome):
 
     def _brier(self, y: Float, eta: Float, w: Float) -> tuple[Float, Float]:
         """Parts of rows in the integrated Brier score (n,), and its times; none where it can't be had."""
-        model = self._hazard()
         event = self._training[0][self._training[0][:, EVENT] == 1.0, TIME]
         times = np.unique(np.quantile(event, np.linspace(0.05, 0.9, BRIER_TIMES)))
         times = times[times < y[:, TIME].max()]
-        curves = survival_matrix(model, eta, y[:, STRATUM], times)
+        curves = self._hazard().survival_at(eta, y[:, STRATUM], times)
         if not times.size or np.isnan(curves).any():
             return np.zeros(0), times
         rows = brier_rows(y, curves, times, w)

@@ -18,28 +18,6 @@ LEAST_ROWS = 10  # of a group
 LEAST_EVENTS = 5  # of a group of the calibration, on average
 
 
-def survival_matrix(hazard: BaselineHazard, eta: Float, stratum: Float, times: Float) -> Float:
-    """(n, T) predicted survival of rows at some times; NaN in strata without a hazard.
-
-    Parameters
-    ----------
-    hazard : BaselineHazard
-        Of the fit.
-    eta, stratum : (n,)
-        Linear predictors and numbers of strata.
-    times : (T,)
-        When.
-    """
-    out = np.full((eta.size, times.size), np.nan)
-    for k, s in enumerate(hazard.strata):
-        rows = np.flatnonzero(stratum == s)
-        if rows.size and hazard.times[k].size:
-            at = np.searchsorted(hazard.times[k], times, side="right")
-            curve = hazard.survival(eta[rows], float(s))[1]
-            out[rows] = np.column_stack([np.ones(rows.size), curve])[:, at]
-    return out
-
-
 def drawn_groups(y: Float, eta: Float, w: Float, hazard: BaselineHazard, z: float) -> tuple[RiskGroup, ...]:
     """Thirds of held-out rows by predicted risk, or all of them where there are few or all risks are equal.
 
@@ -65,7 +43,7 @@ def drawn_groups(y: Float, eta: Float, w: Float, hazard: BaselineHazard, z: floa
     for label, rows in parts:
         seen = kaplan_meier(y[rows], w[rows], z)
         keep = _thin(seen.time.size)
-        predicted = np.average(survival_matrix(hazard, eta[rows], y[rows, STRATUM], grid), axis=0, weights=w[rows])
+        predicted = np.average(hazard.survival_at(eta[rows], y[rows, STRATUM], grid), axis=0, weights=w[rows])
         drawn = (seen.time, seen.survival, np.nan_to_num(seen.lower), np.nan_to_num(seen.upper, nan=1.0))
         times, survival, lower, upper = (tuple(v[keep].tolist()) for v in drawn)
         events = int((y[rows, EVENT] == 1.0).sum())
@@ -94,7 +72,7 @@ def horizon_bins(
     horizon, z : float
         When, and the normal quantile of the intervals.
     """
-    risk = 1.0 - survival_matrix(hazard, eta, y[:, STRATUM], np.array([horizon]))[:, 0]
+    risk = 1.0 - hazard.survival_at(eta, y[:, STRATUM], np.array([horizon]))[:, 0]
     events = int(((y[:, EVENT] == 1.0) & (y[:, TIME] <= horizon)).sum())
     count = int(np.clip(min(len(y) // (2 * LEAST_ROWS), events // LEAST_EVENTS), 1, 10))
     bins = []

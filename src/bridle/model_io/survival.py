@@ -126,7 +126,8 @@ class SurvivalModel(Model):
         """
         frame = to_table(table)
         eta, _ = self._link(frame)
-        return self._survival(eta, self._strata(frame, eta.size), self.times if times is None else tuple(times))
+        wanted = np.asarray(self.times if times is None else times, dtype=np.float64)
+        return self.hazard.survival_at(eta, self._strata(frame, eta.size), wanted)
 
     def predict_median(self, table: Any) -> Float:
         """(n,) first time at which survival is at most a half; inf where it never is, NaN as in predict_survival.
@@ -138,7 +139,7 @@ class SurvivalModel(Model):
         """
         frame = to_table(table)
         eta, _ = self._link(frame)
-        return self._median(eta, self._strata(frame, eta.size))
+        return self.hazard.median(eta, self._strata(frame, eta.size))
 
     def predict_batch(self, table: Any, std: bool = False) -> tuple[polars.DataFrame, Design]:
         """Give relative hazard, linear predictor, survival at :attr:`times` and median time, and the design."""
@@ -150,10 +151,10 @@ class SurvivalModel(Model):
             self._spread(design.matrix, None)
         stratum = self._strata(frame, eta.size)
         columns: dict[str, Any] = {"relative_hazard": self._relative(eta), "linear_predictor": eta}
-        survival = self._survival(eta, stratum, self.times)
+        survival = self.hazard.survival_at(eta, stratum, np.asarray(self.times))
         for k, t in enumerate(self.times):
             columns[f"survival_{t:.6g}"] = survival[:, k]
-        columns["median_time"] = self._median(eta, stratum)
+        columns["median_time"] = self.hazard.median(eta, stratum)
         made = polars.DataFrame(columns)
         return made.with_columns(polars.all().fill_nan(None)), design
 
@@ -186,28 +187,6 @@ class SurvivalModel(Model):
 
     def _labels(self, mean: Float) -> NDArray[Any]:
         return mean
-
-    def _by_stratum(self, stratum: Float) -> Iterable[tuple[int, NDArray[np.int64]]]:
-        for k, s in enumerate(self.hazard.strata):
-            rows = np.flatnonzero(stratum == s)
-            if rows.size and self.hazard.times[k].size:
-                yield k, rows
-
-    def _survival(self, eta: Float, stratum: Float, times: tuple[float, ...]) -> Float:
-        out = np.full((eta.size, len(times)), np.nan)
-        for k, rows in self._by_stratum(stratum):
-            at = np.searchsorted(self.hazard.times[k], np.asarray(times), side="right")
-            _, curve = self.hazard.survival(eta[rows], float(self.hazard.strata[k]))
-            out[rows] = np.column_stack([np.ones(rows.size), curve])[:, at]
-        return out
-
-    def _median(self, eta: Float, stratum: Float) -> Float:
-        out = np.full(eta.size, np.nan)
-        for k, rows in self._by_stratum(stratum):
-            times, curve = self.hazard.survival(eta[rows], float(self.hazard.strata[k]))
-            low = curve <= 0.5
-            out[rows] = np.where(low.any(axis=1), times[np.argmax(low, axis=1)], np.inf)
-        return out
 
     def _strata(self, table: polars.DataFrame | Table, n: int) -> Float:
         """(n,) number of each row's stratum, -1 where training had none such."""
