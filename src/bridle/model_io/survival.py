@@ -36,6 +36,26 @@ class SurvivalModel(Model):
 
     Parameters
     ----------
+    encoder
+        Turns a table into design columns as in training.
+    family
+        "cox" with its options.
+    target
+        Name of the column of times.
+    classes
+        Empty.
+    intercept
+        0: the likelihood has none.
+    coef : (p,)
+        b, log hazard ratios on the original scale.
+    reference : (p,)
+        Means of the training design columns: the "average row".
+    meta
+        Where the model comes from.
+    offset
+        Name of the table column added to the linear predictor; empty for none.
+    reference_offset
+        Mean of that column in training.
     hazard
         Baseline hazards of the strata, from the training rows.
     event
