@@ -310,7 +310,7 @@ def unitless_ratios(
 
     The L1 part of the penalty grows with the unit of y and the L2 part doesn't: a fixed l1_ratio is another model in
     another unit. These are not. The shares 0 and 1 stay, and so do all shares of families whose y has no unit: those
-    with a log or logit link, and classes.
+    with a log or logit link, and classes. Several responses have several units: their shares stay, too.
 
     Parameters
     ----------
@@ -325,7 +325,8 @@ def unitless_ratios(
         One l1_ratio for each share.
     """
     try:
-        like = "gaussian" if get_family(family).has_unit else "none"
+        kind = get_family(family)
+        like = "gaussian" if kind.has_unit and not kind.several else "none"
         scale = glmnet_scale(y, family=like, sample_weight=sample_weight, offset=offset)
     except InputError:
         return shares

@@ -7,7 +7,7 @@ Losses are mean unit deviances unless a field says otherwise. Missing numbers ar
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bridle.diagnosis.verdict import Interval, Verdict
 from bridle.diagnosis.verdict import SampleSize as SampleSize  # noqa: PLC0414 (re-exported)
@@ -42,11 +42,12 @@ class DataNotes:
     n_features: int  # columns of the design matrix
     target: str
     family: str
-    classes: tuple[str, ...]  # binomial: (negative, positive) labels; else empty
+    classes: tuple[str, ...]  # labels of the classes: (negative, positive) of two, lowest first if ordered; else empty
     target_summary: str  # "57 % of rows are 'benign'", "mean 152, sd 77"
     columns: tuple[ColumnNote, ...]
     notes: tuple[str, ...]  # sentences: what was dropped, imputed, suspected; most important first
     warnings: tuple[str, ...]  # suspected leaks and the like
+    responses: tuple[str, ...] = ()  # names of several responses
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,7 @@ class Coefficient:
     unit: str = "per unit"
     mean: float = float("nan")  # mean of the design column
     scale: float = float("nan")  # standard deviation of the design column
+    by_output: tuple[Interval, ...] = ()  # of several classes or responses (K,): ``value`` is then the length of these
 
 
 @dataclass(frozen=True)
@@ -306,6 +308,17 @@ class Survival:
 
 
 @dataclass(frozen=True)
+class Output:
+    """One class or response of several, on held-out rows: a class against the rest."""
+
+    name: str
+    points: HoldoutPoints
+    scores: dict[str, Interval] = field(default_factory=dict)
+    """Classes: "ROC AUC", "found" (share of its rows that are predicted to be it), "right" (share of the rows predicted
+    to be it that are it)."""
+
+
+@dataclass(frozen=True)
 class Reproduce:
     """How to get the same numbers again."""
 
@@ -339,6 +352,8 @@ class StudyResult:
     techniques: Techniques | None = None
     lesson: Lesson | None = None  # bridle fit --demo
     survival: Survival | None = None  # times to an event only
+    outputs: tuple[Output, ...] = ()  # in place of ``holdout`` where the target has several classes or responses
+    confusion: tuple[tuple[float, ...], ...] = ()  # weight of held-out rows by class (rows) and predicted class
 
     def model(self, name: str) -> ModelResult:
         """Return the model called ``name``; KeyError names those there are."""

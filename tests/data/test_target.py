@@ -99,7 +99,11 @@ def test_numbers_in_text():
         ([3.5] * 9, {}, "always '3.5'"),
         ([None] * 9, {}, "missing"),
         (["NA"] * 9, {}, "missing"),
-        (["a", "b", "c"] * 9, {}, r"3 different labels: 'a' \(9 rows\).*keep the rows of two classes"),
+        (
+            ["a", "b", "c"] * 9,
+            {"family": "binomial"},
+            r"3 different labels: 'a' \(9 rows\).*use --family multinomial",
+        ),
         ([f"t{i}" for i in range(90)], {}, "90 different labels.*right column"),
         (["a", "b"] * 9, {"positive": "c"}, "positive='c' is not a class"),
         ([1.0, 2.0, 3.5] * 9, {"positive": "3.5"}, "asks for two classes"),

@@ -181,7 +181,7 @@ def test_few_rows_have_an_answer():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"y": np.array(["a", "b", "c"] * 20)}, "3 classes"),
+        ({"y": np.array(["a", "b", "c"] * 20), "family": "binomial"}, "3 classes"),
         ({"y": np.array(["a", "b"] * 29)}, "60 rows and y has 58"),
         ({"estimator": LinearRegression(), "y": np.array(["a", "b"] * 30)}, "must be numbers"),
         ({"challengers": ("forest",)}, "unknown challengers 'forest'"),

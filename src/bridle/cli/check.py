@@ -78,13 +78,14 @@ def check(
 
     table = read_table(file)
     data = make_dataset(table, target, family=family, weights=weights, groups=groups, time=time)
-    aside = {name for name in (target, weights, groups, time) if name is not None}
+    aside = {name for name in (target, weights, groups, time, *data.responses) if name is not None}
+    several = data.y.ndim == 2 and bool(data.classes)
     with Bar(quiet=quiet) as bar:
         diagnosis = diagnose(
             clone(estimator),
             features_for(estimator, table, data, aside),
-            data.y,
-            family=family,
+            data.y.argmax(axis=1) if several else data.y,
+            family=data.family if several else family,
             sample_weight=data.weights,
             groups=data.groups,
             time=data.time,

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import polars
     from rich.table import Table
 
-    from bridle.model_io import Explanation
+    from bridle.model_io import Explanation, SeveralExplanation
 
 EPILOG = """[bold]Examples[/bold]
 
@@ -78,27 +78,52 @@ def _row(file: str, row: int) -> polars.DataFrame:
     raise typer.BadParameter(f"{limit}; got {row}", param_hint="--row")
 
 
-def _show(found: Explanation, file: str, row: int, top: int) -> None:
+def _show(found: Explanation | SeveralExplanation, file: str, row: int, top: int) -> None:
     from rich.text import Text
 
     from bridle.cli.console import out
+    from bridle.model_io import SeveralExplanation
 
     console = out()
     console.print()
     console.print(Text(f"Row {row} of {file}: {found.headline}.", "bold"))
     console.print()
-    console.print(_table(found, top))
-    rest = found.columns[top:]
-    if rest:
-        total = sum(c.contribution for c in rest)
-        console.print(
-            Text(f"and {len(rest)} more, together {total:+.3g} (--top {len(found.columns)} shows all)", "dim")
-        )
+    more = len(found.columns) - top
+    together = ""
+    if isinstance(found, SeveralExplanation):
+        console.print(_several_table(found, top))
+    else:
+        console.print(_table(found, top))
+        together = f", together {sum(c.contribution for c in found.columns[top:]):+.3g}"
+    if more > 0:
+        console.print(Text(f"and {more} more{together} (--top {len(found.columns)} shows all)", "dim"))
     console.print()
     for sentence in found.reasons[: min(top, 4)]:
         console.print(Text(f"- {sentence}"))
     for note in found.notes:
         console.print(Text(f"note: {note}", "yellow"))
+
+
+def _several_table(found: SeveralExplanation, top: int) -> Table:
+    """What each column adds to each class or response; the largest of a row stands out."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    two_sided = any(c.reference for c in found.columns)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for heading in ("Column", "Value", "Reference") if two_sided else ("Column", "Value"):
+        table.add_column(heading, overflow="fold")
+    for name in found.predictors:
+        table.add_column(name, justify="right", overflow="fold")
+    for c in found.columns[:top]:
+        cells = [Text(cell) for cell in ([c.name, c.value, c.reference] if two_sided else [c.name, c.value])]
+        most = max((abs(v) for v in c.contributions), default=0.0)
+        for v in c.contributions:
+            style = "" if abs(v) < most or v == 0.0 else "red" if v > 0 else "blue"
+            cells.append(Text(f"{v:+.3g}", style))
+        table.add_row(*cells)
+    return table
 
 
 def _table(found: Explanation, top: int) -> Table:

@@ -28,6 +28,10 @@ bridle fit patients.csv --target months --event died --strata centre
 
 bridle fit scores.csv -t passed --groups school --fail-on overfitting
 
+bridle fit flowers.csv -t species
+
+bridle fit trial.csv -t outcome --ordered outcome=worse,same,better
+
 bridle fit trial.csv --formula 'response ~ bs(age, 5) + sex*dose' --ordered stage=I,II,III
 """
 
@@ -43,7 +47,10 @@ def fit(
         str | None,
         typer.Argument(metavar="FILE", help="CSV, Parquet or Feather file, .gz or .zst too; - for standard input."),
     ] = None,
-    target: Annotated[str | None, typer.Option("--target", "-t", help="Column to predict.")] = None,
+    target: Annotated[
+        str | None,
+        typer.Option("--target", "-t", help="Column to predict; several with commas are predicted together."),
+    ] = None,
     out: Annotated[
         FilePath | None, typer.Option("--out", "-o", help="Folder for the results.", show_default="bridle-<file>")
     ] = None,
@@ -88,7 +95,8 @@ def fit(
     family: Annotated[
         str | None,
         typer.Option(
-            help="gaussian, binomial, poisson, gamma, tweedie, negative_binomial, huber or quantile(tau=0.9), say.",
+            help="gaussian, binomial, multinomial, ordinal, poisson, gamma, tweedie, negative_binomial, huber or "
+            "quantile(tau=0.9), say.",
             rich_help_panel="Data",
             show_default="by the target",
         ),
@@ -126,7 +134,7 @@ def fit(
         list[str] | None,
         typer.Option(
             metavar="COL=LEVELS",
-            help="An ordered category with all its levels, lowest first: dose=low,mid,high; repeatable.",
+            help="An ordered category (or target) with all its levels, lowest first: dose=low,mid,high; repeatable.",
             rich_help_panel="Data",
         ),
     ] = None,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from bridle.model_io import Model, NetworkModel, SurvivalModel, TableModel
+    from bridle.model_io import Model, NetworkModel, SeveralModel, SurvivalModel, TableModel
 
 EPILOG = """[bold]Examples[/bold]
 
@@ -87,7 +87,7 @@ def _pool(pool: dict[str, Any]) -> str:
 def _model(model: TableModel) -> dict[str, Any]:
     import numpy as np
 
-    from bridle.model_io import Model, NetworkModel, SurvivalModel
+    from bridle.model_io import Model, NetworkModel, SeveralModel, SurvivalModel
     from bridle.model_io.explain import number
 
     meta = model.meta
@@ -104,6 +104,7 @@ def _model(model: TableModel) -> dict[str, Any]:
         "columns needed": list(model.columns),
         "offset": model.offset,
         **(_linear(model) if isinstance(model, Model) else {}),
+        **(_several(model) if isinstance(model, SeveralModel) else {}),
         "trained on": f"{meta.n_rows:,} rows of {meta.source}" if meta.source else "",
         "data sha256": meta.sha256,
         "created": meta.created,
@@ -130,6 +131,25 @@ def _survival(model: SurvivalModel) -> dict[str, Any]:
         "event": f"{model.event} = {model.label}",
         "strata": f"{model.strata}: {', '.join(model.levels)}" if model.strata else "",
         "survival at": [number(t) for t in model.times],
+    }
+
+
+def _several(model: SeveralModel) -> dict[str, Any]:
+    import numpy as np
+
+    used = np.flatnonzero(model.used)
+    size = np.abs(model.coef) if model.coef.ndim == 1 else np.linalg.norm(model.coef, axis=1)
+    order = used[np.argsort(-(size * np.array(model.encoder.scale))[used], kind="stable")]
+    names = model.outputs if model.coef.ndim == 2 else ()
+    return {
+        "responses": [] if model.classes else list(model.outputs),
+        "intercepts": [float(b) for b in model.intercept],
+        "coefficients": {
+            model.feature_names[j]: dict(zip(names, map(float, model.coef[j]), strict=True))
+            if names
+            else float(model.coef[j])
+            for j in order
+        },
     }
 
 
@@ -181,6 +201,8 @@ def _show(record: dict[str, Any], most: int = 20) -> None:
     table.add_column()
 
     def plain(value: Any) -> str:
+        if isinstance(value, dict):
+            return ", ".join(f"{k} {plain(v)}" for k, v in value.items())
         return short(value) if isinstance(value, float) else str(value)
 
     for key, value in record.items():

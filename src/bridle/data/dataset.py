@@ -18,9 +18,9 @@ from bridle.data.ordered import check_ordered
 from bridle.data.reading import Table, read_table
 from bridle.data.sentences import data_notes, data_warnings
 from bridle.data.structure import Structure
-from bridle.data.structured import formula_target, refuse_structure, structure_of
+from bridle.data.structured import formula_target, refuse_structure, several_names, structure_of
 from bridle.data.survival import SurvivalColumns, survival_of
-from bridle.data.target import Target, understand_target
+from bridle.data.target import Target, understand_responses, understand_target
 from bridle.data.values import as_numbers, as_text
 from bridle.errors import InputError
 
@@ -53,11 +53,17 @@ class Dataset:
     rows: NDArray[np.int64]  # (n,), numbers of these rows in the table as it came, from 0
     structure: Structure | None = None  # products of columns that become features; None for each column by itself
     survival: SurvivalColumns | None = None  # for times to an event: which columns say so
+    responses: tuple[str, ...] = ()  # names of the target's columns, where it is several numbers
 
     @property
     def n_rows(self) -> int:
         """Number of rows."""
         return int(self.y.shape[0])
+
+    @property
+    def outputs(self) -> Any:
+        """Names of what is predicted: classes or responses; none for one number; columns of a time to an event."""
+        return self.survival or self.classes or self.responses
 
     @property
     def features(self) -> tuple[Column, ...]:
@@ -135,7 +141,8 @@ def make_dataset(
         Whatever :func:`bridle.data.read_table` reads.
     target : str, int, sequence or None
         Name of the target column (or its number in an array), or the target itself: one value for each row. A formula
-        names it, too.
+        names it, too. Several names (a list, or one text with commas), or an array of several columns, are numbers
+        that are predicted together.
     family : str, optional
         Found from the target by default.
     weights, offset, groups, time : str or sequence, optional
@@ -173,13 +180,16 @@ def make_dataset(
         raise InputError(f"{table.source} has no rows; expected at least two")
     if formula is not None or interactions is not None:
         refuse_structure(table, formula, interactions)
-    target = formula_target(formula, table.names, target)
+    target = several_names(formula_target(formula, table.names, target), table.names)
     given = {"weights": weights, "offset": offset, "groups": groups, "time": time}
     given |= {"event": event, "start": start, "strata": strata}
     roles = {role: _series_of(table, value, role) for role, value in given.items() if value is not None}
-    aim = _series_of(table, target, "target")
-    name = aim.name
-    by_column = {r: s.name for r, s in {"target": aim, **roles}.items() if _is_name(given.get(r, target))}
+    parts = target if isinstance(target, tuple) else (target,)
+    aims = {f"target ({k})" if k else "target": _series_of(table, part, "target") for k, part in enumerate(parts)}
+    several = isinstance(target, tuple)
+    name = ", ".join(s.name for s in aims.values())
+    in_table = aims if all(map(_is_name, parts)) else {}
+    by_column = {r: s.name for r, s in in_table.items()} | {r: s.name for r, s in roles.items() if _is_name(given[r])}
     _refuse_double_roles(by_column)
     for option, named in (("exclude", exclude), ("keep", keep)):
         for column in named:
@@ -192,10 +202,19 @@ def make_dataset(
     ordered = dict(ordered or {})
     if ordered and table.frame is None:
         raise InputError("ordered levels need a table with named columns, got an array of numbers; give a data frame")
-    check_ordered(ordered, table.names, {c: r for r, c in by_column.items()})
+    levels = None if several else check_ordered(ordered, table.names, {c: r for r, c in by_column.items()})
     label = None if positive is None else str(positive)
-    survival = survival_of(aim, roles, family=family, positive=label, decimal=decimal)
-    understood = understand_target(aim, family, label, decimal) if survival is None else survival[0]
+    survival = None
+    if several and "event" in roles:
+        raise InputError(f"an event ends one time, and {len(parts)} target columns are given; name the column of times")
+    if several:
+        understood = understand_responses(list(aims.values()), family, decimal)
+    else:
+        survival = survival_of(aims["target"], roles, family=family, positive=label, decimal=decimal)
+        if survival is None:
+            understood = understand_target(aims["target"], family, label, decimal, levels)
+        else:
+            understood = survival[0]
     made = _assemble(
         table, name, understood, roles, by_column, tuple(exclude), tuple(keep), ordered, (formula, interactions)
     )
@@ -215,7 +234,7 @@ def _assemble(
 ) -> Dataset:
     rows = np.flatnonzero(~np.isnan(aim.y.reshape(table.n_rows, -1)).any(axis=1))
     dropped = table.n_rows - rows.size
-    set_aside = {column: role for role, column in by_column.items()}
+    set_aside = {column: role.partition(" ")[0] for role, column in by_column.items()}
     frame, matrix = table.frame, table.matrix
     if frame is not None:
         frame = frame[rows] if dropped else frame
@@ -255,8 +274,9 @@ def _assemble(
         sha256=table.sha256,
         rows=rows,
         structure=structure,
+        responses=aim.responses,
     )
-    leaks = find_leaks(frame, matrix, used, y, aim.family)
+    leaks = find_leaks(frame, matrix, used, y, aim.family, aim.responses)
     duplicates = find_duplicates(frame, matrix, used)
     needed = f"{name} or {roles['event'].name}" if "event" in roles else name
     notes = data_notes(aim.sentence, dropped, table.n_rows, needed, described, duplicates, table.notes, rows.size)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,7 +42,12 @@ class Leak:
 
 
 def find_leaks(
-    frame: pl.DataFrame | None, matrix: Any, names: Sequence[str], y: Float, family: str
+    frame: pl.DataFrame | None,
+    matrix: Any,
+    names: Sequence[str],
+    y: Float,
+    family: str,
+    responses: Sequence[str] = (),
 ) -> tuple[Leak, ...]:
     """Find the columns that predict the target suspiciously well on their own.
 
@@ -56,6 +61,20 @@ def find_leaks(
         by_time = find_leaks(frame, matrix, names, y[:, TIME], "gaussian")
         told = {leak.column for leak in by_event}
         return (*by_event, *(leak for leak in by_time if leak.column not in told))
+    if y.ndim == 2:
+        kind = get_family(family)
+        if responses:
+            return tuple(
+                replace(leak, sentence=leak.sentence.replace("the target", f"the target {name!r}", 1))
+                for k, name in enumerate(responses)
+                for leak in find_leaks(frame, matrix, names, y[:, k], "gaussian")
+            )
+        codes = np.argmax(y, axis=1).astype(np.float64)
+        return (
+            find_leaks(frame, matrix, names, codes, "gaussian")
+            if kind.name == "ordinal"
+            else _of_classes(frame, matrix, names, codes, y.shape[1])
+        )
     n = y.shape[0]
     if n < MIN_ROWS or np.ptp(y) == 0:
         return ()
@@ -70,13 +89,46 @@ def find_leaks(
     if not suspects.size or suspects.size > max(5, len(names) // 5):
         return ()
     smallest = min(np.sum(target == 0), np.sum(target == 1)) if binary else len(rows)
-    floor = max(float(errors[suspects].max()), 1.0 / max(1, int(smallest)))
+    return _standing_out(names, errors, suspects, int(smallest), binary)
+
+
+def _standing_out(
+    names: Sequence[str], errors: Float, suspects: NDArray[np.int64], smallest: int, binary: bool
+) -> tuple[Leak, ...]:
+    """Suspects that are far better than all other columns, best first."""
+    floor = max(float(errors[suspects].max()), 1.0 / max(1, smallest))
     others = np.delete(errors, suspects)
     if others.size and others.min() < STANDS_OUT * floor:
         return ()
     return tuple(
         _leak(names[j], 1.0 - float(errors[j]), binary) for j in suspects[np.argsort(errors[suspects], kind="stable")]
     )
+
+
+def _of_classes(
+    frame: pl.DataFrame | None, matrix: Any, names: Sequence[str], codes: Float, k: int
+) -> tuple[Leak, ...]:
+    """Columns that tell each pair of several classes apart: the error is that of the worst pair."""
+    n = codes.size
+    if n < MIN_ROWS:
+        return ()
+    rows = np.arange(n) if n <= _SAMPLE else np.linspace(0, n - 1, _SAMPLE).astype(np.int64)
+    errors, target = np.zeros(len(names)), codes[rows]
+    smallest = int(np.bincount(target.astype(np.int64), minlength=k).min())
+    limit = STANDS_OUT * max(PERFECT_AUC, 1.0 / max(1, smallest))  # from which on a column is none of interest
+    for a, b in itertools.combinations(range(k), 2):
+        pair = (target == a) | (target == b)
+        y = (target[pair] == b).astype(np.float64)
+        still = np.flatnonzero(errors <= limit)
+        if y.size == 0 or np.ptp(y) == 0.0 or not still.size:
+            continue
+        ranks = _ranks(y)
+        for j in still:
+            errors[j] = max(errors[j], _error(frame, matrix, names, int(j), rows[pair], y, ranks, True))
+    suspects = np.flatnonzero(errors <= PERFECT_AUC)
+    if not suspects.size or suspects.size > max(5, len(names) // 5):
+        return ()
+    return _standing_out(names, errors, suspects, smallest, True)
 
 
 def _leak(name: str, strength: float, binary: bool) -> Leak:

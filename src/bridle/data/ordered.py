@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-def check_ordered(ordered: Mapping[str, Sequence[str]], names: Sequence[str], roles: Mapping[str, str]) -> None:
-    """Refuse lists of levels that are none, or that belong to no feature.
+def check_ordered(
+    ordered: dict[str, Sequence[str]], names: Sequence[str], roles: Mapping[str, str]
+) -> Sequence[str] | None:
+    """Refuse lists of levels that are none, or that belong to no feature; take out and return those of the target.
 
     Raises
     ------
@@ -24,7 +26,7 @@ def check_ordered(ordered: Mapping[str, Sequence[str]], names: Sequence[str], ro
         if column not in names:
             shown = ", ".join(map(repr, names[:15]))
             raise InputError(f"ordered: there is no column {column!r}. The table has {shown}")
-        if column in roles:
+        if roles.get(column, "target") != "target":
             raise InputError(f"ordered: {column!r} is the {roles[column]}, not a feature; leave it out of ordered")
         if isinstance(levels, str) or len(levels) < 2:
             raise InputError(
@@ -35,6 +37,7 @@ def check_ordered(ordered: Mapping[str, Sequence[str]], names: Sequence[str], ro
         if len(set(texts)) < len(texts):
             double = next(t for t in texts if texts.count(t) > 1)
             raise InputError(f"ordered: column {column!r} has the level {double!r} twice; list every level once")
+    return next((ordered.pop(column) for column in list(ordered) if column in roles), None)
 
 
 def ordered_levels(series: pl.Series, levels: Sequence[str] | None) -> tuple[str, ...] | None:

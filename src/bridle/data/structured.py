@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from bridle.data.kinds import Column
 from bridle.data.reading import Table
 from bridle.data.structure import Structure, pairs_structure, parse_formula
@@ -45,6 +47,24 @@ def formula_target(formula: str | None, names: Sequence[str], target: Any) -> An
         shown = repr(target) if isinstance(target, str) else "another"
         raise InputError(f"the target is {left!r} in the formula and {shown} besides; give one of them")
     return target
+
+
+def several_names(target: Any, names: Sequence[str]) -> Any:
+    """Give the target, or a tuple of several: of names, written as a list or in one text with commas, or of columns."""
+    if isinstance(target, str) and target not in names and "," in target:
+        target = [part.strip() for part in target.split(",") if part.strip()]
+    if isinstance(target, list | tuple) and len(target) > 1 and all(isinstance(t, str) for t in target):
+        if any(t in names for t in target):
+            return tuple(target)
+        return target
+    columns = getattr(target, "columns", None)
+    if np.ndim(target) == 2 and np.shape(target)[1] > 1:
+        labels = [f"y{k}" for k in range(np.shape(target)[1])] if columns is None else [str(c) for c in columns]
+        import polars as pl
+
+        values = np.asarray(target)
+        return tuple(pl.Series(label, values[:, k]) for k, label in enumerate(labels))
+    return target[0] if isinstance(target, list | tuple) and len(target) == 1 and target[0] in names else target
 
 
 def structure_of(

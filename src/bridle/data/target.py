@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bridle.data.classes import classes_of, levels_of, looks_like_classes, responses, shares
 from bridle.data.kinds import parse_dates
+from bridle.data.ordered import ordered_levels
 from bridle.data.values import NumberFormat, as_numbers, as_text, guess_format, without_missing
 from bridle.errors import InputError
 from bridle.losses import Family, get_family
@@ -41,33 +44,46 @@ COUNT_NAME = ("count", "number_of", "num_", "n_", "visits", "claims", "events", 
 class Target:
     """The target as numbers: 0 and 1 for two classes, NaN where it is missing."""
 
-    y: Float  # (n,)
+    y: Float  # (n,), or (n, K): 0 and 1 for each of several classes, or several responses
     family: str
-    classes: tuple[str, ...]  # (negative, positive) for two classes
+    classes: tuple[str, ...]  # (negative, positive) for two classes; all of several, lowest first if they are ordered
     sentence: str  # how it was understood
     warnings: tuple[str, ...] = ()
+    responses: tuple[str, ...] = ()  # names of several responses
 
 
 def understand_target(
-    column: pl.Series, family: str | None = None, positive: str | None = None, decimal: str | None = None
+    column: pl.Series,
+    family: str | None = None,
+    positive: str | None = None,
+    decimal: str | None = None,
+    levels: Sequence[str] | None = None,
 ) -> Target:
     """Find the family that fits the target, unless ``family`` says it, and turn it into numbers.
 
-    Two distinct values of any type are two classes (binomial); numbers are gaussian, except that whole numbers which
-    behave like counts (see :func:`looks_like_counts`) are poisson. Of two classes the positive one is ``positive`` if
-    given, else the one whose partner is a word for "no", else the last in sorted order.
+    Two distinct values of any type are two classes (binomial), more labels are several (multinomial), or ordered ones
+    (ordinal) where ``levels`` lists them, lowest first, or the column is an Enum. Numbers are gaussian, except that
+    whole numbers which behave like counts (see :func:`looks_like_counts`) are poisson. Of two classes the positive one
+    is ``positive`` if given, else the one whose partner is a word for "no", else the last in sorted order.
 
     Raises
     ------
     InputError
-        The target holds one value, more than two classes, dates, or values that ``family`` does not allow.
+        The target holds one value, too many classes or too few rows of one, dates, or values that ``family`` does not
+        allow.
     """
     kind = None if family is None else get_family(family)
     name = column.name
     if column.dtype.is_nested() or column.dtype.is_temporal():
         raise InputError(f"the target {name!r} holds {column.dtype}; expected numbers, counts or two classes")
     numbers = numbers_of(column, decimal)
-    labels = as_text(column)
+    if kind is not None and kind.several and not kind.has_classes:
+        raise InputError(
+            f"family {kind.name!r} predicts several numbers, and one target column is given; name all of them, or use "
+            "gaussian"
+        )
+    levels = ordered_levels(column, levels)
+    labels = as_text(column, keep=levels or ())
     known = labels.drop_nulls()
     if known.len() == 0:
         raise InputError(f"every cell of the target {name!r} is missing; choose another target column")
@@ -83,6 +99,9 @@ def understand_target(
         kind is not None and kind.is_classifier and distinct == 2
     ):
         return _two_classes(name, labels, numbers, positive, family or "binomial")
+    several = numbers is None and kind is None and looks_like_classes(known) and parse_dates(known) is None
+    if (kind is not None and kind.has_classes) or several or (kind is None and levels is not None):
+        return _classes(name, labels, numbers, positive, kind, levels)
     if numbers is None:
         raise _not_two_classes(name, known, family)
     if positive is not None:
@@ -150,8 +169,64 @@ def _two_classes(name: str, labels: pl.Series, numbers: Float | None, positive: 
     return Target(y, family, (order[0], order[1]), sentence, tuple(warnings))
 
 
+def _classes(
+    name: str,
+    labels: pl.Series,
+    numbers: Float | None,
+    positive: str | None,
+    kind: Family | None,
+    levels: Sequence[str] | None,
+) -> Target:
+    """Several classes, or ordered ones where ``levels`` orders them or the family is ordinal."""
+    if positive is not None:
+        raise InputError(
+            f"positive={positive!r} asks for two classes, but the target {name!r} has "
+            f"{labels.drop_nulls().n_unique()} different values"
+        )
+    ordered = levels is not None if kind is None else kind.spec == "ordinal"
+    if ordered:
+        classes, note = levels_of(name, labels, numbers, levels)
+        order = ", ".join(map(repr, classes)) if len(classes) <= 8 else f"{classes[0]!r}, ..., {classes[-1]!r}"
+        said = f"The target {name!r} has {len(classes)} ordered levels ({order}), each with a probability.{note}"
+    else:
+        classes = classes_of(name, labels, numbers)
+        said = f"The target {name!r} has {len(classes)} classes, each with a probability."
+    y, warnings = shares(name, labels, classes, "levels" if ordered else "classes")
+    return Target(y, "ordinal" if ordered else "multinomial", classes, said, warnings)
+
+
+def understand_responses(columns: Sequence[pl.Series], family: str | None = None, decimal: str | None = None) -> Target:
+    """Turn several target columns into numbers, (n, K): a multi-response gaussian target.
+
+    Raises
+    ------
+    InputError
+        A column doesn't hold numbers that vary, or ``family`` is for one column.
+    """
+    names = [c.name for c in columns]
+    kind = None if family is None else get_family(family)
+    if kind is not None and (not kind.several or kind.has_classes):
+        raise InputError(
+            f"family {kind.name!r} is for one target column, and {len(names)} are given; name one, or leave the family "
+            "out: several numbers are predicted together"
+        )
+    if len(set(names)) < len(names):
+        raise InputError(f"the targets {', '.join(map(repr, names))} name a column twice; name each once")
+    found = []
+    for column in columns:
+        numbers = None if column.dtype.is_nested() or column.dtype.is_temporal() else numbers_of(column, decimal)
+        if numbers is None:
+            raise InputError(
+                f"several targets are predicted together only if all are numbers, and {column.name!r} holds "
+                f"{column.dtype}; give it a study of its own"
+            )
+        found.append((str(column.name), numbers))
+    sentence = f"The targets {', '.join(map(repr, names))} are {len(names)} numbers, predicted together."
+    return Target(responses(found), "multigaussian", (), sentence, responses=tuple(map(str, names)))
+
+
 def _not_two_classes(name: str, known: pl.Series, family: str | None) -> InputError:
-    counts = known.value_counts(sort=True, name="rows")
+    counts = known.rename("label").value_counts(sort=True, name="rows")
     n_classes = counts.height
     if parse_dates(known) is not None:
         return InputError(f"the target {name!r} holds dates; expected numbers, counts or two classes")
@@ -159,11 +234,11 @@ def _not_two_classes(name: str, known: pl.Series, family: str | None) -> InputEr
     what = (
         f"family {family!r} needs numbers"
         if family is not None and not get_family(family).is_classifier
-        else "bridle predicts a number, a count or two classes"
+        else "bridle predicts numbers, counts or classes"
     )
     advice = (
-        "keep the rows of two classes, or make a column that is yes for one class and no for the others"
-        if n_classes <= 50
+        "use --family multinomial for these classes, or keep the rows of two"
+        if looks_like_classes(known)
         else "check that it is the right column, and that its numbers use one decimal mark and no other signs"
     )
     return InputError(f"the target {name!r} has {n_classes} different labels: {shown}; {what}: {advice}")
@@ -208,7 +283,7 @@ def _numeric(name: str, y: Float, distinct: int, kind: Family | None) -> Target:
     hint = ""
     if family is None and _whole(known) and known.min() >= 0:
         if distinct <= 10:
-            hint = " It has few whole values: for counts use --family poisson; if they name classes, keep two."
+            hint = " It has few whole values: for counts use --family poisson, for classes multinomial or ordinal."
         elif known.max() <= 1000:
             hint = " They are whole numbers: if they count events, use --family poisson."
     elif family is None and known.min() >= 0 and _skewness(known) > 2.0:

@@ -35,7 +35,14 @@ def _optimism(c: CheckContext, threshold: float) -> Finding | None:
     )
 
 
-def _slope(c: CheckContext, threshold: float) -> Finding | None:
+def _several(c: CheckContext) -> bool:
+    """Whether a row has several predictions, of classes or responses."""
+    return c.evidence is not None and get_family(c.evidence.family).several
+
+
+def _slope(c: CheckContext, threshold: float) -> Finding | str | None:
+    if _several(c):
+        return "There is one slope for one prediction a row, and here are several: the report draws each."
     s = c.verdict.calibration_slope
     if not math.isfinite(s.value) or c.verdict.label == "no signal":
         return None
@@ -55,6 +62,8 @@ def _large(c: CheckContext, threshold: float) -> Finding | str | None:
         return None
     if not get_family(c.evidence.family).row_wise:
         return "Relative hazards have no mean to be compared with."
+    if _several(c):
+        return "A row has several predictions: the report draws each."
     found = calibration_in_the_large(c.evidence, c.verdict.model, c.verdict.level)
     if not math.isfinite(found.value):
         return None
@@ -161,7 +170,11 @@ def _riley(c: CheckContext, threshold: float) -> Finding | str | None:
     if s is None or s.n_candidates == 0:
         return None
     if s.riley_required == 0:
-        return "No criteria are published for this family."
+        return (
+            "The criteria are for one number or two classes."
+            if _several(c)
+            else "No criteria are published for this family."
+        )
     value = s.n / s.riley_required
     worst = max(s.criteria, key=lambda k: s.criteria[k])
     return Finding(
@@ -173,16 +186,20 @@ def _riley(c: CheckContext, threshold: float) -> Finding | str | None:
 
 
 def _rare(c: CheckContext, threshold: float) -> Finding | None:
-    if c.evidence is None or not get_family(c.evidence.family).is_classifier:
+    if c.evidence is None:
         return None
-    y, w = c.evidence.y, c.evidence.weight
-    risk = float(np.average(y, weights=w))
-    value, rows = 100 * min(risk, 1 - risk), float(min(y.sum(), len(y) - y.sum()))
+    family, y, w = get_family(c.evidence.family), c.evidence.y, c.evidence.weight
+    if family.is_classifier:
+        y = np.column_stack([1.0 - y, y])
+    elif not family.has_classes:
+        return None
+    value, rows = 100 * float(np.average(y, axis=0, weights=w).min()), float(y.sum(axis=0).min())
     per_fold = rows * float(np.mean(c.evidence.n_test)) / len(y)
+    rarer = "rarer" if y.shape[1] == 2 else "rarest"
     return Finding(
         _status(value < threshold or per_fold < EVENTS_PER_FOLD),
         value,
-        f"The rarer class has {value:.1f} % of the rows, about {per_fold:.0f} in each held-out fold.",
+        f"The {rarer} class has {value:.1f} % of the rows, about {per_fold:.0f} in each held-out fold.",
         "Judge by deviance or ROC AUC, not accuracy; use fewer folds or more repeats.",
     )
 
@@ -194,7 +211,7 @@ def _tails(c: CheckContext, threshold: float) -> Finding | str | None:
     if not get_family(e.family).row_wise:
         return "A row's loss depends on the training rows' baseline hazard, and isn't kept."
     family, mean = get_family(e.family), e.predictions[c.verdict.model]  # (R, n)
-    tested = np.isfinite(mean).all(axis=0)
+    tested = np.isfinite(mean).all(axis=(0, *range(2, mean.ndim)))
     y, weight = e.y[tested], e.weight[tested]
     losses = [weight * family.deviance(y, supported_means(m[tested], y, e.family)) for m in mean]
     loss = np.mean(losses, axis=0)
@@ -341,7 +358,7 @@ RULES: tuple[Rule, ...] = (
         5.0,
         "%",
         "below it accuracy hides everything; folds also need 10 events each",
-        "two classes",
+        "classes",
         _rare,
     ),
     Rule(

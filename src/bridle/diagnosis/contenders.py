@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 
 from bridle.convert import unitless_ratios
 from bridle.diagnosis.measure import Means, measure_of
+from bridle.diagnosis.several import fit_classes
 from bridle.diagnosis.table import matrix_for, take_rows
 from bridle.errors import BridleWarning, InputError
+from bridle.losses import get_family
 
 Float = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -306,21 +308,38 @@ class EstimatorContender:
     def _means(self, estimator: Any, X: Any, used: IntArray, train: IntArray, test: IntArray) -> Means:
         from sklearn.base import is_classifier
 
-        t = self.target
+        t, family = self.target, get_family(self.target.family)
+        measure = measure_of(family)
         if t.family == "binomial" and is_classifier(estimator):
             labels = t.y if self.labels is None else self.labels
             positive = 1.0 if self.labels is None else self.positive
             fitted, function = _fit_classifier(
                 estimator, take_rows(X, used), labels[used], positive, t.part("weight", used), t.part("groups", used)
             )
+        elif family.has_classes and is_classifier(estimator):
+            codes = np.asarray(measure.strata(t.y) if self.labels is None else self.labels)
+            function = fit_classes(
+                estimator, take_rows(X, used), codes[used], np.unique(codes), weight=t.part("weight", used),
+                folds=lambda: _inner(t, used), fit=_fit,
+            )  # fmt: skip
         else:
             fitted = _fit(estimator, take_rows(X, used), t.y[used], t.part("weight", used))
             function = fitted.predict
         means = (np.asarray(function(take_rows(X, rows)), dtype=np.float64) for rows in (train, test))
-        at_train, at_test = (m[:, 0] if m.ndim == 2 and m.shape[1] == 1 else m for m in means)
-        if at_train.shape != train.shape:
-            raise InputError(f"{self.label} predicts an array of shape {at_train.shape}, expected ({len(train)},)")
+        at_train, at_test = (m[:, 0] if t.y.ndim == 1 and m.ndim == 2 and m.shape[1] == 1 else m for m in means)
+        expected = (len(train), *t.y.shape[1:])
+        if at_train.shape != expected:
+            raise InputError(f"{self.label} predicts an array of shape {at_train.shape}, expected {expected}")
         return at_train, at_test
+
+
+def _inner(t: Target, used: IntArray) -> Any:
+    """Pairs of the training rows of a fold, stratified by class, for what has to be calibrated."""
+    from bridle.selection import make_folds
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", BridleWarning)
+        return make_folds(t.y[used], family=t.family, n_splits=INNER_FOLDS, groups=t.part("groups", used)).pairs
 
 
 def _fit(estimator: Any, X: Any, y: Any, weight: Float | None) -> Any:

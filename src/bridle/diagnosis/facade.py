@@ -99,13 +99,14 @@ def diagnose(
     Parameters
     ----------
     estimator : scikit-learn estimator
-        A regressor, classifier of two classes, or pipeline, fitted or not. It's cloned, never changed.
+        A regressor, classifier or pipeline, fitted or not. It's cloned, never changed.
     X : (n, p) array, sparse matrix or data frame
         Given to the estimator as it is; the alternatives use an encoding of their own.
-    y : (n,)
-        Target: numbers, or two class labels.
+    y : (n,) or (n, K)
+        Target: numbers, class labels, or several numbers a row.
     family : str, optional
-        Loss: "binomial" for classifiers and "gaussian" for others by default; "poisson" for counts.
+        Loss: "binomial" or "multinomial" for classifiers, "gaussian" or "multigaussian" for others by default;
+        "poisson" for counts, "ordinal" for ordered classes. Errors of several numbers are summed: scale them first.
     sample_weight : (n,), optional
         Weights of rows, given to the estimators that take them and used in all losses.
     groups, time : (n,), optional
@@ -137,7 +138,7 @@ def diagnose(
     Raises
     ------
     InputError
-        Data or estimator can't be used: more than two classes, lengths that differ, an estimator that fails.
+        Data or estimator can't be used: lengths that differ, an estimator that fails.
     """
     from bridle.selection import make_folds
 
@@ -201,6 +202,15 @@ def _settled(family: Family, y: Float, weight: NDArray[Any] | None) -> Family:
     return family.opening(target, w / w.sum())
 
 
+def _family_of(values: NDArray[Any], *, classifier: bool) -> str:
+    """The family of a target that comes without one."""
+    if values.ndim == 2:
+        return "multinomial" if classifier else "multigaussian"
+    if not classifier:
+        return "gaussian"
+    return "multinomial" if len(np.unique(values)) > 2 else "binomial"
+
+
 def _target(
     estimator: Any, y: ArrayLike, family: str | None, weight: Any, groups: Any, time: Any
 ) -> tuple[Target, NDArray[Any] | None, Any]:
@@ -210,15 +220,25 @@ def _target(
     values = np.asarray(y)
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
-    if values.ndim != 1 or len(values) == 0:
+    if len(values) == 0 or values.ndim > 2:
         raise InputError(f"y has shape {values.shape}; expected one value per row")
-    chosen = family or ("binomial" if is_classifier(estimator) else "gaussian")
-    labels, positive = None, 1.0
+    chosen = family or _family_of(values, classifier=is_classifier(estimator))
+    parts = [None if v is None else np.asarray(v) for v in (weight, groups, time)]
+    for name, part in zip(("sample_weight", "groups", "time"), parts, strict=True):
+        if part is not None and part.shape != (len(values),):
+            raise InputError(f"{name} has shape {part.shape}, y has {values.shape}; give one value per row")
+    kind, labels, positive = get_family(chosen), None, 1.0
+    if kind.several:
+        numbers = kind.target(y, len(values))
+        labels = values if kind.has_classes and values.ndim == 1 else None
+        return Target(numbers, kind.spec, parts[0], None, parts[1], parts[2]), labels, positive
+    if values.ndim != 1:
+        raise InputError(f"y has shape {values.shape}; expected one value per row for the {kind.name} family")
     if chosen == "binomial" and is_classifier(estimator):
         classes = np.unique(values)
         if len(classes) != 2:
             raise InputError(
-                f"y has {len(classes)} classes; the verdict is for two. Diagnose one class against the rest instead"
+                f"y has {len(classes)} classes and the binomial family is for two: use family='multinomial'"
             )
         labels, positive = values, classes[1]
         values = values == positive
@@ -226,11 +246,6 @@ def _target(
         numbers = values.astype(np.float64)
     except (TypeError, ValueError):
         raise InputError(f"y holds {values.dtype} values; a {chosen} target must be numbers") from None
-    parts = [None if v is None else np.asarray(v) for v in (weight, groups, time)]
-    for name, part in zip(("sample_weight", "groups", "time"), parts, strict=True):
-        if part is not None and part.shape != numbers.shape:
-            raise InputError(f"{name} has shape {part.shape}, y has {numbers.shape}; give one value per row")
-    kind = get_family(chosen)
     if kind.is_classifier and not kind.has_probabilities:
         raise InputError(f"a verdict compares probabilities, and the {kind.name} family has none: use binomial")
     chosen = _settled(kind, numbers, parts[0]).spec

@@ -71,6 +71,13 @@ def sample_size(
     if n < 1 or n_events < 0 or n_candidates < 0:
         raise InputError(f"sample size needs counts of at least 0 (and a row), got {n=}, {n_events=}, {n_candidates=}")
     k = max(n_candidates, 1)
+    if kind.several:
+        sentence = (
+            f"{n:,} rows for {n_candidates:,} candidate parameters: {n / k:.3g} rows each"
+            + (f", and {n_events / k:.3g} of the rarest class" if kind.has_classes else "")
+            + "; the criteria of Riley et al. are for one number or two classes."
+        )
+        return SampleSize(n, n_events, n_candidates, n_events / k, 0, {}, sentence)
     if kind.name not in ("gaussian", "binomial", "poisson", "cox"):
         sentence = (
             f"{n:,} rows for {n_candidates:,} candidate parameters: {n / k:.3g} rows each; no criteria are "

@@ -61,7 +61,7 @@ def calibration_in_the_large(evidence: Evidence, model: str, level: float = 0.95
     """
     family = get_family(evidence.family)
     in_sd = family.link_name == "identity"
-    if model not in evidence.predictions or not family.predicts_mean:
+    if model not in evidence.predictions or not family.predicts_mean or family.several:
         return Interval(np.nan, np.nan, np.nan, level)
     values = []
     for mean, folds in zip(evidence.predictions[model], evidence.fold_of, strict=True):

@@ -56,7 +56,7 @@ def assemble(
     created: str,
 ) -> StudyResult:
     """Return the study's result; every number in it comes from the arguments."""
-    family = split.problem.family
+    loss_name = split.problem.outcome.loss_name
     null = fits[0]
     models = tuple(_model_result(f, split, judged, stability.get(f.name), null, options) for f in fits)
     drawn: dict[str, Any] = {"holdout": None, **split.problem.outcome.of(split.problem, best).undrawn()}
@@ -74,8 +74,8 @@ def assemble(
         models=models,
         sample_size=size,
         swaps=swaps,
-        gain=words.gain(models, family.loss_name, split.problem.outcome.measure.null_words),
-        loss_name=family.loss_name,
+        gain=words.gain(models, loss_name, split.problem.outcome.measure.null_words),
+        loss_name=loss_name,
         reproduce=_reproduce(
             options, command, created, time.perf_counter() - started, networks_fitted=any(f.nets for f in fits)
         ),
@@ -83,7 +83,7 @@ def assemble(
         techniques=compare_techniques(
             judged.evidence,
             options.level,
-            family.loss_name,
+            loss_name,
             max((f.penalty for f in fits), default=""),
             relaxed=split.problem.relax,
         ),
@@ -187,6 +187,7 @@ def _data_notes(data: Dataset, split: Split, judged: Judged, notes: tuple[str, .
         ),
         notes=(*data.notes, *judged.notes, *notes),
         warnings=data.warnings,
+        responses=data.responses,
     )
 
 
@@ -233,7 +234,7 @@ def model(fit: Fit, split: Split, data: Dataset, result: StudyResult) -> TableMo
         "meta": Meta(
             name=fit.name,
             label=found.label,
-            objective=words.objective(problem.family, fit),
+            objective=problem.outcome.objective(fit),
             parameter=found.parameter,
             value=fit.value,
             l1_ratio=fit.l1_ratio,

@@ -59,12 +59,12 @@ class Problem:
     penalty: str = "elastic_net"  # of the models with an L1 penalty
     relax: bool = False  # whether these may be blended with refits of their active features
     latent: Latent | None = None  # copies of main effects, where interactions need theirs
-    names: Any = ()  # of the classes or responses; for times to an event their columns
+    measured: Outcome | None = None  # what is asked of the target; that of the family by default
 
     @cached_property
     def outcome(self) -> Outcome:
         """What the steps of the job ask of such a target."""
-        return outcome_of(self.family, self.names)
+        return outcome_of(self.family) if self.measured is None else self.measured
 
     @property
     def n_rows(self) -> int:
@@ -94,7 +94,8 @@ class Problem:
             return {}
         if not read_penalty(self.penalty).grouped:
             return {"penalty": self.penalty}
-        return {"penalty": self.penalty, "groups": self.design.groups if self.latent is None else self.latent.groups}
+        groups = self.outcome.groups(self.design) if self.latent is None else {"groups": self.latent.groups}
+        return {"penalty": self.penalty, **groups}
 
     def relaxes(self, name: str) -> bool:
         """Whether the model called ``name`` may be blended with refits of its active features."""

@@ -34,7 +34,7 @@ def mean_interval(x: Float, w: Float, level: float, cluster: Cluster = None) -> 
     mean = float(share @ x)
     if not np.isfinite(mean):
         return Interval(mean, np.nan, np.nan, level)
-    half = normal_quantile(level) * _standard_error(share * (x - mean), share, cluster)
+    half = normal_quantile(level) * standard_error(share * (x - mean), share, cluster)
     return Interval(mean, mean - half, mean + half, level)
 
 
@@ -54,11 +54,11 @@ def explained_interval(loss: Float, null_loss: Float, w: Float, level: float, cl
     if not np.isfinite(ratio):
         return Interval(-np.inf, np.nan, np.nan, level)
     terms = share * (loss - ratio * null_loss) / bottom
-    half = normal_quantile(level) * _standard_error(terms, share, cluster)
+    half = normal_quantile(level) * standard_error(terms, share, cluster)
     return Interval(1.0 - ratio, 1.0 - ratio - half, 1.0 - ratio + half, level)
 
 
-def _standard_error(terms: Float, share: Float, cluster: Cluster) -> float:
+def standard_error(terms: Float, share: Float, cluster: Cluster = None) -> float:
     """Root of the sum of squared terms (n,), summed by cluster first; NaN with fewer than two clusters (or rows)."""
     rows = np.flatnonzero(share > 0.0)
     n = rows.size if cluster is None else np.unique(cluster[rows]).size
@@ -104,20 +104,30 @@ def auc_interval(y: NDArray[np.bool_], score: Float, w: Float, level: float, clu
     terms[y], terms[~y] = above[0] * (above[1] - value), beneath[0] * (beneath[1] - value)
     if cluster is None:
         error = np.hypot(
-            _standard_error(terms[y], above[0], None), _standard_error(terms[~y], beneath[0], None)
+            standard_error(terms[y], above[0], None), standard_error(terms[~y], beneath[0], None)
         )  # two samples, each with its own count
     else:
-        error = _standard_error(terms, w, cluster)
+        error = standard_error(terms, w, cluster)
     if (
         min(value, 1.0 - value) < 1e-12
     ):  # no row on the wrong side: DeLong's variance says nothing of how soon one would be
-        return _perfect_auc(value, int(y.sum()), int((~y).sum()), level)
+        return perfect_auc(value, int(y.sum()), int((~y).sum()), level)
     half = normal_quantile(level) * float(error)
     lower, upper = np.clip([value - half, value + half], 0.0, 1.0)
     return Interval(value, float(lower), float(upper), level)
 
 
-def _perfect_auc(value: float, n1: int, n0: int, level: float) -> Interval:
+def one_against_rest(y: NDArray[np.bool_], score: Float, w: Float) -> tuple[float, Float] | None:
+    """Area under the ROC curve and the influence of each row on it (n,), which sum to 0; None with one class only."""
+    above, beneath = _placements(y, score, w)
+    if above is None or beneath is None:
+        return None
+    value, terms = float(above[0] @ above[1]), np.empty(y.size)
+    terms[y], terms[~y] = above[0] * (above[1] - value), beneath[0] * (beneath[1] - value)
+    return value, terms
+
+
+def perfect_auc(value: float, n1: int, n0: int, level: float) -> Interval:
     """Interval of an area of 1 (or 0) by inverting Hanley and McNeil's variance (Newcombe 2006, method 5)."""
     from scipy.optimize import brentq
 
@@ -148,7 +158,7 @@ def proportion_interval(x: Float, w: Float, level: float, cluster: Cluster = Non
     share = w / w.sum()
     value, n = float(np.clip(share @ x, 0.0, 1.0)), 1.0 / float(share @ share)
     if cluster is not None:
-        error = _standard_error(share * (x - value), share, cluster)
+        error = standard_error(share * (x - value), share, cluster)
         clusters = np.unique(cluster[share > 0.0]).size
         n = min(n, value * (1.0 - value) / error**2) if error > 0.0 else min(n, float(clusters))
     return share_interval(value, max(n, 1.0), level)

@@ -23,7 +23,9 @@ from bridle.model_io import Model, TableModel
 from bridle.results import HoldoutPoints
 
 if TYPE_CHECKING:
+    from bridle.design import Design
     from bridle.job.fitting import Fit, Problem
+    from bridle.job.options import Options
     from bridle.path import Path
     from bridle.selection import Curve
 
@@ -53,6 +55,26 @@ class Outcome:
         self.names = names
         self.measure = measure_of(family)
 
+    @property
+    def loss_name(self) -> str:
+        """What the mean deviance is called in words."""
+        return self.family.loss_name
+
+    def check(self, options: Options) -> None:
+        """Refuse options that such targets can't have, with an InputError."""
+
+    def measured(self, y: Float, w: Float, offset: Float | None) -> Outcome:
+        """Return the outcome to use once the training rows are known: their target, weights (n,) and offset (n,)."""
+        return self
+
+    def inside(self, y: Float) -> Float:
+        """Return a target in the units that models are fitted in."""
+        return y
+
+    def outside(self, coef: Float) -> Float:
+        """Return coefficients in the units of the target as it came."""
+        return coef
+
     # Fitting ----------------------------------------------------------------------------------------------------
 
     def null(self, problem: Problem) -> tuple[Any, Float]:
@@ -60,6 +82,10 @@ class Outcome:
         offset = 0.0 if problem.offset is None else problem.offset
         b0 = self.family.null_predictor(problem.y, problem.weights, offset)
         return b0, np.zeros(problem.design.shape[1])
+
+    def groups(self, design: Design) -> dict[str, Any]:
+        """Return the groups of a penalty that has groups, as options of the path functions."""
+        return {"groups": design.groups}
 
     def varies(self, y: Float, of: Float) -> bool:
         """Whether a resampled target can be fitted: it isn't a single class or count, unless all rows (``of``) are."""
@@ -177,6 +203,26 @@ class Outcome:
     def predicted(self, model: str, eta: Float) -> dict[str, Any]:
         """Return a model's columns of predictions.csv, by name."""
         return {f"prediction ({model})": self.family.mean(eta)}
+
+    def effect(self, value: Any, scale: float, feature: str, indicator: bool) -> str:
+        """Say what a coefficient of a feature does, on the scale that people think in.
+
+        Parameters
+        ----------
+        value : float
+            In the units that models are fitted in; (K,) for several columns.
+        scale : float
+            Standard deviation of the feature.
+        feature : str
+            Its name.
+        indicator : bool
+            Whether it is 0 or 1.
+        """
+        return words.effect(self.family, value, scale, feature, indicator)
+
+    def objective(self, fit: Fit) -> str:
+        """Return what a fit minimised, with the chosen numbers in it."""
+        return words.objective(self.family, fit)
 
     def model(self, fit: Fit, **common: Any) -> TableModel:
         """Return a linear fit as something that predicts tables; ``common`` is what models of all kinds are made of."""

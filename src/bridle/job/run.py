@@ -161,8 +161,9 @@ def study(
     ----------
     data : path, "-", data frame (pandas, polars, Arrow), Dataset
         The table; a file may be CSV, Parquet or Feather, gzip or zstd; "-" is standard input.
-    target : str or (n,)
-        Column to predict, or the values themselves; a formula may name it instead.
+    target : str, sequence of str, (n,) or (n, K)
+        Column to predict, or the values themselves; a formula may name it instead. Several columns of numbers are
+        predicted together.
     models : sequence of str, optional
         Some of "unregularised", "ridge", "lasso", "elastic net", "dropout"; all by default, dropout only where PyTorch
         is installed (the extra ``nn``).
@@ -199,8 +200,8 @@ def study(
     keep : sequence of str
         Columns to use although they look like an identifier, a date or free text.
     ordered : mapping of str to sequence of str, optional
-        Columns of ordered categories with all their levels, lowest first; a polars Enum and an ordered pandas
-        Categorical bring their own order.
+        Columns of ordered categories, the target too, with all their levels, lowest first; a polars Enum and an ordered
+        pandas Categorical bring their own order.
     formula : str, optional
         Target and features, such as ``"y ~ bs(age, 5) + sex:dose"``; needs the extra ``formula``. Knots and means are
         learned from the training rows.
@@ -282,8 +283,7 @@ class Split:
 
 def _run(data: Dataset, options: Options, offset_name: str, command: str, progress: Progress, *, every: bool) -> Study:
     start = time.perf_counter()
-    if every:
-        options = _possible(options, data)
+    options = _possible(options, data, every)
 
     # 1. Hold rows out, once, and turn the rest into numbers and folds.
     data = data.complete_rows() if options.missing == "drop" else data
@@ -342,10 +342,11 @@ def _now() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
-def _possible(options: Options, data: Dataset) -> Options:
-    """The options without the techniques that such a target can't have."""
-    drops = outcome_of(get_family(data.family), data.survival or data.classes).drops
-    return replace(options, models=tuple(m for m in options.models if m not in drops))
+def _possible(options: Options, data: Dataset, every: bool) -> Options:
+    """The options without the techniques that such a target can't have, unless they were asked for."""
+    outcome = outcome_of(get_family(data.family), data.outputs)
+    outcome.check(options)
+    return replace(options, models=tuple(m for m in options.models if m not in outcome.drops)) if every else options
 
 
 def _rows(data: Dataset, options: Options) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -382,6 +383,9 @@ def _split(
 ) -> Split:
     train, test = rows
     training, held_out = data.take(train), data.take(test)
+    weights = np.ones(train.size) if training.weights is None else training.weights
+    outcome = outcome_of(get_family(data.family), data.outputs).measured(training.y, weights, training.offset)
+    training, held_out = (replace(part, y=outcome.inside(part.y)) for part in (training, held_out))
     design = whole.take(train) if test.size else whole
     folds: Folds = make_folds(
         training.y, family=data.family, n_splits=options.folds, groups=training.groups, time=training.time,
@@ -401,7 +405,7 @@ def _split(
             penalty=options.penalty,
             relax=options.relax,
             latent=latent_groups(encoder, options.hierarchy) if options.hierarchy else None,
-            names=data.survival or data.classes,
+            measured=outcome if outcome.family.is_settled else None,
         ),
         test=test,
         X_test=whole.take(test).for_rows(None),

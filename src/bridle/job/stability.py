@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bridle.job.fitting import Fit, Problem, refit
+from bridle.problem import one_blas_thread
 
 Float = NDArray[np.float64]
 
@@ -76,7 +77,7 @@ def bootstrap(
         return path.coef_row(at), drawn, float(best)
 
     found = []
-    with ThreadPoolExecutor(max_workers=n_jobs) as pool:
+    with one_blas_thread, ThreadPoolExecutor(max_workers=n_jobs) as pool:
         for result in pool.map(one, seeds):
             found.append(result)
             step()

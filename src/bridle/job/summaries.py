@@ -15,6 +15,7 @@ from bridle.diagnosis.verdict import Interval
 from bridle.job import words
 from bridle.job.fitting import Fit, Problem
 from bridle.job.stability import Stability
+from bridle.job.wide import wide_coefficient
 from bridle.model_io.effects import term_effects
 from bridle.results import Certificate, Coefficient, CurveSummary, PathSummary, TermEffect
 from bridle.selection import applicable_rules
@@ -110,9 +111,10 @@ def coefficients(fit: Fit, problem: Problem, stability: Stability | None, level:
     """The selected features, most important first, with what the bootstrap says of each."""
     if fit.path is None:
         return ()
-    standardised = fit.coef * fit.path.scale
-    order = np.argsort(-np.abs(standardised), kind="stable")
-    order = order[fit.coef[order] != 0.0][:SHOWN_COEFFICIENTS]
+    order = np.argsort(-fit.sizes, kind="stable")
+    order = order[fit.in_use[order]][:SHOWN_COEFFICIENTS]
+    if fit.coef.ndim == 2:
+        return tuple(wide_coefficient(int(j), fit, problem, stability, level) for j in order)
     return tuple(_coefficient(int(j), fit, problem, stability, level) for j in order)
 
 
@@ -131,7 +133,7 @@ def _coefficient(j: int, fit: Fit, problem: Problem, stability: Stability | None
         column=design.source[j],
         value=value,
         standardised=value * scale,
-        effect=words.effect(problem.family, value, scale, design.feature_names[j], indicator),
+        effect=problem.outcome.effect(value, scale, design.feature_names[j], indicator),
         lower=lower,
         upper=upper,
         selection_frequency=frequency,
@@ -144,7 +146,7 @@ def _coefficient(j: int, fit: Fit, problem: Problem, stability: Stability | None
 
 def terms(fit: Fit, problem: Problem, encoder: Encoder) -> tuple[TermEffect, ...]:
     """Groups of several features as wholes, those that move the link most first."""
-    if fit.path is None:
+    if fit.path is None or fit.coef.ndim == 2:
         return ()
     groups = np.asarray(problem.design.groups, dtype=object)
     found = []
@@ -167,7 +169,7 @@ def certificate(fit: Fit, problem: Problem) -> Certificate | None:
     converged = np.array([s == "converged" for s in path.status])
     messages: Sequence[str] = sorted({s for s in path.status if s != "converged"}) + list(path.notes)
     return Certificate(
-        objective=words.objective(problem.family, fit),
+        objective=problem.outcome.objective(fit),
         n_values=int(path.lambdas.size),
         worst_relative_gap=float(np.max(path.relative_gap)),
         worst_kkt=float(np.max(path.kkt)),

@@ -59,8 +59,9 @@ def correlations(X: Any, j: int, weight: Float, mean: Float, scale: Float) -> Fl
 
 def _cost(problem: Problem, fit: Fit, out: NDArray[np.bool_], options: Options) -> Interval:
     assert fit.curve is not None
+    share = fit.l1_ratio if np.isfinite(fit.l1_ratio) else 1.0  # without a penalty there is none
     without = cross_validate(
-        problem.design, problem.y, folds=problem.folds, family=problem.family.spec, l1_ratio=fit.l1_ratio,
+        problem.design, problem.y, folds=problem.folds, family=problem.family.spec, l1_ratio=share,
         lambdas=[fit.value], sample_weight=problem.weight, offset=problem.offset,
         penalty_factor=np.where(out, np.inf, 1.0), tol=options.tol, effective_df=False, n_jobs=options.n_jobs,
         relax=fit.gamma < 1.0 and (fit.gamma,),

@@ -64,25 +64,28 @@ def effect(family: Family, value: float, scale: float, feature: str, indicator: 
     if family.link_name == "identity":
         return f"{'+' if value >= 0 else '−'}{number(abs(value))} {where}"
     times = float(np.exp(np.clip(value, -700, 700)))
-    return f"{family.effect_name} × {_factor(times)} {where}"
+    return f"{family.effect_name} × {factor(times)} {where}"
 
 
-def _factor(times: float) -> str:
+def factor(times: float) -> str:
     """A factor with enough digits to tell it from 1: 3.09, 0.982, 1.00026."""
     away = abs(times - 1.0)
     return number(times) if away == 0.0 or away >= 0.01 else number(times, 2 - int(np.floor(np.log10(away))))
 
 
-def objective(family: Family, fit: Fit) -> str:
-    """The objective that was minimised, with the chosen numbers in it; of a blend both."""
-    solved = _objective(family, fit)
+def objective(family: Family, fit: Fit, eta: str = "", columns: bool = False) -> str:
+    """The objective that was minimised, with the chosen numbers in it; of a blend both.
+
+    ``columns`` says that a feature has K coefficients.
+    """
+    solved = _objective(family, fit, eta or ("η = b₀ + x'b" if family.has_intercept else "η = x'b"), columns)
     if fit.gamma == 1.0:
         return solved
     refit = "the fit of its nonzero coefficients without penalty"
     return f"{number(1.0 - fit.gamma)} of {refit}, and {number(fit.gamma)} of: {solved}"
 
 
-def _objective(family: Family, fit: Fit) -> str:
+def _objective(family: Family, fit: Fit, eta: str, columns: bool) -> str:
     loss = family.pretty_formula
     if fit.trained is not None and fit.trained.network is not None:
         network = fit.trained.network
@@ -91,11 +94,12 @@ def _objective(family: Family, fit: Fit) -> str:
             f"minimise Σ wᵢ [{loss}]ᵢ, η = network(x): {network.outline}, dropout rate {number(network.dropout)}, "
             f"by Adam with weight decay {decay} and early stopping"
         )
-    predictor = "b₀ + x'b" if family.has_intercept else "x'b"
-    head = f"minimise Σ wᵢ [{loss}]ᵢ, Σ wᵢ = 1, η = {predictor}"
+    head = f"minimise Σ wᵢ [{loss}]ᵢ, Σ wᵢ = 1, {eta}"
     if not fit.has_path:
         return head
     lam, a = number(fit.value, 4), fit.l1_ratio
+    if columns:
+        return f"{head}, plus {_of_columns(fit.penalty, lam, a)} (b per standard deviation)"
     if fit.penalty and a > 0.0:
         return f"{head}, plus {_other_penalty(read_penalty(fit.penalty), lam, a)} (b per standard deviation)"
     terms = []
@@ -104,6 +108,18 @@ def _objective(family: Family, fit: Fit) -> str:
     if a < 1.0:
         terms.append("½bⱼ²" if a == 0.0 else f"{number((1 - a) / 2)}·bⱼ²")
     return f"{head}, plus {lam} · Σⱼ [{' + '.join(terms)}] (b per standard deviation)"
+
+
+def _of_columns(penalty: str, lam: str, a: float) -> str:
+    """The penalty where each feature has a coefficient for each class or response."""
+    over, size = ("Σⱼ", "‖bⱼ‖") if penalty else ("Σⱼₖ", "|bⱼₖ|")
+    terms = []
+    if a > 0.0:
+        terms.append(size if a == 1.0 else f"{number(a)}·{size}")
+    if a < 1.0:
+        square = f"{size}²" if penalty else "bⱼₖ²"
+        terms.append(f"½{square}" if a == 0.0 else f"{number((1 - a) / 2)}·{square}")
+    return f"{lam} · {over} [{' + '.join(terms)}]"
 
 
 def _other_penalty(kind: Kind, lam: str, a: float) -> str:

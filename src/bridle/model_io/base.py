@@ -96,12 +96,17 @@ class TableModel(ABC):
         """What a standard deviation of a prediction is, in words; empty where the model knows none."""
         return ""
 
+    @property
+    def n_labels(self) -> int:
+        """How many classes the family has."""
+        return 2 if self.loss.is_classifier else 0
+
     def _check(self) -> None:
         """Refuse what contradicts itself, and keep what is an array from being changed."""
         self._freeze("reference")
         if not np.isfinite(self.reference_offset):
             raise InputError(f"the mean offset is {self.reference_offset}; expected a number")
-        labels = 2 if self.loss.is_classifier else 0
+        labels = self.n_labels
         if len(self.classes) not in {0, labels}:
             raise InputError(f"a {self.family} model has {labels} classes, got {self.classes!r}")
 

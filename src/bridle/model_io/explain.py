@@ -8,7 +8,7 @@ model c_j = b_j (x_j - r_j), exact and unique: the Shapley values of the linear 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 Float = NDArray[np.float64]
 
-_AVERAGE = "the average row"
-_OTHER = "the reference row"
+AVERAGE = "the average row"
+OTHER = "the reference row"
 MISSING = "missing"
 
 
@@ -85,14 +85,14 @@ def explain(model: TableModel, row: Any, reference: Any = "mean") -> Explanation
     encoder, kept = model.needed
     names = model.encoder.columns
     frame = one_row(row, names)
-    x, offset = _values(model, frame)
+    x, offset = values_of(model, frame)
     if isinstance(reference, str) and reference == "mean":
-        other, r, offset_r, against = None, model.reference[kept], model.reference_offset, _AVERAGE
+        other, r, offset_r, against = None, model.reference[kept], model.reference_offset, AVERAGE
     else:
-        other, against = one_row(reference, names, "reference"), _OTHER
-        r, offset_r = _values(model, other)
+        other, against = one_row(reference, names, "reference"), OTHER
+        r, offset_r = values_of(model, other)
     baseline_link, parts = model.split(x, r)  # parts (q,)
-    columns = _columns(model, _by_column(encoder.source_columns, parts), frame, other, against)
+    columns = _columns(model, parts_by_column(encoder.source_columns, parts), frame, other, against)
     if model.offset:
         columns = _ranked([*columns, _offset_part(model, offset, offset_r, against)])
     baseline_link += offset_r
@@ -109,7 +109,7 @@ def explain(model: TableModel, row: Any, reference: Any = "mean") -> Explanation
         prediction=float(means[1]),
         columns=columns,
         features=_features(model, x, r, parts),
-        notes=_notes(model, frame),
+        notes=notes_of(model, frame),
     )
 
 
@@ -123,7 +123,7 @@ def _features(model: TableModel, x: Float, r: Float, parts: Float) -> tuple[Cont
     )
 
 
-def _by_column(source: tuple[str, ...], parts: Float) -> dict[str, float]:
+def parts_by_column(source: tuple[str, ...], parts: Float) -> dict[str, float]:
     """Add the features' parts up, table column by table column."""
     found: dict[str, list[float]] = {}
     for column, part in zip(source, parts, strict=True):
@@ -138,18 +138,28 @@ def _columns(
     other: polars.DataFrame | None,
     against: str,
 ) -> tuple[Contribution, ...]:
+    found = []
+    for column, subject, shown, before, plural in shown_columns(model, parts, frame, other):
+        part = parts[column]
+        sentence = f"{subject} {_effect(model, part, plural)} against {against}" if part != 0.0 else ""
+        found.append(Contribution(column, column, shown, before, part, sentence))
+    return _ranked(found)
+
+
+def shown_columns(
+    model: TableModel, columns: Iterable[str], frame: polars.DataFrame, other: polars.DataFrame | None
+) -> Iterator[tuple[str, str, str, str, bool]]:
+    """Give each column with the subject of its sentence, its value, that of the reference, and if it is several."""
     encoder = model.needed[0]
-    unseen, found = encoder.unseen(frame), []
-    for column, part in parts.items():
+    unseen = encoder.unseen(frame)
+    for column in columns:
         reads = encoder.reads[column]
         shown = " : ".join(_shown(frame, c) for c in reads)
         before = "" if other is None else " : ".join(_shown(other, c) for c in reads)
         alone = len(reads) == 1
         subject = " and ".join(_subject(frame, c, unseen) for c in reads)
         which = ", which" if alone and shown == MISSING else " together" if not alone else ""
-        sentence = f"{subject}{which} {_effect(model, part, plural=not alone)} against {against}" if part != 0.0 else ""
-        found.append(Contribution(column, column, shown, before, part, sentence))
-    return _ranked(found)
+        yield column, f"{subject}{which}", shown, before, not alone
 
 
 def _subject(frame: polars.DataFrame, column: str, unseen: Collection[str]) -> str:
@@ -175,7 +185,8 @@ def _effect(model: TableModel, part: float, plural: bool = False) -> str:
     return f"{verb} the log of {mean} by {size} ({mean.removeprefix('the ')} x {number(_exp(part))})"
 
 
-def _notes(model: TableModel, frame: polars.DataFrame) -> tuple[str, ...]:
+def notes_of(model: TableModel, frame: polars.DataFrame) -> tuple[str, ...]:
+    """Say of a row what is missing or was never seen in training, and what it counts as."""
     encoder = model.needed[0]
     notes = [
         f"{column} has the level {level!r}, which never occurred in training: {what}"
@@ -220,7 +231,7 @@ def _shown(frame: polars.DataFrame, column: str) -> str:
     return MISSING if text is None else str(text)
 
 
-def _values(model: TableModel, frame: polars.DataFrame) -> tuple[Float, float]:
+def values_of(model: TableModel, frame: polars.DataFrame) -> tuple[Float, float]:
     """Give the needed features of one row, (q,), and its offset."""
     matrix: Any = model.needed[0].transform(frame).matrix
     x = np.asarray(matrix.toarray() if hasattr(matrix, "toarray") else matrix, dtype=np.float64).ravel()

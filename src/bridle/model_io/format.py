@@ -16,12 +16,15 @@ from numpy.typing import NDArray
 
 from bridle.errors import BridleError, FileFormatError
 from bridle.frozen import from_json, to_json
+from bridle.losses import get_family
 from bridle.model_io.base import Meta, TableModel
 from bridle.model_io.container import read_container, write_container
 from bridle.model_io.model import Model
 from bridle.model_io.network import NetworkModel
+from bridle.model_io.several import SeveralModel
 from bridle.model_io.survival import SurvivalModel
 from bridle.nets.packed import Outline, pack, unpack
+from bridle.several import SeveralFamily
 from bridle.survival import BaselineHazard
 
 Float = NDArray[np.float64]
@@ -50,6 +53,17 @@ class _Network:
     target: str
     classes: tuple[str, ...]
     network: Outline
+    offset: str
+    reference_offset: float
+
+
+@dataclass(frozen=True)
+class _Several:
+    """The same of a model with several predictors."""
+
+    family: str
+    target: str
+    outputs: tuple[str, ...]
     offset: str
     reference_offset: float
 
@@ -146,6 +160,21 @@ def _write_network(model: Any) -> tuple[_Network, dict[str, Float]]:
     return _Network(*common, outline, model.offset, model.reference_offset), {"network": values}
 
 
+def _write_several(model: Any) -> tuple[_Several, dict[str, Float]]:
+    record = _Several(model.family, model.target, model.outputs, model.offset, model.reference_offset)
+    return record, {"coef": model.coef.ravel(), "intercept": model.intercept}
+
+
+def _read_several(manifest: Mapping[str, Any], arrays: Mapping[str, Float]) -> SeveralModel:
+    _expect(arrays, "coef", "intercept")
+    record = from_json(_Several, manifest["model"])
+    coef, family = arrays["coef"], get_family(record.family)
+    if isinstance(family, SeveralFamily) and not family.shared:
+        coef = coef.reshape(-1, len(record.outputs))
+    common = _common(manifest, arrays, record)
+    return SeveralModel(**common, outputs=record.outputs, intercept=arrays["intercept"], coef=coef)
+
+
 def _read_linear(manifest: Mapping[str, Any], arrays: Mapping[str, Float]) -> Model:
     _expect(arrays, "coef")
     record = from_json(_Linear, manifest["model"])
@@ -187,10 +216,12 @@ def _read_survival(manifest: Mapping[str, Any], arrays: Mapping[str, Float]) -> 
 
 def _expect(arrays: Mapping[str, Float], *names: str) -> None:
     if set(arrays) != {*names, "reference"}:
-        raise FileFormatError(f"it holds the arrays {sorted(arrays)}, expected {', '.join(names)} and reference")
+        raise FileFormatError(f"it holds the arrays {sorted(arrays)}, expected {' and '.join((*names, 'reference'))}")
 
 
-def _common(manifest: Mapping[str, Any], arrays: Mapping[str, Float], record: Any) -> dict[str, Any]:
+def _common(
+    manifest: Mapping[str, Any], arrays: Mapping[str, Float], record: _Linear | _Network | _Several | _Survival
+) -> dict[str, Any]:
     """What models of all kinds are made of."""
     from bridle.design import Encoder
 
@@ -198,7 +229,7 @@ def _common(manifest: Mapping[str, Any], arrays: Mapping[str, Float], record: An
         "encoder": Encoder.from_dict(manifest["encoder"]),
         "family": record.family,
         "target": record.target,
-        "classes": record.classes,
+        **({} if isinstance(record, _Several) else {"classes": record.classes}),
         "reference": arrays["reference"],
         "meta": from_json(Meta, manifest["meta"]),
         "offset": record.offset,
@@ -209,10 +240,12 @@ def _common(manifest: Mapping[str, Any], arrays: Mapping[str, Float], record: An
 _READERS: dict[str, Callable[[Mapping[str, Any], Mapping[str, Float]], TableModel]] = {
     Model.kind: _read_linear,
     NetworkModel.kind: _read_network,
+    SeveralModel.kind: _read_several,
     SurvivalModel.kind: _read_survival,
 }
-_WRITERS: dict[str, Callable[[Any], tuple[_Linear | _Network | _Survival, dict[str, Float]]]] = {
+_WRITERS: dict[str, Callable[[Any], tuple[_Linear | _Network | _Several | _Survival, dict[str, Float]]]] = {
     Model.kind: _write_linear,
     NetworkModel.kind: _write_network,
+    SeveralModel.kind: _write_several,
     SurvivalModel.kind: _write_survival,
 }

@@ -310,7 +310,8 @@ def _agreement(result: StudyResult) -> str:
         else:
             higher = "higher" if held.value > cv else "lower"
             said += f" For {best.label} they disagree: the held-out error is {higher} than cross-validation promised."
-    if get_family(result.data.family).is_classifier and any(
+    family = get_family(result.data.family)
+    if (family.is_classifier or family.has_classes) and any(
         not m.failed and m.name != "null" and not math.isfinite(m.holdout_loss.value) for m in result.models
     ):
         said += " No finite error: the model was certain of some row, and wrong."

@@ -12,7 +12,7 @@ from importlib import resources
 import jinja2
 from markupsafe import Markup
 
-from bridle.report import captions, network_captions, network_views, numbers, survival_captions, views
+from bridle.report import captions, network_captions, network_views, numbers, several_views, survival_captions, views
 from bridle.report.charts import curve, fit, gauge, paths, survival, training
 from bridle.report.look import is_network, look, outcome, parameter_phrase, parameter_symbol, parameter_value, status
 from bridle.report.payload import COLUMNS, DIGITS, embedded
@@ -50,6 +50,9 @@ def page(result: StudyResult) -> str:
             lambda_rows=views.lambda_rows(result),
             features=views.features(result),
             guess=survival_captions.guess(result),
+            effects=several_views.effects(result),
+            confusion=several_views.confusion(result),
+            ones=several_views.ones(result),
             swaps=views.swaps(result.swaps),
             judged=[m for m in views.best_first(result, result.models) if m.verdict is not None],
             data_json=embedded(result),
@@ -116,6 +119,8 @@ def _environment() -> jinja2.Environment:
         survival_chart=survival.curves,
         survival_calibration_chart=survival.calibration,
         value_at=survival.value_at,
+        several=several_views,
+        open_ones=several_views.OPEN,
         is_network=is_network,
         used=views.used,
         curve_chart=curve.validation_curve,

@@ -25,6 +25,7 @@ class SeveralFamily(Family):
     several: ClassVar[bool] = True
     shared: ClassVar[bool] = False  # whether all predictors have the same coefficients, and intercepts of their own
     quadratic: ClassVar[bool] = False
+    takes_offset: ClassVar[bool] = True  # whether one offset a row changes anything
 
     def predictors(self, target: Float) -> int:
         """Return M, the number of linear predictors."""

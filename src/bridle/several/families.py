@@ -75,6 +75,8 @@ class Multinomial(SeveralFamily):
 
     name: ClassVar[str] = "multinomial"
     has_classes: ClassVar[bool] = True
+    takes_offset: ClassVar[bool] = False
+    main_score: ClassVar[str] = "accuracy"
     loss_name: ClassVar[str] = "multinomial deviance per row"
     formula: ClassVar[str] = "log sum_k e^eta_k - sum_k y_k eta_k"
     _domain: ClassVar[str] = "class labels, or shares of the classes"

@@ -26,6 +26,7 @@ from scipy.special import expit, log_expit, xlogy
 from bridle import _core
 from bridle.several.base import SeveralFamily, expand
 from bridle.several.labels import class_names, read_levels
+from bridle.several.thresholds import Thresholds
 
 Float = NDArray[np.float64]
 
@@ -36,6 +37,7 @@ class Ordinal(SeveralFamily):
 
     name: ClassVar[str] = "ordinal"
     has_classes: ClassVar[bool] = True
+    main_score: ClassVar[str] = "accuracy"
     loss_name: ClassVar[str] = "ordinal deviance per row"
     formula: ClassVar[str] = "-log P(y)"
     shared: ClassVar[bool] = True
@@ -138,28 +140,7 @@ class Ordinal(SeveralFamily):
         eta : (n,)
             x'b and the offset.
         """
-        share = np.average(target, axis=0, weights=w)
-        if not np.all(share > 0.0):
-            return np.full(target.shape[1] - 1, -np.inf)
-        b = self.link(share[None])[0] - float(np.average(eta, weights=w))
-        value = float(w @ self.loss(target, eta[:, None] + b))
-        for _ in range(200):
-            at = eta[:, None] + b
-            slope, H = w @ self.gradient(target, at), np.tensordot(w, self.row_hessians(target, at), 1)
-            step = np.linalg.solve(H + 1e-10 * np.sum(np.abs(slope)) * np.eye(b.size), slope)
-            share_of_step = 1.0
-            while True:
-                trial = b - share_of_step * step
-                moved = float(w @ self.loss(target, eta[:, None] + trial)) if np.all(np.diff(trial) < 0.0) else np.inf
-                if moved <= value + 1e-14 * abs(value) or share_of_step < 1e-18:
-                    break
-                share_of_step *= 0.5
-            if not np.isfinite(moved):
-                break
-            b, value = trial, moved
-            if np.max(np.abs(step)) <= 1e-13 * max(1.0, float(np.max(np.abs(b)))):
-                break
-        return np.asarray(b)
+        return np.asarray(Thresholds.make(target, w).solve(eta[:, None])[0])
 
     def residual(self, target: Float, eta: Float, w: Float) -> Float:
         """Return minus the gradient in x'b at the best thresholds for ``eta`` (n, K - 1), (n, 1)."""

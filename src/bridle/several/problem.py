@@ -16,6 +16,7 @@ from bridle.grid import L1_FLOOR
 from bridle.penalties import Penalty
 from bridle.problem import Settings, as_design, check_finite, name_columns, one_blas_thread, row_weights
 from bridle.several.base import SeveralFamily
+from bridle.several.thresholds import Thresholds
 
 Float = NDArray[np.float64]
 
@@ -242,9 +243,7 @@ class SeveralProblem:
             settings.max_iter, 2, 1,
         )[0]  # fmt: skip
         eta = self._times(raw, slice(None))
-        raw["intercept"] = np.stack(
-            [self.family.null_predictors(self.y, self.w, self.offset + each[:, None]) for each in eta.T]
-        )
+        raw["intercept"] = Thresholds.make(self.y, self.w).solve(o[:, None] + eta)
         return raw
 
     def _times(self, raw: Any, which: Any = 0) -> Float:

@@ -42,13 +42,13 @@ def coefficient_range(path: PathSummary, curve: CurveSummary) -> tuple[float, fl
     return min(low, 0.0) - room, max(high, 0.0) + room
 
 
-def coefficient_paths(path: PathSummary, curve: CurveSummary, label: str) -> Markup:
-    """Draw one model's coefficient paths on the standardised scale."""
+def coefficient_paths(path: PathSummary, curve: CurveSummary, label: str, sizes: bool = False) -> Markup:
+    """Draw one model's coefficient paths on the standardised scale, or the sizes of several effects of a feature."""
     plot = Plot(complexity_scale(curve), Scale(*coefficient_range(path, curve)), HEIGHT)
     zero = plot.down(0.0)
     parts = [
         x_axis(plot, parameter_phrase(curve.parameter), ends=("simpler", "more flexible")),
-        y_axis(plot, "effect of one standard deviation"),
+        y_axis(plot, "size of effects of one standard deviation" if sizes else "effect of one standard deviation"),
         el("line", x1=0, x2="100%", y1=zero, y2=zero, class_="zero"),
         plot.layer(_bootstrap(plot, path), _lines(plot, path, curve)),
     ]

@@ -1,0 +1,118 @@
+"""The thresholds of ordered classes that fit best with given predictors, by Newton's method, for many at once.
+
+With e_m = eta + b_m the log odds of exceeding level m, a row of level k has -log F(e_{k-1}) - log F(-e_k) -
+log(1 - e^-d), d = b_{k-1} - b_k. The last term is the same for all rows of a level, and a threshold meets only the rows
+of its two levels: one step takes two logistic functions a row, and a tridiagonal matrix.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, log_expit
+
+Float = NDArray[np.float64]
+Int = NDArray[np.int64]
+
+STEPS = 100
+BLOCK = 1 << 20  # numbers at a time
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Rows sorted out by the thresholds that they meet: r pairs of a row and a threshold, threshold by threshold."""
+
+    row: Int  # (r,)
+    at: Int  # (r,) the threshold, ascending
+    starts: Int  # (M,) where each threshold's pairs begin
+    sign: Float  # (r, 1) 1 where the row's level lies above the threshold, else -1
+    w: Float  # (r, 1) weight of the row
+    weight: Float  # (n,)
+    level: Float  # (K,) weight of each level
+
+    @classmethod
+    def make(cls, target: Float, w: Float) -> Self:
+        """Sort out levels (n, K) of 0 and 1 with weights (n,)."""
+        codes, k = np.argmax(target, axis=1), target.shape[1]
+        up, down = np.flatnonzero(codes > 0), np.flatnonzero(codes < k - 1)
+        row, at = np.concatenate([up, down]), np.concatenate([codes[up] - 1, codes[down]])
+        sign = np.where(np.arange(row.size) < up.size, 1.0, -1.0)
+        order = np.argsort(at, kind="stable")
+        row, at = row[order], at[order]
+        level = np.bincount(codes, w, k).astype(np.float64)
+        return cls(row, at, np.searchsorted(at, np.arange(k - 1)), sign[order, None], w[row, None], w, level)
+
+    def solve(self, eta: Float) -> Float:
+        """Return minus the thresholds (L, M) for predictors eta (n, L), descending; -inf where a level has no rows.
+
+        Parameters
+        ----------
+        eta : (n, L)
+            x'b and the offset.
+        """
+        count, m = eta.shape[1], self.level.size - 1
+        if not np.all(self.level > 0.0):
+            return np.full((count, m), -np.inf)
+        step = max(BLOCK // max(self.row.size, 1), 1)
+        return np.asarray(np.concatenate([self._solve(eta[:, k : k + step]) for k in range(0, count, step)]))
+
+    def _solve(self, eta: Float) -> Float:
+        share = self.level / self.level.sum()
+        null = np.log(np.cumsum(share[::-1])[::-1][1:]) - np.log(np.cumsum(share)[:-1])
+        b = null - np.average(eta, axis=0, weights=self.weight)[:, None]  # (L, M)
+        x = eta[self.row]
+        value, left = self._loss(x, b), np.arange(b.shape[0])
+        for _ in range(STEPS):
+            slope, hessian = self._derivatives(x[:, left], b[left])
+            ridge = 1e-10 * np.abs(slope).sum(axis=1)[:, None, None] * np.eye(b.shape[1])
+            step = np.linalg.solve(hessian + ridge, slope[:, :, None])[:, :, 0]
+            step, value[left] = self._shortened(x[:, left], b[left], step, value[left])
+            b[left] -= step
+            size = np.maximum(1.0, np.abs(b[left]).max(axis=1))
+            left = left[np.abs(step).max(axis=1) > 1e-13 * size]
+            if not left.size:
+                break
+        return np.asarray(b)
+
+    def _shortened(self, x: Float, b: Float, step: Float, value: Float) -> tuple[Float, Float]:
+        """Halve each step until it leads to thresholds in order and no larger loss; return steps and losses."""
+        step, bad, moved = step.copy(), np.arange(b.shape[0]), value.copy()
+        for _ in range(60):
+            trial = b[bad] - step[bad]
+            ordered = np.all(np.diff(trial, axis=1) < 0.0, axis=1)
+            moved[bad] = np.inf
+            if ordered.any():
+                moved[bad[ordered]] = self._loss(x[:, bad[ordered]], trial[ordered])
+            bad = bad[~(moved[bad] <= value[bad] + 1e-14 * np.abs(value[bad]))]
+            if not bad.size:
+                return step, moved
+            step[bad] *= 0.5
+        step[bad], moved[bad] = 0.0, value[bad]
+        return step, moved
+
+    def _loss(self, x: Float, b: Float) -> Float:
+        e = x + b.T[self.at]
+        rows = (self.w * log_expit(self.sign * e)).sum(axis=0)
+        return np.asarray(-(rows + np.log(-np.expm1(np.diff(b, axis=1))) @ self.level[1:-1]))
+
+    def _derivatives(self, x: Float, b: Float) -> tuple[Float, Float]:
+        """First (L, M) and second (L, M, M) derivatives in b."""
+        f = expit(x + b.T[self.at])
+        slope = np.add.reduceat(self.w * (f - (self.sign > 0.0)), self.starts, axis=0).T.copy()
+        bent = np.add.reduceat(self.w * f * (1.0 - f), self.starts, axis=0).T
+        hessian, k = np.zeros((*b.shape, b.shape[1])), np.arange(b.shape[1])
+        hessian[:, k, k] = bent
+        with np.errstate(over="ignore"):
+            odds = 1.0 / np.expm1(-np.diff(b, axis=1))  # of -log(1 - e^-d)
+        pull, bend = self.level[1:-1] * odds, self.level[1:-1] * odds * (1.0 + odds)
+        slope[:, :-1] -= pull
+        slope[:, 1:] += pull
+        low, high = k[:-1], k[1:]
+        hessian[:, low, low] += bend
+        hessian[:, high, high] += bend
+        hessian[:, low, high] -= bend
+        hessian[:, high, low] -= bend
+        return slope, hessian
