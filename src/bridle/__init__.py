@@ -31,6 +31,7 @@ _HOME = {
     "study": "bridle.job",
     "Study": "bridle.job",
     "Model": "bridle.model_io",
+    "SurvivalModel": "bridle.model_io",
     "load": "bridle.model_io",
     "Lasso": "bridle.estimators",
     "LassoCV": "bridle.estimators",

@@ -278,6 +278,36 @@ class HoldoutPoints:
 
 
 @dataclass(frozen=True)
+class RiskGroup:
+    """Held-out rows of similar predicted risk: the survival seen (Kaplan-Meier) and the one predicted on average."""
+
+    label: str  # "lowest third of predicted risk"
+    n: int
+    n_events: int
+    times: tuple[float, ...]  # of events among the rows; thinned to what a chart can show, as all that follow
+    observed: tuple[float, ...]
+    lower: tuple[float, ...]  # pointwise
+    upper: tuple[float, ...]
+    predicted_times: tuple[float, ...]
+    predicted: tuple[float, ...]  # mean of the rows' predicted survival
+
+
+@dataclass(frozen=True)
+class Survival:
+    """Times to an event: the columns, and what the best model predicts for held-out rows beside what happened."""
+
+    time: str  # names of the columns
+    event: str
+    label: str  # what the event column holds where there was one
+    start: str  # empty for none
+    strata: str
+    levels: tuple[str, ...]  # of the strata
+    horizon: float  # median time of the training rows' events, at which predictions are checked
+    groups: tuple[RiskGroup, ...] = ()  # by predicted risk, lowest first
+    calibration: tuple[CalibrationBin, ...] = ()  # probability of an event up to the horizon, predicted and seen
+
+
+@dataclass(frozen=True)
 class Output:
     """One class or response of several, on held-out rows: a class against the rest."""
 
@@ -321,6 +351,7 @@ class StudyResult:
     folds: str  # "10-fold cross-validation, stratified"
     techniques: Techniques | None = None
     lesson: Lesson | None = None  # bridle fit --demo
+    survival: Survival | None = None  # times to an event only
     outputs: tuple[Output, ...] = ()  # in place of ``holdout`` where the target has several classes or responses
     confusion: tuple[tuple[float, ...], ...] = ()  # weight of held-out rows by class (rows) and predicted class
 

@@ -10,7 +10,7 @@ from bridle.report.numbers import num
 pytestmark = pytest.mark.browser
 NAMES = [
     "breast_cancer", "wide", "noise", "one_feature", "hostile", "broken", "dropout", "network", "demo", "no_torch",
-    "networks_gone_wild",
+    "networks_gone_wild", "survival",
 ]  # fmt: skip
 RIGHT, LEFT, HOME, END, TAB = "\ue014", "\ue012", "\ue011", "\ue010", "\ue004"
 
@@ -43,7 +43,7 @@ def test_the_policy_stops_scripts_that_are_not_ours(browser, report_url):
 
 
 @pytest.mark.parametrize("width", [320, 360, 768, 1280])
-@pytest.mark.parametrize("name", ["breast_cancer", "hostile", "demo", "networks_gone_wild"])
+@pytest.mark.parametrize("name", ["breast_cancer", "hostile", "demo", "networks_gone_wild", "survival"])
 def test_nothing_overflows_sideways(browser, report_url, name, width):
     browser.open(report_url(name), width=width)
     browser.js("document.querySelectorAll('details').forEach((d) => { d.open = true; })")

@@ -13,7 +13,7 @@ from report_tables import NAN, NOTHING, Source
 from sklearn.datasets import load_breast_cancer, load_diabetes
 
 from bridle.diagnosis.verdict import Interval
-from bridle.results import ModelResult, SampleSize, StudyResult
+from bridle.results import CalibrationBin, ModelResult, RiskGroup, SampleSize, StudyResult, Survival
 
 
 def _breast_cancer() -> Source:
@@ -222,10 +222,34 @@ def separated() -> StudyResult:
     return dataclasses.replace(study, models=tuple(models))
 
 
+@cache
+def survival() -> StudyResult:
+    """Times to an event: curves by risk, one of which has no event, and names that must be escaped."""
+    times = tuple(float(t) for t in range(1, 41))
+    groups = tuple(
+        RiskGroup(
+            label, 30, events, times[:events], *(tuple(s ** (k + shift) for k in range(1, events + 1)) for shift in (0, 1, -0.5)),
+            (0.0, *times), tuple(s**k for k in range(41)),
+        )
+        for label, events, s in (
+            ("lowest third of predicted risk", 0, 0.995), ("middle third", 12, 0.98), ("highest third", 25, 0.93),
+        )
+    )  # fmt: skip
+    bins = (
+        CalibrationBin(0.05, 0.0, 0.0, 1.0, 30),
+        CalibrationBin(0.3, 0.25, 0.1, 0.5, 30),
+        CalibrationBin(0.9, 1.0, NAN, NAN, 30),
+    )
+    found = diabetes()
+    data = dataclasses.replace(found.data, family="cox(ties='efron')", target="<b>months</b>")
+    drawn = Survival("<b>months</b>", "died & buried", "yes", "", "centre", ("a", "b"), 18.0, groups, bins)
+    return dataclasses.replace(found, data=data, holdout=None, survival=drawn, loss_name="deviance per event")
+
+
 ALL = {
     f.__name__: f
     for f in (
         breast_cancer, diabetes, counts, wide, noise, one_feature, hostile, broken, dropout, separated, network, demo, no_torch,
-        networks_gone_wild,
+        networks_gone_wild, survival,
     )
 }  # fmt: skip

@@ -24,6 +24,8 @@ bridle fit sales.parquet -t price --models ridge,lasso --out prices
 
 cat visits.csv | bridle fit - -t visits --family poisson --offset log_days
 
+bridle fit patients.csv --target months --event died --strata centre
+
 bridle fit scores.csv -t passed --groups school --fail-on overfitting
 
 bridle fit flowers.csv -t species
@@ -99,10 +101,26 @@ def fit(
             show_default="by the target",
         ),
     ] = None,
+    event: Annotated[
+        str | None,
+        typer.Option(
+            help="Column that says whether the event happened; the target is then the time to it, the model Cox's.",
+            rich_help_panel="Data",
+        ),
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option(help="Column of times of entry, with --event.", rich_help_panel="Data")
+    ] = None,
+    strata: Annotated[
+        str | None,
+        typer.Option(help="Column of strata, each with its own baseline hazard, with --event.", rich_help_panel="Data"),
+    ] = None,
     positive: Annotated[
         str | None,
         typer.Option(
-            help="The class whose probability is predicted.", rich_help_panel="Data", show_default="the later one"
+            help="The class whose probability is predicted, or the label of the event.",
+            rich_help_panel="Data",
+            show_default="the later one",
         ),
     ] = None,
     exclude: Annotated[
@@ -221,6 +239,9 @@ def fit(
             offset=offset,
             groups=groups,
             time=time,
+            event=event,
+            start=start,
+            strata=strata,
             exclude=tuple(_listed(exclude) or ()),
             keep=tuple(_listed(keep) or ()),
             ordered=_levels(ordered) or None,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from bridle.model_io import Model, NetworkModel, SeveralModel, TableModel
+    from bridle.model_io import Model, NetworkModel, SeveralModel, SurvivalModel, TableModel
 
 EPILOG = """[bold]Examples[/bold]
 
@@ -87,7 +87,7 @@ def _pool(pool: dict[str, Any]) -> str:
 def _model(model: TableModel) -> dict[str, Any]:
     import numpy as np
 
-    from bridle.model_io import Model, NetworkModel, SeveralModel
+    from bridle.model_io import Model, NetworkModel, SeveralModel, SurvivalModel
     from bridle.model_io.explain import number
 
     meta = model.meta
@@ -95,6 +95,7 @@ def _model(model: TableModel) -> dict[str, Any]:
         "model": f"{meta.label or meta.name} ({model.kind}, {model.family})",
         "target": model.target,
         "classes": list(model.classes),
+        **(_survival(model) if isinstance(model, SurvivalModel) else {}),
         "objective": meta.objective,
         "chosen": f"{meta.parameter} = {number(meta.value)}, rule {meta.rule}" if meta.rule else "",
         "verdict": meta.sentence,
@@ -118,8 +119,18 @@ def _linear(model: Model) -> dict[str, Any]:
     effect = np.abs(model.coef * np.array(model.encoder.scale))  # of one standard deviation
     order = used[np.argsort(-effect[used], kind="stable")]
     return {
-        "intercept": model.intercept,
+        **({"intercept": model.intercept} if model.loss.has_intercept else {}),
         "coefficients": {model.feature_names[j]: float(model.coef[j]) for j in order},
+    }
+
+
+def _survival(model: SurvivalModel) -> dict[str, Any]:
+    from bridle.model_io.explain import number
+
+    return {
+        "event": f"{model.event} = {model.label}",
+        "strata": f"{model.strata}: {', '.join(model.levels)}" if model.strata else "",
+        "survival at": [number(t) for t in model.times],
     }
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bridle.diagnosis.verdict import Interval, Verdict
     from bridle.results import ModelResult, StudyResult
 
-SHORT_SCORE = {"deviance explained": "explained"}
+SHORT_SCORE = {"concordance (Harrell)": "concordance", "deviance explained": "explained"}
 
 
 def print_study(result: StudyResult, folder: FilePath | None, *, quiet: bool = False) -> None:

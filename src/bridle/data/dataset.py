@@ -19,6 +19,7 @@ from bridle.data.reading import Table, read_table
 from bridle.data.sentences import data_notes, data_warnings
 from bridle.data.structure import Structure
 from bridle.data.structured import formula_target, refuse_structure, several_names, structure_of
+from bridle.data.survival import SurvivalColumns, survival_of
 from bridle.data.target import Target, understand_responses, understand_target
 from bridle.data.values import as_numbers, as_text
 from bridle.errors import InputError
@@ -51,6 +52,7 @@ class Dataset:
     sha256: str
     rows: NDArray[np.int64]  # (n,), numbers of these rows in the table as it came, from 0
     structure: Structure | None = None  # products of columns that become features; None for each column by itself
+    survival: SurvivalColumns | None = None  # for times to an event: which columns say so
     responses: tuple[str, ...] = ()  # names of the target's columns, where it is several numbers
 
     @property
@@ -59,9 +61,9 @@ class Dataset:
         return int(self.y.shape[0])
 
     @property
-    def outputs(self) -> tuple[str, ...]:
-        """Names of what is predicted: classes or responses; none for one number."""
-        return self.classes or self.responses
+    def outputs(self) -> Any:
+        """Names of what is predicted: classes or responses; none for one number; columns of a time to an event."""
+        return self.survival or self.classes or self.responses
 
     @property
     def features(self) -> tuple[Column, ...]:
@@ -116,6 +118,9 @@ def make_dataset(
     offset: Any = None,
     groups: Any = None,
     time: Any = None,
+    event: Any = None,
+    start: Any = None,
+    strata: Any = None,
     exclude: Sequence[str] = (),
     keep: Sequence[str] = (),
     ordered: Mapping[str, Sequence[str]] | None = None,
@@ -142,6 +147,9 @@ def make_dataset(
         Found from the target by default.
     weights, offset, groups, time : str or sequence, optional
         Name of a column, or one value for each row. These columns are no features.
+    event, start, strata : str or sequence, optional
+        Columns (or values) that make the target a time to an event: whether the event ended it (else the row is
+        censored), when the row was first at risk, and labels of rows that share a baseline hazard. No features either.
     exclude : sequence of str
         Columns to leave out.
     keep : sequence of str
@@ -154,7 +162,7 @@ def make_dataset(
     interactions : "all" or sequence, optional
         Pairs of columns whose products become features beside the columns: ``["age:dose", ("sex", "*")]``.
     positive : optional
-        Which of two classes is the positive one.
+        Which of two classes is the positive one; with ``event`` the label of the event.
     format, separator, decimal, encoding, columns : optional
         As in :func:`bridle.data.read_table`.
 
@@ -174,6 +182,7 @@ def make_dataset(
         refuse_structure(table, formula, interactions)
     target = several_names(formula_target(formula, table.names, target), table.names)
     given = {"weights": weights, "offset": offset, "groups": groups, "time": time}
+    given |= {"event": event, "start": start, "strata": strata}
     roles = {role: _series_of(table, value, role) for role, value in given.items() if value is not None}
     parts = target if isinstance(target, tuple) else (target,)
     aims = {f"target ({k})" if k else "target": _series_of(table, part, "target") for k, part in enumerate(parts)}
@@ -194,14 +203,22 @@ def make_dataset(
     if ordered and table.frame is None:
         raise InputError("ordered levels need a table with named columns, got an array of numbers; give a data frame")
     levels = None if several else check_ordered(ordered, table.names, {c: r for r, c in by_column.items()})
+    label = None if positive is None else str(positive)
+    survival = None
+    if several and "event" in roles:
+        raise InputError(f"an event ends one time, and {len(parts)} target columns are given; name the column of times")
     if several:
         understood = understand_responses(list(aims.values()), family, decimal)
     else:
-        positive = None if positive is None else str(positive)
-        understood = understand_target(aims["target"], family, positive, decimal, levels)
-    return _assemble(
+        survival = survival_of(aims["target"], roles, family=family, positive=label, decimal=decimal)
+        if survival is None:
+            understood = understand_target(aims["target"], family, label, decimal, levels)
+        else:
+            understood = survival[0]
+    made = _assemble(
         table, name, understood, roles, by_column, tuple(exclude), tuple(keep), ordered, (formula, interactions)
     )
+    return made if survival is None else replace(made, survival=survival[1])
 
 
 def _assemble(
@@ -261,7 +278,8 @@ def _assemble(
     )
     leaks = find_leaks(frame, matrix, used, y, aim.family, aim.responses)
     duplicates = find_duplicates(frame, matrix, used)
-    notes = data_notes(aim.sentence, dropped, table.n_rows, name, described, duplicates, table.notes, rows.size)
+    needed = f"{name} or {roles['event'].name}" if "event" in roles else name
+    notes = data_notes(aim.sentence, dropped, table.n_rows, needed, described, duplicates, table.notes, rows.size)
     warnings = data_warnings(leaks, aim.warnings, described, rows.size)
     return replace(dataset, notes=notes, warnings=warnings)
 

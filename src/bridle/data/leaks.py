@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from bridle.data.values import as_text
 from bridle.losses import get_family
+from bridle.survival.target import EVENT, TIME
 
 if TYPE_CHECKING:
     import polars as pl
@@ -53,7 +54,13 @@ def find_leaks(
     The error of a column is 1 - |Spearman's rank correlation| against a numeric target and 1 - AUC against two classes;
     for a column of few levels and a numeric target it is the share of wrongly ordered pairs of rows from neighbouring
     levels. Categories stand for the mean target of the other rows in their level; whether a cell is missing counts too.
+    Of times to an event both the time and whether there was an event are looked at.
     """
+    if get_family(family).name == "cox":  # start, time, event, stratum: either of the two in the middle
+        by_event = find_leaks(frame, matrix, names, y[:, EVENT], "binomial")
+        by_time = find_leaks(frame, matrix, names, y[:, TIME], "gaussian")
+        told = {leak.column for leak in by_event}
+        return (*by_event, *(leak for leak in by_time if leak.column not in told))
     if y.ndim == 2:
         kind = get_family(family)
         if responses:

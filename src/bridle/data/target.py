@@ -76,7 +76,7 @@ def understand_target(
     name = column.name
     if column.dtype.is_nested() or column.dtype.is_temporal():
         raise InputError(f"the target {name!r} holds {column.dtype}; expected numbers, counts or two classes")
-    numbers = _numbers(column, decimal)
+    numbers = numbers_of(column, decimal)
     if kind is not None and kind.several and not kind.has_classes:
         raise InputError(
             f"family {kind.name!r} predicts several numbers, and one target column is given; name all of them, or use "
@@ -111,7 +111,8 @@ def understand_target(
     return _numeric(name, numbers, distinct, kind)
 
 
-def _numbers(column: pl.Series, decimal: str | None) -> Float | None:
+def numbers_of(column: pl.Series, decimal: str | None) -> Float | None:
+    """(n,) numbers of a column, NaN where missing; None if it doesn't hold numbers."""
     import polars as pl
 
     form = NumberFormat()
@@ -213,7 +214,7 @@ def understand_responses(columns: Sequence[pl.Series], family: str | None = None
         raise InputError(f"the targets {', '.join(map(repr, names))} name a column twice; name each once")
     found = []
     for column in columns:
-        numbers = None if column.dtype.is_nested() or column.dtype.is_temporal() else _numbers(column, decimal)
+        numbers = None if column.dtype.is_nested() or column.dtype.is_temporal() else numbers_of(column, decimal)
         if numbers is None:
             raise InputError(
                 f"several targets are predicted together only if all are numbers, and {column.name!r} holds "

@@ -77,7 +77,7 @@ def make_challengers(
     """
     if unknown := [n for n in names if n not in NAMES]:
         raise InputError(f"unknown challengers {', '.join(map(repr, unknown))}; expected some of {', '.join(NAMES)}")
-    found: list[Contender] = [NullContender(target)]
+    found: list[Contender] = [NullContender(target, label=measure_of(target.family).null_words.removeprefix("the "))]
     notes: list[str] = []
     for name in (n for n in NAMES[1:] if n in names):
         if name in L1_RATIOS:

@@ -60,6 +60,8 @@ def _slope(c: CheckContext, threshold: float) -> Finding | str | None:
 def _large(c: CheckContext, threshold: float) -> Finding | str | None:
     if c.evidence is None:
         return None
+    if not get_family(c.evidence.family).row_wise:
+        return "Relative hazards have no mean to be compared with."
     if _several(c):
         return "A row has several predictions: the report draws each."
     found = calibration_in_the_large(c.evidence, c.verdict.model, c.verdict.level)
@@ -202,10 +204,12 @@ def _rare(c: CheckContext, threshold: float) -> Finding | None:
     )
 
 
-def _tails(c: CheckContext, threshold: float) -> Finding | None:
+def _tails(c: CheckContext, threshold: float) -> Finding | str | None:
     e = c.evidence
     if e is None or c.verdict.model not in e.predictions or e.n_rows < LEAST_ROWS_FOR_TAILS:
         return None
+    if not get_family(e.family).row_wise:
+        return "A row's loss depends on the training rows' baseline hazard, and isn't kept."
     family, mean = get_family(e.family), e.predictions[c.verdict.model]  # (R, n)
     tested = np.isfinite(mean).all(axis=(0, *range(2, mean.ndim)))
     y, weight = e.y[tested], e.weight[tested]

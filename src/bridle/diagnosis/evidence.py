@@ -77,7 +77,7 @@ class Evidence:
     family: str
     test_loss: Float  # (J, M), mean unit deviance of the fold's held-out rows
     train_loss: Float  # (J, M), the same on the fold's training rows
-    test_weight: Float  # (J,), sum of the weights of the held-out rows
+    test_weight: Float  # (J,), sum of the weights of the held-out rows, or of what counts among them: events
     n_train: IntArray  # (J,)
     n_test: IntArray  # (J,)
     n_repeats: int
@@ -240,6 +240,7 @@ def collect_evidence(
     target = measure.target(y)
     weight = np.ones(len(target)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
     _check(weight, folds, contenders)
+    counted = measure.family.units(target, weight)
     jobs = [(c, train, test) for c in contenders for train, test in folds.pairs]
     results = _all_folds(jobs, _Rows(target, weight, measure), n_jobs, progress)
     n_folds = len(folds.pairs)
@@ -266,7 +267,7 @@ def collect_evidence(
         family=family,
         test_loss=np.array(tests, dtype=np.float64).reshape(-1, n_folds).T,
         train_loss=np.array(trains, dtype=np.float64).reshape(-1, n_folds).T,
-        test_weight=np.array([weight[test].sum() for _, test in folds.pairs]),
+        test_weight=np.array([counted[test].sum() for _, test in folds.pairs]),
         n_train=np.array([len(train) for train, _ in folds.pairs], dtype=np.int64),
         n_test=np.array([len(test) for _, test in folds.pairs], dtype=np.int64),
         n_repeats=folds.n_repeats,

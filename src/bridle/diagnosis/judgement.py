@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from bridle.diagnosis import words
 from bridle.diagnosis.evidence import Evidence
 from bridle.diagnosis.intervals import MaxT, correction, log_ratios, mean_interval, standard_errors, t_quantile
+from bridle.diagnosis.measure import measure_of
 from bridle.diagnosis.slope import calibration_slope
 from bridle.diagnosis.verdict import Comparison, Interval, Verdict
 from bridle.errors import InputError
@@ -121,7 +122,9 @@ def judge(
         checks=(),
         scheme=evidence.scheme,
     )
-    return replace(verdict, sentence=words.sentence(verdict, evidence.labels[at]), action=words.action(verdict))
+    null_words = measure_of(evidence.family).null_words
+    sentence = words.sentence(verdict, evidence.labels[at], null_words)
+    return replace(verdict, sentence=sentence, action=words.action(verdict, null_words))
 
 
 def _check_options(evidence: Evidence, model: str, margin: float, level: float) -> None:

@@ -84,11 +84,11 @@ def learning_curve(
     orders = [_spread(rng.permutation(train), strata) for train, _ in pairs]
     n_test = np.array([len(test) for _, test in pairs], dtype=np.int64)
     factor = correction(np.array([len(o) for o in orders], dtype=np.int64), n_test)
-    test_weight = np.array([weight[test].sum() for _, test in pairs])
+    test_weight = np.array([measure.family.units(target, weight)[test].sum() for _, test in pairs])
     parts = [
         [np.sort(order[: max(LEAST_ROWS, round(share * len(order)))]) for order in orders] for share in sorted(shares)
     ]
-    jobs = [(part, test) for of_share in parts for part, (_, test) in zip(of_share, pairs, strict=True)]
+    jobs = [(part, test, whole) for of_share in parts for part, (whole, test) in zip(of_share, pairs, strict=True)]
     with one_blas_thread:
         losses = Crew(n_jobs, len(jobs), None).map(
             lambda job: _losses(contender, *job, y=target, weight=weight, measure=measure), jobs
@@ -119,13 +119,13 @@ def _spread(rows: IntArray, strata: IntArray | None) -> IntArray:
 
 
 def _losses(
-    contender: Contender, train: IntArray, test: IntArray, *, y: Float, weight: Float, measure: Measure
+    contender: Contender, train: IntArray, test: IntArray, whole: IntArray, *, y: Float, weight: Float, measure: Measure
 ) -> tuple[float, float] | None:
     try:
         means = contender.fit_predict(train, test)[""]
     except EXPECTED:
         return None
-    losses = measure.losses(y, weight, means, train, test)
+    losses = measure.losses_of_part(y, weight, means, train, test, whole)
     return losses if np.isfinite(losses).all() else None
 
 

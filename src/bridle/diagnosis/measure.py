@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,6 +20,9 @@ class Measure:
 
     A contender predicts *means*: what ``family.mean`` makes of its linear predictor, n rows of them.
     """
+
+    null_words: ClassVar[str] = "the overall mean"  # what the model without features goes by
+    null_label: ClassVar[str] = "Mean only"  # and what it is called
 
     def __init__(self, family: Family) -> None:
         self.family = family
@@ -64,6 +67,12 @@ class Measure:
         at_train, at_test = (self.supported(m, counted) for m in means)
         return self._loss(y[train], weight[train], at_train), self._loss(y[test], weight[test], at_test)
 
+    def losses_of_part(
+        self, y: Float, weight: Float, means: Means, part: IntArray, test: IntArray, whole: IntArray
+    ) -> tuple[float, float]:
+        """Return :meth:`losses` of a fit to a part of a fold's training rows, comparable with those of ``whole``."""
+        return self.losses(y, weight, means, part, test)
+
     def _loss(self, y: Float, weight: Float, mean: Float) -> float:
         used = weight > 0.0  # an infinite loss of weight 0 is none
         return float(np.average(self.family.deviance(y, mean)[used], weights=weight[used]))
@@ -72,6 +81,12 @@ class Measure:
     def has_slope(self) -> bool:
         """Whether one slope tells if predictions are too extreme."""
         return True
+
+    def slope(
+        self, y: Float, mean: Float, weight: Float, offset: Float | None, folds: IntArray
+    ) -> tuple[float, float] | None:
+        """Return calibration slope and standard error of one repeat's held-out means; None for the usual way."""
+        return None
 
     def boosted(self, options: dict[str, Any]) -> Any:
         """Return scikit-learn's gradient boosting for such a target, or why there is none."""
@@ -101,4 +116,7 @@ def measure_of(family: str | Family) -> Measure:
     if kind.several:
         made: Measure = importlib.import_module("bridle.diagnosis.several").SeveralMeasure(kind)
         return made
+    if kind.name == "cox":
+        of_hazards: Measure = importlib.import_module("bridle.diagnosis.survival").cox_measure(kind)
+        return of_hazards
     return Measure(kind)

@@ -25,9 +25,17 @@ RESIDUAL_ROWS = 234  # rows beyond the parameters that know the residual sd to 1
 ASSUMED = 0.15  # share of the largest possible R2 where nothing is known: Riley et al. (2020), step 3
 LEAST_R2 = 0.02  # below it the formulas ask for any number of rows
 MOST_ROWS = 10_000_000
+UNCENSORED = 2 * 0.5772156649  # mean squared deviance residual of exponential times: twice Euler's constant
 
 
-def sample_size(family: str, n: int, n_events: int, n_candidates: int, explained: float | None = None) -> SampleSize:
+def sample_size(
+    family: str,
+    n: int,
+    n_events: int,
+    n_candidates: int,
+    explained: float | None = None,
+    null: float | None = None,
+) -> SampleSize:
     """Rows that Riley et al.'s criteria ask for, and events per candidate parameter.
 
     Shrinkage of at least 0.9: n = k / ((S - 1) log(1 - R2 / S)), k candidates, R2 on Cox and Snell's scale.
@@ -36,7 +44,8 @@ def sample_size(family: str, n: int, n_events: int, n_candidates: int, explained
     ----------
     family : str
         "gaussian": shrinkage, optimism of R2, residual sd. "binomial": shrinkage, optimism of Nagelkerke's R2, overall
-        risk. "poisson": shrinkage only, since the others aren't published for counts. Others: none are published.
+        risk. "poisson" and "cox": shrinkage only, since the others aren't published for counts, or depend on the unit
+        of time. Others: none are published.
     n : int
         Rows at hand.
     n_events : int
@@ -45,6 +54,8 @@ def sample_size(family: str, n: int, n_events: int, n_candidates: int, explained
         Parameters that were considered, whether selected or not.
     explained : float, optional
         Share of the null deviance explained on held-out rows; 0.15 of what's possible is assumed without it.
+    null : float, optional
+        Null deviance per event of times to an event; that of times without censoring by default.
 
     Returns
     -------
@@ -67,20 +78,25 @@ def sample_size(family: str, n: int, n_events: int, n_candidates: int, explained
             + "; the criteria of Riley et al. are for one number or two classes."
         )
         return SampleSize(n, n_events, n_candidates, n_events / k, 0, {}, sentence)
-    if kind.name not in ("gaussian", "binomial", "poisson"):
+    if kind.name not in ("gaussian", "binomial", "poisson", "cox"):
         sentence = (
             f"{n:,} rows for {n_candidates:,} candidate parameters: {n / k:.3g} rows each; no criteria are "
             f"published for the {kind.label} family."
         )
         return SampleSize(n, n_events, n_candidates, n_events / k, 0, {}, sentence)
-    criteria = {"gaussian": _continuous, "binomial": _binary, "poisson": _counts}[family](n, n_events, k, explained)
+    if kind.name == "cox":
+        criteria = _times(n, n_events, k, explained, UNCENSORED if null is None else null)
+    else:
+        criteria = {"gaussian": _continuous, "binomial": _binary, "poisson": _counts}[family](n, n_events, k, explained)
     required = math.ceil(min(max(criteria.values()), MOST_ROWS))
     per_candidate = n_events / k
-    events = {"gaussian": "", "binomial": f" ({n_events:,} of the rarer class)", "poisson": f" ({n_events:,} events)"}
+    counted = f" ({n_events:,} events)"
+    events = {"binomial": f" ({n_events:,} of the rarer class)", "poisson": counted, "cox": counted}
     unit = "rows" if family == "gaussian" else "events"
     enough = "enough" if n >= required else "too few"
+    rows = f"{n:,} rows{events.get(kind.name, '')}"
     sentence = (
-        f"{n:,} rows{events[family]} for {n_candidates:,} candidate parameters: {per_candidate:.3g} {unit} each; "
+        f"{rows} for {n_candidates:,} candidate parameters: {per_candidate:.3g} {unit} each; "
         f"{enough} by the criteria of Riley et al., which ask for {required:,} rows without a penalty."
     )
     return SampleSize(n, n_events, n_candidates, per_candidate, required, criteria, sentence)
@@ -126,4 +142,11 @@ def _counts(n: int, n_events: int, k: int, explained: float | None) -> dict[str,
     null = float(density @ unit)  # deviance per row of a Poisson target with this mean
     share = ASSUMED if explained is None else explained
     r2 = min(max(-math.expm1(-null * share), LEAST_R2), 0.99 * SHRINKAGE)
+    return {f"shrinkage of at least {SHRINKAGE:g}": _shrunk(k, r2, SHRINKAGE)}
+
+
+def _times(n: int, n_events: int, k: int, explained: float | None, null: float) -> dict[str, float]:
+    per_row = null * n_events / n
+    r2 = -math.expm1(-per_row * (ASSUMED if explained is None else explained))
+    r2 = min(max(r2, LEAST_R2 * -math.expm1(-per_row)), 0.99 * SHRINKAGE)
     return {f"shrinkage of at least {SHRINKAGE:g}": _shrunk(k, r2, SHRINKAGE)}

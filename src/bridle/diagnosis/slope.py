@@ -39,8 +39,9 @@ def calibration_slope(evidence: Evidence, model: str, level: float = 0.95) -> In
     if model not in evidence.predictions or not measure_of(evidence.family).has_slope:
         return missing
     family = get_family(evidence.family)
+    own = measure_of(family).slope
     fits = [
-        _one(evidence, family, mean, folds)
+        own(evidence.y, mean, evidence.weight, evidence.offset, folds) or _one(evidence, family, mean, folds)
         for mean, folds in zip(evidence.predictions[model], evidence.fold_of, strict=True)
     ]
     slope, se = (float(v) for v in np.mean(np.array(fits), axis=0))

@@ -10,6 +10,8 @@ import math
 
 from bridle.diagnosis.verdict import Comparison, Interval, Verdict
 
+OVERALL = "the overall mean"
+
 
 def lower_error(rho: float) -> float:
     """Share by which the alternative's error lies below the model's: rho / (1 + rho)."""
@@ -46,10 +48,10 @@ def alternative(verdict: Verdict) -> Comparison | None:
     return next((c for c in verdict.comparisons if c.alternative == verdict.alternative), None)
 
 
-def sentence(verdict: Verdict, label: str) -> str:
-    """One sentence for a manager, with the effect and its interval."""
+def sentence(verdict: Verdict, label: str, null: str = OVERALL) -> str:
+    """One sentence for a manager, with the effect and its interval; ``null`` as for :func:`action`."""
     if verdict.label == "no signal":
-        return _no_signal(verdict)
+        return _no_signal(verdict, null)
     excess = percent(max(0.0, *(c.rho.upper for c in verdict.comparisons)))
     margin = percent(verdict.margin)
     if verdict.label == "balanced":
@@ -63,15 +65,15 @@ def sentence(verdict: Verdict, label: str) -> str:
             f"error than the best can't be ruled out (margin {margin} %)."
         )
     other = alternative(verdict)
-    effect = f"{_described(other, verdict)} has {gain(verdict.effect)}" if other is not None else ""
+    effect = f"{_described(other, verdict, null)} has {gain(verdict.effect)}" if other is not None else ""
     if verdict.label == "undetermined":
         return f"Undetermined, leaning {verdict.lean}: {effect}, which may be chance."
     return f"{'Overfits' if verdict.label == 'overfitting' else 'Underfits'}: {effect}."
 
 
-def _no_signal(verdict: Verdict) -> str:
+def _no_signal(verdict: Verdict, null: str) -> str:
     explained = verdict.explained
-    text = "No signal found: nothing tried reliably predicts new rows better than the overall mean"
+    text = f"No signal found: nothing tried reliably predicts new rows better than {null}"
     if explained.upper < 0:
         worse = Interval(-explained.value, -explained.upper, -explained.lower, explained.level)
         return f"{text}; this model has {percent(worse.value)} % more error than that ({interval_words(worse)})."
@@ -79,9 +81,9 @@ def _no_signal(verdict: Verdict) -> str:
     return f"{text} (this model explains {share})."
 
 
-def _described(other: Comparison, verdict: Verdict) -> str:
+def _described(other: Comparison, verdict: Verdict, null: str) -> str:
     if other.alternative == "null":
-        return "the overall mean, with no features at all,"
+        return f"{null}, with no features at all,"
     kind = "a richer alternative" if other.side == "richer" else "a more regularised alternative"
     if other.alternative.startswith(f"{verdict.model}: "):
         version = other.alternative.removeprefix(f"{verdict.model}: ")
@@ -104,14 +106,14 @@ def _rough(rows: int) -> int:
     return -(-rows // step) * step
 
 
-def action(verdict: Verdict) -> str:
-    """One next action."""
+def action(verdict: Verdict, null: str = OVERALL) -> str:
+    """One next action; ``null`` is what the model without features goes by."""
     other = alternative(verdict)
     if verdict.label == "no signal":
-        return "Predict the overall mean for now; look for features that carry the outcome, or more rows."
+        return f"Predict {null} for now; look for features that carry the outcome, or more rows."
     if verdict.label == "overfitting" and other is not None:
         if other.alternative == "null":
-            return "Regularise much more: as it is, the model is worse than the overall mean."
+            return f"Regularise much more: as it is, the model is worse than {null}."
         return f"Regularise more{_how(other, verdict)}."
     if verdict.label == "underfitting" and other is not None:
         return f"Let the model be richer{_how(other, verdict)}."

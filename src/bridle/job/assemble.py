@@ -59,10 +59,11 @@ def assemble(
     loss_name = split.problem.outcome.loss_name
     null = fits[0]
     models = tuple(_model_result(f, split, judged, stability.get(f.name), null, options) for f in fits)
-    drawn: dict[str, Any] = {"holdout": None}
+    drawn: dict[str, Any] = {"holdout": None, **split.problem.outcome.of(split.problem, best).undrawn()}
     if split.w_test.sum() > 0.0:
         eta, rng = best.link(split.X_test, split.offset_test), np.random.default_rng(options.seed)
-        drawn |= split.problem.outcome.points(split.y_test, eta, split.w_test, options.level, rng, split.cluster_test)
+        at = (split.y_test, eta, split.w_test, options.level, rng, split.cluster_test)
+        drawn |= split.problem.outcome.of(split.problem, best).points(*at)
     return StudyResult(
         format=FORMAT,
         title=f"{data.target_name} from {data.source}",
@@ -73,7 +74,7 @@ def assemble(
         models=models,
         sample_size=size,
         swaps=swaps,
-        gain=words.gain(models, loss_name),
+        gain=words.gain(models, loss_name, split.problem.outcome.measure.null_words),
         loss_name=loss_name,
         reproduce=_reproduce(
             options, command, created, time.perf_counter() - started, networks_fitted=any(f.nets for f in fits)
@@ -164,7 +165,8 @@ def _held_out(fit: Fit, split: Split, null: Fit, level: float) -> tuple[Interval
         return Interval(float("nan"), float("nan"), float("nan"), level), {}
     cluster = None if split.cluster_test is None else split.cluster_test[used]
     eta, null_eta = (f.link(split.X_test, split.offset_test)[used] for f in (fit, null))
-    return split.problem.outcome.score(split.y_test[used], eta, null_eta, split.w_test[used], level, cluster)
+    outcome = split.problem.outcome.of(split.problem, fit)
+    return outcome.score(split.y_test[used], eta, null_eta, split.w_test[used], level, cluster)
 
 
 def _data_notes(data: Dataset, split: Split, judged: Judged, notes: tuple[str, ...]) -> DataNotes:
@@ -212,7 +214,7 @@ def predictions(fits: tuple[Fit, ...], split: Split, data: Dataset) -> pl.DataFr
     columns: dict[str, Any] = {"row": data.rows[split.test], **outcome.observed(data.target_name, split.y_test)}
     for fit in fits:
         if not fit.failed:
-            columns |= outcome.predicted(fit.name, fit.link(split.X_test, split.offset_test))
+            columns |= outcome.of(split.problem, fit).predicted(fit.name, fit.link(split.X_test, split.offset_test))
     return pl.DataFrame(columns)
 
 
@@ -248,4 +250,4 @@ def model(fit: Fit, split: Split, data: Dataset, result: StudyResult) -> TableMo
     }
     if fit.trained is not None and fit.trained.network is not None:
         return NetworkModel(network=fit.trained.network, **common)
-    return problem.outcome.model(fit, **common)
+    return problem.outcome.of(problem, fit).model(fit, **common)

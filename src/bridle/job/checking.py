@@ -20,7 +20,7 @@ def rows_and_features(problem: Problem, verdict: Verdict) -> SampleSize:
     outcome, explained = problem.outcome, verdict.explained.value
     return sample_size(
         problem.family.spec, problem.n_rows, outcome.events(problem.y), outcome.n_candidates(problem.design.shape[1]),
-        explained if explained > 0 else None,
+        explained if explained > 0 else None, verdict.null_loss,
     )  # fmt: skip
 
 

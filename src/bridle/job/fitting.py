@@ -147,11 +147,12 @@ class Fit:
     penalty: str = ""  # its spec, unless it's the elastic net
     relaxed: bool = False  # whether a blend with refits was to choose from
     gamma: float = 1.0  # share of the penalised fit that was chosen
+    called: str = ""  # the model's name for people, where it isn't the usual one
 
     @property
     def label(self) -> str:
         """The model's name for people."""
-        return label(self.name, self.penalty, relaxed=self.relaxed)
+        return self.called or label(self.name, self.penalty, relaxed=self.relaxed)
 
     @property
     def tuned(self) -> bool:
@@ -252,7 +253,9 @@ def fit_models(problem: Problem, options: Options, progress: Progress) -> tuple[
 def fit_null(problem: Problem) -> Fit:
     """Return the model that predicts the mean."""
     intercept, coef = problem.outcome.null(problem)
-    return Fit("null", intercept, coef, reason="predicts the mean of the training rows")
+    measure = problem.outcome.measure
+    reason = f"predicts {measure.null_words} of the training rows"
+    return Fit("null", intercept, coef, reason=reason, called=measure.null_label)
 
 
 def _fit(name: str, problem: Problem, options: Options, start: float) -> Fit:
@@ -273,8 +276,9 @@ def _fit(name: str, problem: Problem, options: Options, start: float) -> Fit:
         relax=problem.relaxes(name),
         **problem.penalty_for(name),
     )
-    chosen = select(cv.curves, "min" if free else options.rule)
-    path, curve = problem.on_features(cv.paths[chosen.curve], name), cv.curves[chosen.curve]
+    curves = [problem.outcome.curve(problem, curve) for curve in cv.curves]
+    chosen = select(curves, "min" if free else options.rule)
+    path, curve = problem.on_features(cv.paths[chosen.curve], name), curves[chosen.curve]
     if curve.n_nonzero is not None:
         curve = replace(curve, n_nonzero=path.n_nonzero)
     return Fit(

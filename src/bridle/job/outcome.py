@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from bridle.job.fitting import Fit, Problem
     from bridle.job.options import Options
     from bridle.path import Path
+    from bridle.selection import Curve
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
@@ -119,6 +120,14 @@ class Outcome:
         """
         return _relative_spread(np.asarray(X @ coef), np.asarray(X @ samples.T), w)
 
+    def curve(self, problem: Problem, curve: Curve) -> Curve:
+        """Return a validation curve of the problem's folds on the scale of the verdict's losses."""
+        return curve
+
+    def of(self, problem: Problem, fit: Fit) -> Outcome:
+        """Return the outcome as one that knows the training rows of a fit, which its predictions may need."""
+        return self
+
     # Measuring --------------------------------------------------------------------------------------------------
 
     def train_loss(self, problem: Problem, eta: Float) -> float:
@@ -166,6 +175,10 @@ class Outcome:
         """Return what the report draws of held-out rows, as fields of :class:`bridle.results.StudyResult`."""
         drawn: HoldoutPoints = holdout.points(self.family, y, self.family.mean(eta), w, level, rng, cluster)
         return {"holdout": drawn}
+
+    def undrawn(self) -> dict[str, Any]:
+        """Return fields of :class:`bridle.results.StudyResult` where no rows were held out."""
+        return {}
 
     def events(self, y: Float) -> int:
         """Return what the sample size is counted in: rows, events, or rows of the rarest class."""
@@ -225,9 +238,12 @@ def _relative_spread(link: Float, links: Float, w: Float) -> float:
     return float(np.average(np.std(centred, axis=1, ddof=1), weights=w) / spread)
 
 
-def outcome_of(family: Family, names: tuple[str, ...] = ()) -> Outcome:
-    """Return what the main job asks of targets of a family; ``names`` of their classes or responses."""
+def outcome_of(family: Family, names: Any = ()) -> Outcome:
+    """Return what the main job asks of targets of a family; ``names`` of their classes or responses, or columns."""
     if family.several:
         made: Outcome = importlib.import_module("bridle.job.several").outcome(family, names)
         return made
+    if family.name == "cox":
+        of_times: Outcome = importlib.import_module("bridle.job.survival").outcome(family, names)
+        return of_times
     return Outcome(family, names)

@@ -130,6 +130,9 @@ def study(
     offset: Any = None,
     groups: Any = None,
     time: Any = None,
+    event: Any = None,
+    start: Any = None,
+    strata: Any = None,
     exclude: Sequence[str] = (),
     keep: Sequence[str] = (),
     ordered: Mapping[str, Sequence[str]] | None = None,
@@ -189,6 +192,9 @@ def study(
     weights, offset, groups, time : str or (n,), optional
         Columns (or values) with row weights, an offset on the link scale, groups kept together in folds, and the
         time that orders the folds.
+    event, start, strata : str or (n,), optional
+        Columns (or values) that make ``target`` a time to an event, and the models Cox's: whether the event ended it,
+        from when on the row was at risk, and who shares a baseline hazard.
     exclude : sequence of str
         Columns to leave out.
     keep : sequence of str
@@ -202,7 +208,7 @@ def study(
     interactions : "all" or sequence, optional
         Pairs of columns whose products become features beside the columns: ``["age:dose", ("sex", "*")]``.
     positive : optional
-        Label of the class to predict the probability of.
+        Label of the class to predict the probability of, or of the event.
     separator, decimal, encoding : str, optional
         How a text file is written; recognised by default.
     bootstrap : int
@@ -246,6 +252,7 @@ def study(
         return _run(data, options, offset_name, command, progress or _silent, every=every)
     reading = {"separator": separator, "decimal": decimal, "encoding": encoding}
     roles = {"weights": weights, "offset": offset, "groups": groups, "time": time}
+    roles |= {"event": event, "start": start, "strata": strata}
     return _run(  # the table isn't kept here, so that it can go once it has become a matrix
         make_dataset(
             data, target, family=family, exclude=tuple(exclude), keep=tuple(keep), ordered=ordered, formula=formula,

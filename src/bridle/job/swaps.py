@@ -67,6 +67,7 @@ def _cost(problem: Problem, fit: Fit, out: NDArray[np.bool_], options: Options) 
         relax=fit.gamma < 1.0 and (fit.gamma,),
         **problem.penalty_for(fit.name),
     ).curves[0]  # fmt: skip
+    without = problem.outcome.curve(problem, without)
     return excess_risk(
         without.test_loss[:, 0], fit.curve.test_loss[:, fit.index], n_train=fit.curve.n_train,
         n_test=fit.curve.n_test, weight=fit.curve.test_weight, level=options.level,

@@ -73,12 +73,12 @@ def factor(times: float) -> str:
     return number(times) if away == 0.0 or away >= 0.01 else number(times, 2 - int(np.floor(np.log10(away))))
 
 
-def objective(family: Family, fit: Fit, eta: str = "η = b₀ + x'b", columns: bool = False) -> str:
+def objective(family: Family, fit: Fit, eta: str = "", columns: bool = False) -> str:
     """The objective that was minimised, with the chosen numbers in it; of a blend both.
 
     ``columns`` says that a feature has K coefficients.
     """
-    solved = _objective(family, fit, eta, columns)
+    solved = _objective(family, fit, eta or ("η = b₀ + x'b" if family.has_intercept else "η = x'b"), columns)
     if fit.gamma == 1.0:
         return solved
     refit = "the fit of its nonzero coefficients without penalty"
@@ -144,7 +144,7 @@ def _lowered(share: float) -> str:
     return percent(share) if share < 0.995 else "more than 99 %"  # 100 % would be no loss at all
 
 
-def gain(models: tuple[ModelResult, ...], loss_name: str) -> str:
+def gain(models: tuple[ModelResult, ...], loss_name: str, null_words: str = "the overall mean") -> str:
     """What regularisation bought by cross-validation, against the same model without a penalty."""
     plain = next((m for m in models if m.name == "unregularised"), None)
     held_back = [m for m in models if m.curve is not None and m.technique != "dropout" and not m.failed]
@@ -159,7 +159,7 @@ def gain(models: tuple[ModelResult, ...], loss_name: str) -> str:
     null = next((m for m in models if m.name == "null" and not m.failed), None)
     if change < 0 and null is not None and plain.cv_loss.value > null.cv_loss.value > best.cv_loss.value:
         return (
-            f"Without a penalty the model predicts unseen rows worse than the overall mean does: a {loss_name} of "
+            f"Without a penalty the model predicts unseen rows worse than {null_words} does: a {loss_name} of "
             f"{number(plain.cv_loss.value)} against {number(null.cv_loss.value)}, by cross-validation. Regularisation "
             f"brings it down to {number(best.cv_loss.value)} ({best.label})."
         )

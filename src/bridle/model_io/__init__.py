@@ -7,6 +7,7 @@ from bridle.model_io.format import FORMAT, load
 from bridle.model_io.model import Model
 from bridle.model_io.network import NetworkModel
 from bridle.model_io.several import SeveralModel
+from bridle.model_io.survival import SurvivalModel
 
 __all__ = [
     "FORMAT",
@@ -17,6 +18,7 @@ __all__ = [
     "NetworkModel",
     "SeveralExplanation",
     "SeveralModel",
+    "SurvivalModel",
     "TableModel",
     "load",
 ]

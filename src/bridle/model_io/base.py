@@ -87,6 +87,11 @@ class TableModel(ABC):
         """(n,) standard deviations of predictions; refused where the model knows none."""
 
     @property
+    def quantity(self) -> str:
+        """What is predicted, in words: "the expected price"."""
+        return f"the expected {self.target}"
+
+    @property
     def std_meaning(self) -> str:
         """What a standard deviation of a prediction is, in words; empty where the model knows none."""
         return ""

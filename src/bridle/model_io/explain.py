@@ -71,6 +71,8 @@ class Explanation:
     @property
     def headline(self) -> str:
         """Both predictions in a sentence."""
+        if get_family(self.family).name == "cox":
+            return f"the hazard is {number(self.prediction)} times that of {self.against}"
         what = f"the probability of {self.positive}" if self.positive else f"the {self._kind} {self.target}"
         return f"{what} is {number(self.prediction)}; for {self.against} it is {number(self.baseline)}"
 
@@ -179,7 +181,7 @@ def _effect(model: TableModel, part: float, plural: bool = False) -> str:
     if model.loss.link_name == "logit":
         of = f" of {model.classes[1]}" if model.classes else ""
         return f"{verb} the log-odds{of} by {size} (odds x {number(_exp(part))})"
-    mean = f"the expected {model.target}"
+    mean = model.quantity
     return f"{verb} the log of {mean} by {size} ({mean.removeprefix('the ')} x {number(_exp(part))})"
 
 

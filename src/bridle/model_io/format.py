@@ -22,8 +22,10 @@ from bridle.model_io.container import read_container, write_container
 from bridle.model_io.model import Model
 from bridle.model_io.network import NetworkModel
 from bridle.model_io.several import SeveralModel
+from bridle.model_io.survival import SurvivalModel
 from bridle.nets.packed import Outline, pack, unpack
 from bridle.several import SeveralFamily
+from bridle.survival import BaselineHazard
 
 Float = NDArray[np.float64]
 
@@ -64,6 +66,26 @@ class _Several:
     outputs: tuple[str, ...]
     offset: str
     reference_offset: float
+
+
+@dataclass(frozen=True)
+class _Survival:
+    """The same of times to an event; times and log jumps of all strata follow one another in two arrays."""
+
+    family: str
+    target: str
+    classes: tuple[str, ...]
+    intercept: float
+    offset: str
+    reference_offset: float
+    event: str
+    label: str
+    strata: str
+    levels: tuple[str, ...]
+    times: tuple[float, ...]
+    numbers: tuple[float, ...]  # of the strata that have a hazard
+    lengths: tuple[int, ...]  # how many jumps each of them has
+    centre: float
 
 
 def save(model: TableModel, path: str | os.PathLike[str]) -> None:
@@ -165,13 +187,40 @@ def _read_network(manifest: Mapping[str, Any], arrays: Mapping[str, Float]) -> N
     return NetworkModel(**_common(manifest, arrays, record), network=unpack(record.network, arrays["network"]))
 
 
+def _write_survival(model: Any) -> tuple[_Survival, dict[str, Float]]:
+    hazard = model.hazard
+    record = _Survival(
+        model.family, model.target, model.classes, model.intercept, model.offset, model.reference_offset, model.event,
+        model.label, model.strata, model.levels, model.times, tuple(hazard.strata.tolist()),
+        tuple(t.size for t in hazard.times), hazard.centre,
+    )  # fmt: skip
+    none = np.zeros(0)
+    series = {"hazard_times": hazard.times, "hazard_log_jumps": hazard.log_jumps}
+    return record, {"coef": model.coef, **{name: np.concatenate([none, *parts]) for name, parts in series.items()}}
+
+
+def _read_survival(manifest: Mapping[str, Any], arrays: Mapping[str, Float]) -> SurvivalModel:
+    _expect(arrays, "coef", "hazard_times", "hazard_log_jumps")
+    record = from_json(_Survival, manifest["model"])
+    ends = np.cumsum(record.lengths, dtype=np.int64)
+    total = int(ends[-1]) if ends.size else 0
+    if min(record.lengths, default=0) < 0 or {arrays[f"hazard_{n}"].size for n in ("times", "log_jumps")} != {total}:
+        raise FileFormatError(f"its strata have {record.lengths} jumps, which isn't what its arrays hold")
+    times, jumps = (tuple(np.split(arrays[f"hazard_{name}"], ends[:-1])) for name in ("times", "log_jumps"))
+    return SurvivalModel(
+        **_common(manifest, arrays, record), intercept=record.intercept, coef=arrays["coef"],
+        hazard=BaselineHazard(np.array(record.numbers, dtype=np.float64), times, jumps, record.centre),
+        event=record.event, label=record.label, strata=record.strata, levels=record.levels, times=record.times,
+    )  # fmt: skip
+
+
 def _expect(arrays: Mapping[str, Float], *names: str) -> None:
     if set(arrays) != {*names, "reference"}:
         raise FileFormatError(f"it holds the arrays {sorted(arrays)}, expected {' and '.join((*names, 'reference'))}")
 
 
 def _common(
-    manifest: Mapping[str, Any], arrays: Mapping[str, Float], record: _Linear | _Network | _Several
+    manifest: Mapping[str, Any], arrays: Mapping[str, Float], record: _Linear | _Network | _Several | _Survival
 ) -> dict[str, Any]:
     """What models of all kinds are made of."""
     from bridle.design import Encoder
@@ -192,9 +241,11 @@ _READERS: dict[str, Callable[[Mapping[str, Any], Mapping[str, Float]], TableMode
     Model.kind: _read_linear,
     NetworkModel.kind: _read_network,
     SeveralModel.kind: _read_several,
+    SurvivalModel.kind: _read_survival,
 }
-_WRITERS: dict[str, Callable[[Any], tuple[_Linear | _Network | _Several, dict[str, Float]]]] = {
+_WRITERS: dict[str, Callable[[Any], tuple[_Linear | _Network | _Several | _Survival, dict[str, Float]]]] = {
     Model.kind: _write_linear,
     NetworkModel.kind: _write_network,
     SeveralModel.kind: _write_several,
+    SurvivalModel.kind: _write_survival,
 }

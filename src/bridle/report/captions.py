@@ -32,13 +32,10 @@ def headline(text: str) -> tuple[str, str]:
     return "", text
 
 
-def gauge_caption(verdict: Verdict) -> str:
-    """Say what the needle shows, and tie it to the words of the verdict."""
+def gauge_caption(verdict: Verdict, guess: str = "guessing the average") -> str:
+    """Say what the needle shows, and tie it to the words of the verdict; ``guess`` is what the null model does."""
     if verdict.label == "no signal":
-        return (
-            "No needle: neither this model nor any alternative beats guessing the average, so neither direction can be "
-            "claimed."
-        )
+        return f"No needle: neither this model nor any alternative beats {guess}, so neither direction can be claimed."
     if not any(math.isfinite(c.rho.value) for c in verdict.comparisons if c.side != "null"):
         return "No needle: there was no alternative to weigh the model against."
     said = (

@@ -12,8 +12,8 @@ from importlib import resources
 import jinja2
 from markupsafe import Markup
 
-from bridle.report import captions, network_captions, network_views, numbers, several_views, views
-from bridle.report.charts import curve, fit, gauge, paths, training
+from bridle.report import captions, network_captions, network_views, numbers, several_views, survival_captions, views
+from bridle.report.charts import curve, fit, gauge, paths, survival, training
 from bridle.report.look import is_network, look, outcome, parameter_phrase, parameter_symbol, parameter_value, status
 from bridle.report.payload import COLUMNS, DIGITS, embedded
 from bridle.report.svg import mark, shapes
@@ -49,6 +49,7 @@ def page(result: StudyResult) -> str:
             needs=views.needs(result.sample_size),
             lambda_rows=views.lambda_rows(result),
             features=views.features(result),
+            guess=survival_captions.guess(result),
             effects=several_views.effects(result),
             confusion=several_views.confusion(result),
             ones=several_views.ones(result),
@@ -114,6 +115,10 @@ def _environment() -> jinja2.Environment:
     env.globals.update(
         captions=captions,
         network_captions=network_captions,
+        survival_captions=survival_captions,
+        survival_chart=survival.curves,
+        survival_calibration_chart=survival.calibration,
+        value_at=survival.value_at,
         several=several_views,
         open_ones=several_views.OPEN,
         is_network=is_network,

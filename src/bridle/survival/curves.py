@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bridle.errors import InputError
-from bridle.survival.family import CoxFamily
 from bridle.survival.target import EVENT, STRATUM, TIME
+
+if TYPE_CHECKING:
+    from bridle.survival.family import CoxFamily
 
 Float = NDArray[np.float64]
 
@@ -106,3 +110,41 @@ class BaselineHazard:
         """
         times, hazard = self.cumulative_hazard(eta, stratum)
         return times, np.exp(-hazard)
+
+    def survival_at(self, eta: Float, stratum: Float, times: Float) -> Float:
+        """(m, T) probabilities of no event up to and including some times; NaN in strata that have no hazard.
+
+        Parameters
+        ----------
+        eta, stratum : (m,)
+            Linear predictors, and numbers of strata.
+        times : (T,)
+            When; after a stratum's last event the curve stays where it is.
+        """
+        out = np.full((eta.size, times.size), np.nan)
+        for rows, at, total in self._by_stratum(stratum):
+            level = np.concatenate([[-np.inf], total])[np.searchsorted(at, times, side="right")]
+            with np.errstate(over="ignore"):
+                out[rows] = np.exp(-np.exp(level + (eta[rows] - self.centre)[:, None]))
+        return out
+
+    def median(self, eta: Float, stratum: Float) -> Float:
+        """(m,) first times at which survival is at most a half: inf where it never is, NaN as in survival_at.
+
+        Parameters
+        ----------
+        eta, stratum : (m,)
+            Linear predictors, and numbers of strata.
+        """
+        out = np.full(eta.size, np.nan)
+        for rows, at, total in self._by_stratum(stratum):
+            first = np.searchsorted(total, np.log(np.log(2.0)) - (eta[rows] - self.centre), side="left")
+            out[rows] = np.concatenate([at, [np.inf]])[first]
+        return out
+
+    def _by_stratum(self, stratum: Float) -> Iterator[tuple[NDArray[np.int64], Float, Float]]:
+        """Rows of each stratum that has a hazard, its times, and the logs of its cumulative hazard at them."""
+        for number, times, jumps in zip(self.strata, self.times, self.log_jumps, strict=True):
+            rows = np.flatnonzero(stratum == number)
+            if rows.size and times.size:
+                yield rows, times, np.logaddexp.accumulate(jumps)

@@ -14,9 +14,13 @@ from bridle import _core
 from bridle.errors import InputError
 from bridle.losses import Family
 from bridle.survival import likelihood
+from bridle.survival.curves import BaselineHazard
+from bridle.survival.held_out import TrainedHazard, supported
 from bridle.survival.target import EVENT, START, STRATUM, TIME, read_target
 
 Float = NDArray[np.float64]
+
+_FURTHEST = 700.0  # e^it is still finite
 
 
 @dataclass(frozen=True)
@@ -31,17 +35,30 @@ class CoxFamily(Family):
     ties: str = "efron"
 
     name: ClassVar[str] = "cox"
-    loss_name: ClassVar[str] = "partial likelihood deviance per event"
+    loss_name: ClassVar[str] = "deviance per event"
     formula: ClassVar[str] = "event * (log sum_(at risk) e^eta - eta)"
     has_intercept: ClassVar[bool] = False
     row_wise: ClassVar[bool] = False
     information: ClassVar[Any] = "deviance"
+    link_name: ClassVar[Any] = "log"
+    effect_name: ClassVar[str] = "hazard"
+    main_score: ClassVar[str] = "concordance (Harrell)"
+    short_loss: ClassVar[str] = "deviance per event"
     _domain: ClassVar[str] = "times and events"
 
     def __post_init__(self) -> None:
         """Refuse what is no rule for ties."""
         if self.ties not in ("efron", "breslow"):
             raise InputError(f"ties must be 'efron' or 'breslow'; got {self.ties!r}")
+
+    @property
+    def pretty_formula(self) -> str:
+        """The loss of an event in mathematical signs."""
+        return "eventᵢ · (log Σ_(at risk) e^η − η)"
+
+    @property
+    def label(self) -> str:  # noqa: D102
+        return f"cox ({self.ties} ties)"
 
     def target(self, y: Any, n: int) -> Float:  # noqa: D102
         return read_target(y, n)
@@ -168,9 +185,39 @@ class CoxFamily(Family):
         return _Referee(self.ties)
 
     def mean(self, eta: Float) -> Float:
-        """Return the hazard relative to that at eta = 0."""
-        with np.errstate(over="ignore"):
-            return np.exp(eta)
+        """Return the hazard relative to that at eta = 0, finite however far a separated fit goes."""
+        return np.exp(np.clip(eta, -_FURTHEST, _FURTHEST))
+
+    def row_deviance(self, y: Float, mean: Float, trained: tuple[Float, Float, Float]) -> tuple[Float, Float]:
+        """Return unit deviances of rows by what a fit predicts, and what each of them counts for, (n,) both.
+
+        Their sums' ratio is the deviance per event (:meth:`bridle.survival.TrainedHazard.deviance`). Predictors count
+        as far as the training rows can support them: no relative hazard beyond m + 2, or below 1 / (m + 2), of m rows.
+
+        Parameters
+        ----------
+        y : (n, 4)
+            Target of the rows.
+        mean : (n,)
+            Their relative hazards by the fit.
+        trained : tuple of (m, 4), (m,), (m,)
+            Target, relative hazards and weights of the rows that it was fitted on.
+        """
+        hazard, reach, centre = self._trained(trained)
+        return hazard.deviance(y, supported(self.link(mean), reach, centre)), y[:, EVENT] * hazard.counted(y)
+
+    def trained_hazard(self, trained: tuple[Float, Float, Float]) -> TrainedHazard:
+        """Return the hazard of a fit from its training rows: their target (m, 4), relative hazards and weights (m,)."""
+        return self._trained(trained)[0]
+
+    def _trained(self, trained: tuple[Float, Float, Float]) -> tuple[TrainedHazard, float, float]:
+        y, mean, weight = trained
+        used = weight > 0.0
+        y, eta, w = y[used], self.link(mean[used]), weight[used]
+        reach, centre = float(np.log(len(y) + 2.0)), float(np.average(eta, weights=w))
+        fitted = BaselineHazard.estimate(self, y, supported(eta, reach, centre), w)
+        plain = BaselineHazard.estimate(self, y, np.zeros(len(y)), w)
+        return TrainedHazard(fitted, plain, 1.0 / (len(y) + 2.0)), reach, centre
 
     def link(self, mu: Float) -> Float:
         """Return the log of a relative hazard."""
