@@ -1,5 +1,7 @@
 """What bridle raises and warns with: every message says what came, what was expected, and what to do."""
 
+from typing import Any
+
 
 class BridleError(Exception):
     """Root of all errors that bridle raises on purpose."""
@@ -27,3 +29,29 @@ class BridleWarning(UserWarning):
 
 class DataWarning(BridleWarning):
     """Something about the data that the user should know: dropped columns, suspected leaks, rare classes."""
+
+
+def as_number(name: str, value: Any) -> float:
+    """Read an argument as one number.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument.
+    value : object
+        What the caller gave.
+
+    Returns
+    -------
+    float
+        The number.
+
+    Raises
+    ------
+    InputError
+        If it isn't one.
+    """
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise InputError(f"{name} must be one number; got {value!r}") from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bridle.errors import InputError
+from bridle.errors import InputError, as_number
 
 Float = NDArray[np.float64]
 
@@ -41,10 +41,10 @@ def lambda_grid(
     (n_lambdas,)
         A single 0 if ``lambda_max`` is 0: there is nothing to penalise.
     """
-    if n_lambdas < 1:
-        raise InputError(f"n_lambdas must be at least 1; got {n_lambdas!r}")
+    if as_number("n_lambdas", n_lambdas) < 1 or n_lambdas != int(n_lambdas):
+        raise InputError(f"n_lambdas must be a whole number from 1; got {n_lambdas!r}")
     usual = (1e-4 if n > p else 1e-2) * (1.0 if l1_ratio >= L1_FLOOR else _RIDGE_REACH)
-    ratio = usual if lambda_min_ratio is None else lambda_min_ratio
+    ratio = usual if lambda_min_ratio is None else as_number("lambda_min_ratio", lambda_min_ratio)
     if not 0.0 < ratio < 1.0:
         raise InputError(f"lambda_min_ratio must lie between 0 and 1; got {ratio!r}")
     if n_lambdas == 1 or lambda_max == 0.0:

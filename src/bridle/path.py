@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bridle import _core, blocks
 from bridle.adaptive import with_weights
-from bridle.errors import BridleWarning, ConvergenceError, InputError
+from bridle.errors import BridleWarning, ConvergenceError, InputError, as_number
 from bridle.fitted import STATUSES, Path, coefficients, relaxed_path, with_names
 from bridle.grid import check_lambdas, lambda_grid
 from bridle.limits import SEPARATED, at_zero
@@ -137,7 +137,7 @@ def fit_path(
         "fit_intercept": bool(fit_intercept),
         "standardize": standardize,
         "penalty": Penalty(
-            float(l1_ratio), optional_array(penalty_factor), bound(lower), bound(upper), penalty, groups
+            as_number("l1_ratio", l1_ratio), optional_array(penalty_factor), bound(lower), bound(upper), penalty, groups
         ),
     }
     found = settled(X, y, get_family(family), lambdas=lambdas, **given)

@@ -14,7 +14,7 @@ from scipy import sparse
 
 from bridle import _core
 from bridle.certificates import constant_below, null_gap, penalty_scale
-from bridle.errors import InputError
+from bridle.errors import InputError, as_number
 from bridle.grid import L1_FLOOR
 from bridle.losses import GAUSSIAN, Family, get_family, row_values
 from bridle.moments import WORST_CANCELLATION, Moments, applies
@@ -36,9 +36,9 @@ class Settings:
     @classmethod
     def make(cls, tol: float, max_iter: int, mode: str, family: str | Family) -> Settings:
         """Check and translate what the user gave."""
-        if not 0.0 < tol < 1.0:
+        if not 0.0 < as_number("tol", tol) < 1.0:
             raise InputError(f"tol must lie between 0 and 1; got {tol!r}")
-        if max_iter < 1:
+        if as_number("max_iter", max_iter) < 1:
             raise InputError(f"max_iter must be at least 1; got {max_iter!r}")
         if mode not in _MODES:
             raise InputError(f"unknown mode {mode!r}; expected one of {', '.join(_MODES)}")

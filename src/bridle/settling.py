@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bridle.errors import InputError
+from bridle.errors import InputError, as_number
 from bridle.grid import check_lambdas, lambda_grid
 from bridle.losses import Family, get_family, row_values
 from bridle.penalties import Penalty
@@ -73,7 +73,7 @@ def settle_family(
     """
     return settled(
         X, y, get_family(family), lambdas=None if lam is None else [lam], sample_weight=sample_weight, offset=offset,
-        fit_intercept=fit_intercept, standardize=standardize, penalty=Penalty(float(l1_ratio)),
+        fit_intercept=fit_intercept, standardize=standardize, penalty=Penalty(as_number("l1_ratio", l1_ratio)),
     ).family  # fmt: skip
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from bridle import enet_path, lasso_path
+from bridle import cross_validate, enet_path, lasso_path
 from bridle.errors import BridleWarning, ConvergenceError, InputError
 from bridle.grid import lambda_grid
 from bridle.path import fit_path
@@ -221,3 +221,14 @@ def test_extreme_units(kit):
         reference = fit_path(X, y, n_lambdas=20, tol=1e-9)
         tiny = fit_path(X * 1e-150, y * 1e-100, n_lambdas=20, tol=1e-9)
     np.testing.assert_allclose(tiny.coef * 1e-50, reference.coef, rtol=1e-5, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["l1_ratio", "tol", "n_lambdas", "lambda_min_ratio", "max_iter"])
+@pytest.mark.parametrize("fit", [fit_path, cross_validate])
+def test_an_argument_that_is_no_number_is_named(fit, name):
+    X = np.random.default_rng(0).normal(size=(20, 2))
+    options = {"folds": 3} if fit is cross_validate else {}
+    with pytest.raises(InputError, match=f"{name} must be one number; got 'much'"):
+        fit(X, X[:, 0], **options, **{name: "much"})
+    with pytest.raises(InputError, match=r"n_lambdas must be a whole number from 1; got 2\.5"):
+        fit(X, X[:, 0], **options, n_lambdas=2.5)

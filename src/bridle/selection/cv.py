@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bridle.errors import BridleWarning, InputError
+from bridle.errors import BridleWarning, InputError, as_number
 from bridle.losses import Family, get_family
 from bridle.path import Path, announce, make_problem, solve_problem, with_names
 from bridle.penalties import Penalty, read_penalty
@@ -129,7 +129,7 @@ def cross_validate(
     data = FoldData.make(X, y, sample_weight, offset, chosen)
     folds = folds if isinstance(folds, Folds) else make_folds(data.y, family=chosen.spec, splitter=folds)
     check_folds(folds, data, chosen)
-    ratios = [float(a) for a in np.atleast_1d(np.asarray(l1_ratio, dtype=np.float64))]
+    ratios = [as_number("each l1_ratio", a) for a in np.atleast_1d(np.asarray(l1_ratio, dtype=object))]
     if not ratios:
         raise InputError("l1_ratio is empty; give at least one number from 0 to 1")
     gammas = gammas_of(relax)
