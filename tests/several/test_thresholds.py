@@ -44,3 +44,13 @@ def test_a_level_without_rows_has_no_threshold():
     target, w, eta = problem(2)
     w = np.where(target[:, 1] > 0, 0.0, w)
     assert np.all(np.isneginf(Thresholds.make(target, w / w.sum()).solve(eta)))
+
+
+def test_predictors_that_are_all_alike_leave_each_level_its_share():
+    target, w, eta = problem(3)
+    share = w @ target
+    found = Thresholds.make(target, w).solve(np.full((80, 2), 1.5))
+    above = 1.0 / (1.0 + np.exp(-(found + 1.5)))
+    np.testing.assert_allclose(above, np.tile([share[1:].sum(), share[2:].sum(), share[3]], (2, 1)), rtol=1e-13)
+    nearly = np.full(80, 1.5) + 1e-9 * eta[:, 0]
+    np.testing.assert_allclose(Thresholds.make(target, w).solve(nearly[:, None])[0], found[0], rtol=1e-7)

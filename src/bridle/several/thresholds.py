@@ -18,6 +18,7 @@ Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 
 STEPS = 100
+SETTLED = 1e-8  # a Newton step's error is about its square: after one as short as this, rounding is what is left
 BLOCK = 1 << 20  # numbers at a time
 
 
@@ -56,13 +57,18 @@ class Thresholds:
         count, m = eta.shape[1], self.level.size - 1
         if not np.all(self.level > 0.0):
             return np.full((count, m), -np.inf)
+        if not np.ptp(eta, axis=0).any():
+            return np.asarray(self._null() - eta[0][:, None])
         step = max(BLOCK // max(self.row.size, 1), 1)
         return np.asarray(np.concatenate([self._solve(eta[:, k : k + step]) for k in range(0, count, step)]))
 
-    def _solve(self, eta: Float) -> Float:
+    def _null(self) -> Float:
+        """Minus the thresholds (M,) that give each level its share, which fit best where all predictors are 0."""
         share = self.level / self.level.sum()
-        null = np.log(np.cumsum(share[::-1])[::-1][1:]) - np.log(np.cumsum(share)[:-1])
-        b = null - np.average(eta, axis=0, weights=self.weight)[:, None]  # (L, M)
+        return np.asarray(np.log(np.cumsum(share[::-1])[::-1][1:]) - np.log(np.cumsum(share)[:-1]))
+
+    def _solve(self, eta: Float) -> Float:
+        b = self._null() - np.average(eta, axis=0, weights=self.weight)[:, None]  # (L, M)
         x = eta[self.row]
         value, left = self._loss(x, b), np.arange(b.shape[0])
         for _ in range(STEPS):
@@ -72,7 +78,7 @@ class Thresholds:
             step, value[left] = self._shortened(x[:, left], b[left], step, value[left])
             b[left] -= step
             size = np.maximum(1.0, np.abs(b[left]).max(axis=1))
-            left = left[np.abs(step).max(axis=1) > 1e-13 * size]
+            left = left[np.abs(step).max(axis=1) > SETTLED * size]
             if not left.size:
                 break
         return np.asarray(b)
