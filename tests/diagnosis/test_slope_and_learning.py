@@ -102,6 +102,28 @@ def test_learning_curve_falls_for_a_learner_and_ends_at_the_evidence():
     assert last_fall(curve) == pytest.approx((curve.test[-2].value - curve.test[-1].value) / curve.test[-2].value)
 
 
+def test_evidence_spares_the_fits_to_whole_folds():
+    rng = np.random.default_rng(8)
+    X = rng.standard_normal((90, 3))
+    y = rng.integers(0, 3, 90).astype(float)
+    target = Target(get_family("multinomial").target(y, 90), "multinomial")
+    folds = make_folds(target.y, family="multinomial", n_splits=3, n_repeats=2, seed=0)
+    sizes = []
+
+    class Counted(LinearContender):
+        def fit_predict(self, train, test):
+            sizes.append(len(train))
+            return super().fit_predict(train, test)
+
+    model = Counted("m", "m", X, target, n_lambdas=5)
+    known = collect_evidence((NullContender(target), model), target.y, family="multinomial", folds=folds)
+    options = {"family": "multinomial", "folds": folds, "shares": (0.5, 1.0)}
+    plain = learning_curve(model, target.y, **options)
+    sizes.clear()
+    assert learning_curve(model, target.y, known=known, **options) == plain
+    assert len(sizes) == 3 and max(sizes) < 40
+
+
 def test_sizes_that_cannot_be_trained_are_left_out():
     rng = np.random.default_rng(6)
     X, y = rng.standard_normal((100, 2)), rng.standard_normal(100)

@@ -182,7 +182,7 @@ def diagnose(
         curve = make_learning_curve(
             model if not model.variants else replace(model, variants={}),
             target.y, family=target.family, folds=how, sample_weight=sample_weight, level=level, seed=seed,
-            n_jobs=n_jobs,
+            n_jobs=n_jobs, known=evidence,
         )  # fmt: skip
         verdict = replace(verdict, learning_curve=curve)
     verdict = replace(verdict, checks=run_checks(CheckContext(verdict=verdict, evidence=evidence)))

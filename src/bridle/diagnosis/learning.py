@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bridle.diagnosis.evidence import EXPECTED, Contender, FoldPairs
+from bridle.diagnosis.evidence import EXPECTED, Contender, Evidence, FoldPairs
 from bridle.diagnosis.intervals import correction, mean_interval
 from bridle.diagnosis.measure import Measure, measure_of
 from bridle.diagnosis.verdict import LearningCurve
@@ -33,6 +33,7 @@ def learning_curve(
     level: float = 0.95,
     seed: int = 0,
     n_jobs: int = 1,
+    known: Evidence | None = None,
 ) -> LearningCurve:
     """Train on growing parts of each training fold; tuning is redone each time.
 
@@ -59,6 +60,8 @@ def learning_curve(
         Of the order in which rows are added.
     n_jobs : int
         Threads over sizes and folds. The answer doesn't depend on it.
+    known : Evidence, optional
+        Of the same contender on the same folds, which spares fitting whole training folds again.
 
     Returns
     -------
@@ -88,11 +91,21 @@ def learning_curve(
     parts = [
         [np.sort(order[: max(LEAST_ROWS, round(share * len(order)))]) for order in orders] for share in sorted(shares)
     ]
-    jobs = [(part, test, whole) for of_share in parts for part, (whole, test) in zip(of_share, pairs, strict=True)]
+    whole_losses = None if known is None else _of_whole_folds(known, contender.name, len(pairs))
+    jobs = [
+        (fold, part, test, whole)
+        for of_share in parts
+        for fold, (part, (whole, test)) in enumerate(zip(of_share, pairs, strict=True))
+    ]
+
+    def run(job: tuple[int, IntArray, IntArray, IntArray]) -> tuple[float, float] | None:
+        fold, part, test, whole = job
+        if whole_losses is not None and len(part) == len(whole):
+            return whole_losses[fold]
+        return _losses(contender, part, test, whole, y=target, weight=weight, measure=measure)
+
     with one_blas_thread:
-        losses = Crew(n_jobs, len(jobs), None).map(
-            lambda job: _losses(contender, *job, y=target, weight=weight, measure=measure), jobs
-        )
+        losses = Crew(n_jobs, len(jobs), None).map(run, jobs)
     sizes, trains, tests = list[int](), [], []
     for i, of_share in enumerate(parts):
         values = np.array(
@@ -105,6 +118,13 @@ def learning_curve(
         trains.append(mean_interval(values[:, 0], np.ones(len(values)), factor, level))
         tests.append(mean_interval(values[:, 1], test_weight, factor, level))
     return LearningCurve(tuple(sizes), tuple(trains), tuple(tests))
+
+
+def _of_whole_folds(known: Evidence, name: str, count: int) -> list[tuple[float, float]]:
+    """Training and held-out loss of the first folds, one pair each."""
+    column = known.column(name)
+    losses = np.stack([known.train_loss[:count, column], known.test_loss[:count, column]], axis=1)
+    return [(float(a), float(b)) for a, b in losses]
 
 
 def _spread(rows: IntArray, strata: IntArray | None) -> IntArray:

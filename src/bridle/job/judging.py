@@ -51,9 +51,10 @@ def judge_models(problem: Problem, fits: tuple[Fit, ...], best: Fit, options: Op
         contender = next(c for c in contenders if c.name == best.name)
         if best.nets is not None:  # its rate stays as chosen: tuned anew for every part it would take minutes
             contender = network_contender(problem.design, _target(problem), options, rates=(best.value,))
+        known = evidence if best.nets is None else None
         drawn = learning_curve(
             contender, problem.y, family=problem.family.spec, sample_weight=problem.weight, folds=folds,
-            level=options.level, seed=options.seed, n_jobs=options.n_jobs,
+            level=options.level, seed=options.seed, n_jobs=options.n_jobs, known=known,
         )  # fmt: skip
         verdicts[best.name] = replace(verdicts[best.name], learning_curve=drawn)
         progress("drawing the learning curve", 1, 1)
