@@ -8,11 +8,10 @@ of its two levels: one step takes two logistic functions a row, and a tridiagona
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, log_expit
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
@@ -69,50 +68,56 @@ class Thresholds:
 
     def _solve(self, eta: Float) -> Float:
         b = self._null() - np.average(eta, axis=0, weights=self.weight)[:, None]  # (L, M)
-        x = eta[self.row]
-        value, left = self._loss(x, b), np.arange(b.shape[0])
+        x, left = eta[self.row], np.arange(b.shape[0])
+        here, ridge = self._at(x, b), 1e-10 * np.eye(b.shape[1])
         for _ in range(STEPS):
-            slope, hessian = self._derivatives(x[:, left], b[left])
-            ridge = 1e-10 * np.abs(slope).sum(axis=1)[:, None, None] * np.eye(b.shape[1])
-            step = np.linalg.solve(hessian + ridge, slope[:, :, None])[:, :, 0]
-            step, value[left] = self._shortened(x[:, left], b[left], step, value[left])
+            size = np.abs(here.slope).sum(axis=1)[:, None, None]
+            step = np.linalg.solve(here.hessian + size * ridge, here.slope[:, :, None])[:, :, 0]
+            step, here = self._shortened(x, b[left], step, here)
             b[left] -= step
-            size = np.maximum(1.0, np.abs(b[left]).max(axis=1))
-            left = left[np.abs(step).max(axis=1) > SETTLED * size]
-            if not left.size:
+            on = np.abs(step).max(axis=1) > SETTLED * np.maximum(1.0, np.abs(b[left]).max(axis=1))
+            if not on.any():
                 break
+            if not on.all():
+                left, here, x = left[on], here.take(on), x[:, on]
         return np.asarray(b)
 
-    def _shortened(self, x: Float, b: Float, step: Float, value: Float) -> tuple[Float, Float]:
-        """Halve each step until it leads to thresholds in order and no larger loss; return steps and losses."""
-        step, bad, moved = step.copy(), np.arange(b.shape[0]), value.copy()
+    def _shortened(self, x: Float, b: Float, step: Float, here: _Point) -> tuple[Float, _Point]:
+        """Halve each step until it leads to thresholds in order and no larger loss; return steps and where they end."""
+        there = self._at(x, b - step)
+        bad = np.flatnonzero(~here.admits(there))
+        if not bad.size:
+            return step, there
+        step = step.copy()
         for _ in range(60):
-            trial = b[bad] - step[bad]
-            ordered = np.all(np.diff(trial, axis=1) < 0.0, axis=1)
-            moved[bad] = np.inf
-            if ordered.any():
-                moved[bad[ordered]] = self._loss(x[:, bad[ordered]], trial[ordered])
-            bad = bad[~(moved[bad] <= value[bad] + 1e-14 * np.abs(value[bad]))]
-            if not bad.size:
-                return step, moved
             step[bad] *= 0.5
-        step[bad], moved[bad] = 0.0, value[bad]
-        return step, moved
+            trial = self._at(x[:, bad], b[bad] - step[bad])
+            good = here.take(bad).admits(trial)
+            there.put(bad[good], trial.take(good))
+            bad = bad[~good]
+            if not bad.size:
+                return step, there
+        step[bad] = 0.0
+        there.put(bad, here.take(bad))
+        return step, there
 
-    def _loss(self, x: Float, b: Float) -> Float:
-        e = x + b.T[self.at]
-        rows = (self.w * log_expit(self.sign * e)).sum(axis=0)
-        return np.asarray(-(rows + np.log(-np.expm1(np.diff(b, axis=1))) @ self.level[1:-1]))
-
-    def _derivatives(self, x: Float, b: Float) -> tuple[Float, Float]:
-        """First (L, M) and second (L, M, M) derivatives in b."""
-        f = expit(x + b.T[self.at])
+    def _at(self, x: Float, b: Float) -> _Point:
+        """Loss and derivatives in b (L, M), from one exponential a pair; the loss is infinite out of order."""
+        e = b.T[self.at]
+        e += x
+        t = np.exp(-np.abs(e))
+        share = 1.0 / (1.0 + t)  # of the larger of the two probabilities
+        f = np.where(e >= 0.0, share, t * share)
+        value = -(self.w[:, 0] @ (np.minimum(self.sign * e, 0.0) - np.log1p(t)))
         slope = np.add.reduceat(self.w * (f - (self.sign > 0.0)), self.starts, axis=0).T.copy()
-        bent = np.add.reduceat(self.w * f * (1.0 - f), self.starts, axis=0).T
+        bent = np.add.reduceat(self.w * (t * share * share), self.starts, axis=0).T
         hessian, k = np.zeros((*b.shape, b.shape[1])), np.arange(b.shape[1])
         hessian[:, k, k] = bent
-        with np.errstate(over="ignore"):
-            odds = 1.0 / np.expm1(-np.diff(b, axis=1))  # of -log(1 - e^-d)
+        gap = b[:, :-1] - b[:, 1:]
+        value[np.any(gap <= 0.0, axis=1)] = np.inf
+        with np.errstate(all="ignore"):  # out of order, where nothing is made of it
+            value -= np.log(-np.expm1(-gap)) @ self.level[1:-1]
+            odds = 1.0 / np.expm1(gap)  # of -log(1 - e^-d)
         pull, bend = self.level[1:-1] * odds, self.level[1:-1] * odds * (1.0 + odds)
         slope[:, :-1] -= pull
         slope[:, 1:] += pull
@@ -121,4 +126,25 @@ class Thresholds:
         hessian[:, high, high] += bend
         hessian[:, low, high] -= bend
         hessian[:, high, low] -= bend
-        return slope, hessian
+        return _Point(value, slope, hessian)
+
+
+@dataclass(frozen=True)
+class _Point:
+    """The loss at L vectors of thresholds."""
+
+    value: Float  # (L,)
+    slope: Float  # (L, M)
+    hessian: Float  # (L, M, M)
+
+    def admits(self, other: _Point) -> NDArray[np.bool_]:
+        """(L,) whether the other's loss is no larger, but for rounding."""
+        return np.asarray(other.value <= self.value + 1e-14 * np.abs(self.value))
+
+    def take(self, which: Any) -> _Point:
+        """Some of them."""
+        return _Point(self.value[which], self.slope[which], self.hessian[which])
+
+    def put(self, which: Any, other: _Point) -> None:
+        """Overwrite some of them."""
+        self.value[which], self.slope[which], self.hessian[which] = other.value, other.slope, other.hessian
