@@ -164,3 +164,21 @@ def test_by_efron_weights_mean_a_common_weight_of_tied_events():
     first, second = mass.sum(), mass.sum() - 0.5 * mass[:2].sum()
     expected = 2.0 * (np.log(first) + np.log(second)) - w[:2] @ eta[:2]
     assert CoxFamily().total_loss(rows, eta, w) == pytest.approx(expected, rel=1e-14)
+
+
+def test_a_kept_loss_serves_the_same_rows_alone():
+    rng = np.random.default_rng(11)
+    rows = np.column_stack([np.zeros(30), rng.integers(1, 9, 30), rng.integers(0, 2, 30), np.zeros(30)]).astype(float)
+    w, eta, family = np.full(30, 1 / 30), rng.standard_normal(30), CoxFamily()
+    assert family.core(rows) is family.core(rows.copy())
+    assert CoxFamily("breslow").core(rows) is not family.core(rows)
+    before = family.core(rows)
+    rows[:, 2] = 1.0 - rows[:, 2]  # in place
+    assert family.core(rows) is not before
+    assert family.total_loss(rows, eta, w) == pytest.approx(likelihood.loss(rows, w, eta, "efron"), rel=1e-12)
+    for k in range(1, 6):
+        family.core(rows[k:])
+    assert family.core(rows) is family.core(rows)
+    assert family.total_loss(rows[2:], eta[2:], w[2:]) == pytest.approx(
+        likelihood.loss(rows[2:], w[2:], eta[2:], "efron"), rel=1e-12
+    )
