@@ -7,7 +7,7 @@
 namespace bridle {
 namespace {
 
-constexpr double kProducts = 300.0;  // products that a matrix may cost, in operations of one
+constexpr double kPrice = 300.0;  // operations that a matrix may cost for each row, feature and predictor; a product takes 4
 constexpr index_t kMost = 1500;      // cells
 
 }  // namespace
@@ -44,7 +44,7 @@ bool BlockSolver::wants_cells() {
     if (block.term.free()) return false;
   choose_cells(std::max(0.0, std::min(lam_, 2.0 * lam_ - previous_)));
   const double c = static_cast<double>(cells_.count()), all = static_cast<double>(working() * predictors_);
-  return cells_.count() <= kMost && c * c <= kProducts * all;
+  return cells_.count() <= kMost && c * c <= kPrice * all;
 }
 
 bool BlockSolver::improve_exactly() {
