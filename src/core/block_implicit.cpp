@@ -12,12 +12,15 @@ constexpr index_t kRows = 128;
 
 }  // namespace
 
-ImplicitNewton::ImplicitNewton(const Columns& x, const FreeCells& cells, index_t predictors, const double* curvatures)
+ImplicitNewton::ImplicitNewton(const Columns& x, const FreeCells& cells, index_t predictors, const double* diagonal,
+                               const double* root, double flat)
     : x_(x),
       cells_(cells),
       predictors_(predictors),
       features_(static_cast<index_t>(cells.features.size())),
-      curvatures_(curvatures),
+      diagonal_(diagonal),
+      root_(root),
+      flat_(x.rows(), 0.0),
       panel_(kRows * cells.features.size()),
       image_(kRows * predictors),
       bent_(kRows * predictors) {
@@ -25,8 +28,16 @@ ImplicitNewton::ImplicitNewton(const Columns& x, const FreeCells& cells, index_t
     inverse_.push_back(1.0 / x.scale[j]);
     shift_.push_back(x.centre[j]);
   }
-  for (index_t k = 0; k < predictors; ++k)
-    totals_.push_back(simd::sum(curvatures + (k * (k + 1) / 2 + k) * x.rows(), x.rows()));
+  const index_t n = x.rows();
+  for (index_t k = 0; k < predictors; ++k) {
+    double total = 0.0;
+    for (index_t i = 0; i < n; ++i) {
+      const double own = diagonal[k * n + i] - root[k * n + i] * root[k * n + i];
+      flat_[i] += own * flat / static_cast<double>(predictors);
+      total += own;
+    }
+    totals_.push_back(total);
+  }
 }
 
 void ImplicitNewton::prepare(const ModelMatrix& gram, const std::vector<index_t>& places, double total) {
@@ -113,13 +124,23 @@ void ImplicitNewton::rows(const double* panel, index_t row, index_t rows, const 
     std::fill_n(image_.begin() + l * rows, rows, x_.centred ? v[cells + l] : 0.0);
   double* all = const_cast<double*>(panel);
   blas().dgemm(&plain, &plain, &m, &k, &f, &one, all, &m, const_cast<double*>(v.data()), &f, &one, image_.data(), &m);
-  std::fill_n(bent_.begin(), rows * predictors_, 0.0);
-  for (index_t l = 0; l < predictors_; ++l)
-    for (index_t i = 0; i <= l; ++i) {
-      const double* w = curvatures_ + (l * (l + 1) / 2 + i) * n + row;
-      simd::weighted_axpy(1.0, w, image_.data() + l * rows, bent_.data() + i * rows, rows);
-      if (i < l) simd::weighted_axpy(1.0, w, image_.data() + i * rows, bent_.data() + l * rows, rows);
+  std::vector<double> along(rows, 0.0), sum(rows, 0.0);  // r'u, and 1'u times what it's bent by
+  for (index_t l = 0; l < predictors_; ++l) {
+    const double* r = root_ + l * n + row;
+    const double* u = image_.data() + l * rows;
+    for (index_t i = 0; i < rows; ++i) {
+      along[i] += r[i] * u[i];
+      sum[i] += u[i];
     }
+  }
+  for (index_t i = 0; i < rows; ++i) sum[i] *= flat_[row + i];
+  for (index_t l = 0; l < predictors_; ++l) {
+    const double* d = diagonal_ + l * n + row;
+    const double* r = root_ + l * n + row;
+    const double* u = image_.data() + l * rows;
+    double* to = bent_.data() + l * rows;
+    for (index_t i = 0; i < rows; ++i) to[i] = d[i] * u[i] - r[i] * along[i] + sum[i];
+  }
   blas().dgemm(&trans, &plain, &f, &k, &m, &one, all, &m, bent_.data(), &m, &one, out.data(), &f);
   if (x_.centred)
     for (index_t l = 0; l < predictors_; ++l) out[cells + l] += simd::sum(bent_.data() + l * rows, rows);

@@ -25,8 +25,9 @@ struct FreeCells {
 
 class ImplicitNewton {
  public:
-  // curvatures (n, K (K + 1) / 2) as Loss::curvatures gives them
-  ImplicitNewton(const Columns& x, const FreeCells& cells, index_t predictors, const double* curvatures);
+  // diagonal, root (n, K) as Loss::split gives them; flat: share of a row's mean curvature along (1, ..., 1), where it has none
+  ImplicitNewton(const Columns& x, const FreeCells& cells, index_t predictors, const double* diagonal, const double* root,
+                 double flat);
   // gram: of the features for some weights that sum to `total`, at gram[places[i], places[j]]; it preconditions.
   void prepare(const ModelMatrix& gram, const std::vector<index_t>& places, double total);
   // step (f, K) and the intercepts' (K,) to where the squared residual is `share` of its first, or promises `enough`
@@ -41,7 +42,9 @@ class ImplicitNewton {
   const Columns& x_;
   const FreeCells& cells_;
   const index_t predictors_, features_;
-  const double* curvatures_;
+  const double* diagonal_;
+  const double* root_;
+  std::vector<double> flat_;  // (n,)
   std::vector<double> inverse_, shift_, panel_, image_, bent_;
   std::vector<double> totals_;                 // (K,) sums of the diagonal curvatures
   std::vector<std::vector<index_t>> members_;  // of each predictor, free features

@@ -29,19 +29,22 @@ bool BlockSolver::wants_rows() const {
 
 // One weight a row for all predictors, at least the largest eigenvalue of its curvature (Gershgorin).
 void BlockSolver::majorise() {
-  curvatures_.resize(n_ * predictors_ * (predictors_ + 1) / 2);
-  in_.loss->curvatures(in_.y, in_.w, eta_.data(), n_, flat_, curvatures_.data());
-  std::vector<double> sum(n_);
+  split();
+  std::vector<double> sum(n_, 0.0);  // of the roots
+  for (index_t k = 0; k < predictors_; ++k)
+    for (index_t i = 0; i < n_; ++i) sum[i] += root_[k * n_ + i];
   std::fill(weights_.begin(), weights_.end(), 0.0);
-  for (index_t k = 0; k < predictors_; ++k) {
-    std::fill(sum.begin(), sum.end(), 0.0);
-    for (index_t l = 0; l < predictors_; ++l) {
-      const index_t pair = k <= l ? l * (l + 1) / 2 + k : k * (k + 1) / 2 + l;
-      const double* w = curvatures_.data() + pair * n_;
-      for (index_t i = 0; i < n_; ++i) sum[i] += std::abs(w[i]);
+  for (index_t k = 0; k < predictors_; ++k)
+    for (index_t i = 0; i < n_; ++i) {
+      const double d = diagonal_[k * n_ + i], r = root_[k * n_ + i];
+      weights_[i] = std::max(weights_[i], std::max(0.0, d - r * r) + r * std::max(0.0, sum[i] - r));
     }
-    for (index_t i = 0; i < n_; ++i) weights_[i] = std::max(weights_[i], sum[i]);
-  }
+}
+
+void BlockSolver::split() {
+  diagonal_.resize(n_ * predictors_);
+  root_.resize(n_ * predictors_);
+  in_.loss->split(in_.w, eta_.data(), n_, diagonal_.data(), root_.data());
 }
 
 // The cells that aren't 0, with gradient and curvature of the penalty there; places of their features in the working set.
@@ -89,9 +92,8 @@ bool BlockSolver::polish() {
   std::vector<index_t> places;
   collect_free(cells, places);
   if (places.empty()) return false;
-  curvatures_.resize(n_ * predictors_ * (predictors_ + 1) / 2);
-  in_.loss->curvatures(in_.y, in_.w, eta_.data(), n_, flat_, curvatures_.data());
-  ImplicitNewton newton(x_, cells, predictors_, curvatures_.data());
+  split();
+  ImplicitNewton newton(x_, cells, predictors_, diagonal_.data(), root_.data(), flat_);
   newton.prepare(model_.matrix(), places, model_total_);
   std::vector<double> step, constant;
   newton.solve(kForcing, kRounding * in_.reference, step, constant);

@@ -83,10 +83,11 @@ Status BlockSolver::solve(double lam) {
     gained_ = 0.0;
     last_ = std::min(gap_, last_);
     // 3. Model, its minimum, line search; then Newton on the rows, where the model is only a majoriser.
-    bool lowered = improve();
-    if (on_rows_ && !budget_.stop) {
+    const bool exact = wants_cells();
+    bool lowered = exact ? improve_exactly() : improve();
+    if (!exact && on_rows_ && !budget_.stop) {
       if (moved_) look();
-      lowered = polish() || lowered;
+      if (certificate(false) > target_) lowered = polish() || lowered;
     }
     if (!lowered) ++idle_;
     if (budget_.stop) return status_ = Status::interrupted;
@@ -109,6 +110,7 @@ void BlockSolver::begin(double lam) {
   coarseness_ = 1e-3 * set_.tol * (concave_ ? set_.tol : 1.0);  // an objective is off by the square of its slopes
   last_ = kInfinity;
   idle_ = 0;
+  if (meet_ && !concave_) extrapolate(lam);
 }
 
 void BlockSolver::look() {
@@ -365,8 +367,11 @@ void BlockSolver::record(PathResult& out) const {
   std::vector<std::pair<index_t, double>> row;
   for (index_t k = 0; k < predictors_; ++k)
     for (index_t i = 0; i < working(); ++i)
-      if (beta_[k * working() + i] != 0.0)
-        row.emplace_back(list_[i] * predictors_ + k, beta_[k * working() + i] / in_.scale[list_[i]]);
+      if (beta_[k * working() + i] != 0.0) {
+        const index_t j = list_[i];  // bounds are exact, whatever a division rounds to
+        const double b = beta_[k * working() + i] / in_.scale[j];
+        row.emplace_back(j * predictors_ + k, std::max(in_.lower[j], std::min(in_.upper[j], b)));
+      }
   std::sort(row.begin(), row.end());
   for (const auto& entry : row) {
     out.columns.push_back(entry.first);

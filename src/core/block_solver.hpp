@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "block_cells.hpp"
 #include "block_groups.hpp"
 #include "block_implicit.hpp"
 #include "block_model.hpp"
@@ -34,8 +35,13 @@ class BlockSolver {
   void add(index_t group);
   void shrink(double reach);
   void lay_out();                // coefficients and slopes of the working set; blocks
+  void choose_cells(double reach);
+  bool wants_cells();
+  bool improve_exactly();        // the same in the exact model of cells_
   bool wants_rows() const;
+  void split();                  // diagonal_ and root_ at eta
   void majorise();
+  void extrapolate(double lam);  // along the path, from the last two solutions
   void collect_free(FreeCells& cells, std::vector<index_t>& places) const;
   bool polish();
   bool improve();                // one prox-Newton step; false if it could not lower the objective
@@ -78,12 +84,16 @@ class BlockSolver {
   const bool meet_;       // predictors do, in the curvature
   bool on_rows_ = false;  // and the matrix of all coefficients isn't made: model_ is a majoriser
   double model_total_ = 0.0;  // sum of its weights
-  BlockDescent descent_;
+  BlockDescent descent_, exact_descent_;
+  Cells cells_;
+  CellModel exact_;
   Budget budget_;
 
-  std::vector<double> b0_, eta_, residual_, weights_, curvatures_, direction_, trial_;
+  std::vector<double> b0_, eta_, residual_, weights_, curvatures_, diagonal_, root_, direction_, trial_;
   mutable std::vector<double> held_, held_slope_, held_curvature_;  // of one block
   double lam_ = 0.0, previous_ = 0.0, gap_ = 0.0, target_ = 0.0, last_ = 0.0, coarseness_ = 0.0, null_slope_ = 0.0;
+  std::vector<double> past_, past_b0_;  // the solution before last: (p, K) coefficients, and (K,) intercepts
+  double past_lam_ = 0.0;               // its lambda; 0: none
   double gained_ = 0.0;  // what the last step has lowered the objective by
   Caution caution_;      // where the loss is flat
   static constexpr double kFlat = 1e-4;

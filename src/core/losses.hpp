@@ -50,6 +50,10 @@ class Loss {
   virtual void curvatures(const double* y, const double* w, const double* eta, index_t n, double flat, double* out) const {
     (void)y, (void)w, (void)eta, (void)n, (void)flat, (void)out;
   }
+  // The same curvatures apart, where they are diag(d_i) - r_i r_i': out d and r, (n, K) by columns each. Products cost K then.
+  virtual void split(const double* w, const double* eta, index_t n, double* diagonal, double* root) const {
+    (void)w, (void)eta, (void)n, (void)diagonal, (void)root;
+  }
   // It may fall for ever along a direction, so that without a penalty there is no minimum.
   virtual bool may_separate() const { return false; }
   // How far in eta one Newton step on the intercept may go: about where the curvature stays the same.

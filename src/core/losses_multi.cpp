@@ -160,6 +160,25 @@ class Multinomial final : public Loss {
         }
     }
   }
+  // d = w mu, r = sqrt(w) mu
+  void split(const double* w, const double* eta, index_t n, double* diagonal, double* root) const override {
+    Softmax block(classes_);
+    for (index_t from = 0; from < n; from += kBlock) {
+      const index_t size = std::min(kBlock, n - from);
+      block.read(eta, n, classes_, from, size);
+      block.normalise(classes_, size);
+      for (index_t i = 0; i < size; ++i) block.top[i] = std::sqrt(w[from + i]);
+      for (index_t k = 0; k < classes_; ++k) {
+        const double* mu = block.mu.data() + k * kBlock;
+        double* d = diagonal + k * n + from;
+        double* r = root + k * n + from;
+        for (index_t i = 0; i < size; ++i) {
+          d[i] = w[from + i] * mu[i];
+          r[i] = block.top[i] * mu[i];
+        }
+      }
+    }
+  }
   bool may_separate() const override { return true; }
 
  private:

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 from scipy.stats import ortho_group
+from sklearn.datasets import load_digits
 
 from bridle.errors import BridleWarning, InputError
 from bridle.path import fit_path
@@ -225,3 +226,44 @@ def test_bounds_and_groups_that_do_not_fit(kit):
     assert path.converged
     assert path.coef.min() >= 0.0
     assert kit.worst(path, X, y, every=1, lower=0.0) <= 1e-9 * (1.0 + 1e-6)
+
+
+def test_nearly_separated_classes_converge(kit):
+    """Digits down to where the classes are nearly separated: conjugate gradients alone stalled there."""
+    X, y = load_digits(return_X_y=True)
+    X, y = X[::2], y[::2].astype(str)
+    for spec in ("elastic_net", "group_lasso"):
+        path = fit_path(X, y, family="multinomial", penalty=spec, n_lambdas=30, lambda_min_ratio=1e-4)
+        assert path.converged
+        assert kit.worst(path, X, y, every=6) <= 1e-6 * (1.0 + 1e-6)
+
+
+@pytest.mark.parametrize("spec", ["elastic_net", *CONVEX])
+@pytest.mark.parametrize("l1_ratio", [1.0, 0.5, 0.0])
+def test_many_cells_with_bounds_and_sparse(kit, spec, l1_ratio):
+    """Enough coefficients for every way of the solver: few cells at first, then all; sparse; uneven steps."""
+    if l1_ratio == 0.0 and spec != "elastic_net":
+        pytest.skip("ridge has no blocks")
+    X, y = kit.make_data("multinomial", 400, 90, seed=5, classes=6)
+    X[np.abs(X) < 1.0] = 0.0
+    top = fit_path(X, y, family="multinomial", penalty=spec, l1_ratio=l1_ratio, n_lambdas=2).lambdas[0]
+    grid = top * np.array([1.0, 0.9, 0.89, 0.3, 0.28, 0.05, 0.04, 0.001])
+    bounds = {"lower": -0.05, "upper": 0.2} if spec == "elastic_net" else {}
+    found = [
+        fit_path(Z, y, family="multinomial", penalty=spec, l1_ratio=l1_ratio, lambdas=grid, **bounds)
+        for Z in (X, sparse.csc_array(X))
+    ]
+    for path in found:
+        assert path.converged
+        assert kit.worst(path, X, y, every=1, **bounds) <= 1e-6 * (1.0 + 1e-6)
+    assert all(np.all((p.coef >= -0.05) & (p.coef <= 0.2)) for p in found if bounds)
+
+
+def test_start_on_the_line_changes_no_answer(kit):
+    """The ridge part makes the solution unique: one lambda alone and the same along a path agree."""
+    X, y = kit.make_data("multinomial", 300, 40, seed=6)
+    path = fit_path(X, y, family="multinomial", l1_ratio=0.5, n_lambdas=20, lambda_min_ratio=0.01, tol=1e-10)
+    for i in (5, 12, 19):
+        alone = fit_path(X, y, family="multinomial", l1_ratio=0.5, lambdas=path.lambdas[i : i + 1], tol=1e-10)
+        assert alone.converged
+        assert np.allclose(path.coef[i], alone.coef[0], atol=2e-4)

@@ -1,0 +1,47 @@
+// The exact quadratic model of a coupled loss over a few coefficients, cells of a feature and a predictor each.
+//
+// With the curvature of a row diag(d) - r r' (Loss::split) it is one Gram matrix for each predictor less one of all cells'
+// columns r_k x_j: n c^2 operations for c cells, where all coefficients of their features would take far more.
+#pragma once
+
+#include <vector>
+
+#include "block_descent.hpp"
+#include "columns.hpp"
+
+namespace bridle {
+
+struct Cells {
+  std::vector<index_t> features;    // (c,)
+  std::vector<index_t> predictors;  // (c,)
+  std::vector<index_t> places;      // (c,) in the working set's (m, K) by columns
+  std::vector<Block> blocks;        // of consecutive cells
+  index_t count() const { return static_cast<index_t>(features.size()); }
+};
+
+class CellModel {
+ public:
+  // diagonal, root (n, K) by columns, as Loss::split gives them
+  void make(const Columns& x, const Cells& cells, index_t predictors, const double* diagonal, const double* root);
+  ModelMatrix matrix() const { return {data_.data(), count_, count_, version_}; }
+  // What a move (c,) of the coefficients moves the intercepts by, for columns as they are; out (K,)
+  void intercepts(const Columns& x, const Cells& cells, const double* move, double* out) const;
+
+ private:
+  void add_rows(const Columns& x, const Cells& cells, index_t row, index_t rows);
+  void take_intercepts();
+
+  index_t predictors_ = 0, count_ = 0;
+  const double* diagonal_ = nullptr;  // while it is made
+  const double* root_ = nullptr;
+  std::vector<double> data_;                    // (c, c)
+  std::vector<double> crossed_;                 // (K, c) by columns: x~'W_kl 1
+  std::vector<double> total_, vectors_, values_;  // of sum_i W_i (K, K)
+  std::vector<index_t> order_;                  // cells, predictor by predictor
+  std::vector<std::vector<double>> own_;        // of each predictor its Gram matrix with d_k
+  std::vector<double> panel_, bent_, shift_, inverse_;
+  std::vector<index_t> features_, column_;      // distinct features; of each cell, where its feature is among them
+  unsigned version_ = 0;
+};
+
+}  // namespace bridle

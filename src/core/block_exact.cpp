@@ -1,0 +1,98 @@
+// A coupled loss's step in the exact model of the coefficients that matter: those that aren't 0, or may not stay so.
+#include <algorithm>
+#include <cmath>
+
+#include "block_solver.hpp"
+
+namespace bridle {
+namespace {
+
+constexpr double kPrice = 300.0;  // operations that a matrix may cost for each row, feature and predictor; a product takes 4
+constexpr index_t kMost = 1500;      // cells
+
+}  // namespace
+
+// Blocks of the working set that aren't 0, or at lambda `reach` couldn't be.
+void BlockSolver::choose_cells(double reach) {
+  cells_ = Cells();
+  const index_t m = working(), width = in_.joint ? predictors_ : 1;
+  size_t at = 0;
+  for (index_t g : here_) {
+    const BlockTerm strict = term(g, reach);
+    for (index_t first = 0; first < predictors_; first += width, ++at) {
+      const Block& block = blocks_[at];
+      gather(block, beta_, held_.data());
+      gather(block, slope_, held_slope_.data());
+      const index_t count = block.cells();
+      const bool on = std::any_of(held_.begin(), held_.begin() + count, [](double b) { return b != 0.0; });
+      if (!on && strict.excess(held_slope_.data(), count) <= 0.0) continue;
+      cells_.blocks.push_back({cells_.count(), count, 0, 1, block.term});
+      for (index_t k = block.first; k < block.last; ++k)
+        for (index_t i = block.from; i < block.from + block.size; ++i) {
+          cells_.features.push_back(list_[i]);
+          cells_.predictors.push_back(k);
+          cells_.places.push_back(k * m + i);
+        }
+    }
+  }
+}
+
+// Whether the exact model of these cells costs less than steps without it.
+bool BlockSolver::wants_cells() {
+  if (!meet_ || concave_) return false;
+  for (const Block& block : blocks_)
+    if (block.term.free()) return false;
+  choose_cells(std::max(0.0, std::min(lam_, 2.0 * lam_ - previous_)));
+  const double c = static_cast<double>(cells_.count()), all = static_cast<double>(working() * predictors_);
+  return cells_.count() <= kMost && c * c <= kPrice * all;
+}
+
+bool BlockSolver::improve_exactly() {
+  split();
+  exact_.make(x_, cells_, predictors_, diagonal_.data(), root_.data());
+  const index_t count = cells_.count();
+  std::vector<double> beta(count), slope(count), move(count), constant(predictors_);
+  for (index_t c = 0; c < count; ++c) {
+    beta[c] = beta_[cells_.places[c]];
+    slope[c] = slope_[cells_.places[c]];
+  }
+  const std::vector<double> before = beta_;
+  const Precision precision{coarseness_ * in_.reference, std::sqrt(coarseness_), 1e-15 * std::sqrt(in_.reference)};
+  exact_descent_.minimise(exact_.matrix(), 1, cells_.blocks, precision, budget_, beta.data(), slope.data());
+  for (index_t c = 0; c < count; ++c) {
+    move[c] = beta[c] - before[cells_.places[c]];
+    beta_[cells_.places[c]] = beta[c];
+  }
+  exact_.intercepts(x_, cells_, move.data(), constant.data());
+  return line_search(before, constant);
+}
+
+// Solutions are nearly straight in lambda between the points where the zeros change: go on as from the one before last to
+// the last, if that lowers the objective.
+void BlockSolver::extrapolate(double lam) {
+  const index_t m = working();
+  const bool known = past_lam_ > previous_ && previous_ > lam;
+  const double share = known ? std::min(1.0, (previous_ - lam) / (past_lam_ - previous_)) : 0.0, flat = flat_;
+  const std::vector<double> before = beta_;
+  std::vector<double> constant(predictors_);
+  past_.resize(p_ * predictors_, 0.0);
+  past_b0_.resize(predictors_, 0.0);
+  for (const Block& block : blocks_)
+    for (index_t k = block.first; k < block.last; ++k)
+      for (index_t i = block.from; i < block.from + block.size; ++i) {
+        const double b = before[k * m + i], to = b + share * (b - past_[k * p_ + list_[i]]);
+        if (b != 0.0) beta_[k * m + i] = to * b > 0.0 ? std::max(block.term.lower, std::min(block.term.upper, to)) : 0.0;
+      }
+  for (index_t k = 0; k < predictors_; ++k) constant[k] = share * (b0_[k] - past_b0_[k]);
+  std::fill(past_.begin(), past_.end(), 0.0);
+  for (index_t k = 0; k < predictors_; ++k)
+    for (index_t i = 0; i < m; ++i) past_[k * p_ + list_[i]] = before[k * m + i];
+  past_b0_ = b0_;
+  past_lam_ = previous_ > lam ? previous_ : 0.0;
+  if (share > 0.0 && beta_ != before) line_search(before, constant);
+  gained_ = 0.0;
+  refresh_ = false;
+  flat_ = flat;
+}
+
+}  // namespace bridle
