@@ -137,7 +137,7 @@ def test_weights_count_as_repeated_rows():
 
 WRONG = {
     "unknown column": ({"dosage": ["low", "high"]}, "there is no column 'dosage'"),
-    "target": ({"y": ["1", "2"]}, "'y' is the target, not a feature"),
+    "target": ({"y": ["1", "2"]}, r"column 'y' holds '-0\.00.*, not among the levels 1, 2; list every level"),
     "one level": ({"dose": ["low"]}, "needs at least two levels"),
     "text": ({"dose": "low,high"}, "needs at least two levels"),
     "twice": ({"dose": ["low", "low"]}, "has the level 'low' twice"),
