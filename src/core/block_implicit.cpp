@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "blas.hpp"
+#include "conjugate.hpp"
 
 namespace bridle {
 namespace {
@@ -148,26 +149,12 @@ void ImplicitNewton::rows(const double* panel, index_t row, index_t rows, const 
 
 void ImplicitNewton::solve(double share, double enough, std::vector<double>& step, std::vector<double>& intercepts) {
   const index_t cells = features_ * predictors_, size = cells + predictors_;
-  std::vector<double> x(size, 0.0), r = cells_.gradient, z, along, image;
+  std::vector<double> x, r = cells_.gradient;
   r.resize(size, 0.0);  // intercepts are at their best
-  double first = 0.0, now = 0.0;
-  for (int turn = 0; turn < kMost; ++turn) {
-    precondition(r, z);
-    const double next = simd::dot(r.data(), z.data(), size);
-    if (turn == 0) first = next;
-    if (!(next > std::max(share * first, enough))) break;
-    if (turn == 0) {
-      along = z;
-    } else {
-      for (index_t i = 0; i < size; ++i) along[i] = z[i] + next / now * along[i];
-    }
-    now = next;
-    apply(along, image);
-    const double bend = simd::dot(along.data(), image.data(), size);
-    if (!(bend > 0.0)) break;
-    simd::axpy(now / bend, along.data(), x.data(), size);
-    simd::axpy(-now / bend, image.data(), r.data(), size);
-  }
+  conjugate_gradients(
+      x, r, kMost, [&](const auto& from, auto& z) { precondition(from, z); },
+      [&](const auto& along, auto& image) { apply(along, image); },
+      [&](const auto&, double now, double first) { return !(now > std::max(share * first, enough)); });
   step.assign(x.begin(), x.begin() + cells);
   intercepts.assign(x.begin() + cells, x.end());
 }

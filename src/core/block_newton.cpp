@@ -5,6 +5,7 @@
 
 #include "blas.hpp"
 #include "block_descent.hpp"
+#include "conjugate.hpp"
 
 namespace bridle {
 namespace {
@@ -166,34 +167,21 @@ void BlockDescent::apply_factor(std::vector<double>& v) const {
 // The same cells at another point or lambda: conjugate gradients with the factor that is there. False if they are slow.
 bool BlockDescent::solve_by_old_factor() {
   const index_t n = static_cast<index_t>(cells_.size());
-  step_.assign(n, 0.0);
-  std::vector<double> r = gradient_, z, along, image(n);
-  double first = 0.0, now = 0.0;
-  for (int turn = 0; turn <= kProducts; ++turn) {
-    z = r;
+  std::vector<double> r = gradient_;
+  const auto precondition = [&](const std::vector<double>& from, std::vector<double>& z) {
+    z = from;
     apply_factor(z);
-    const double next = simd::dot(r.data(), z.data(), n);
-    if (turn == 0) first = next;
-    if (next <= kSolved * first) return true;
-    if (turn == kProducts) break;
-    if (turn == 0) {
-      along = z;
-    } else {
-      for (index_t a = 0; a < n; ++a) along[a] = z[a] + next / now * along[a];
-    }
-    now = next;
+  };
+  const auto product = [&](const std::vector<double>& along, std::vector<double>& image) {
     std::fill(image.begin(), image.end(), 0.0);
     for (index_t a = 0; a < n; ++a) {
       const double* column = hessian_.data() + a * n;
       image[a] += simd::dot(column, along.data(), a + 1);
       simd::axpy(along[a], column, image.data(), a);
     }
-    const double bend = simd::dot(along.data(), image.data(), n);
-    if (!(bend > 0.0)) return false;
-    simd::axpy(now / bend, along.data(), step_.data(), n);
-    simd::axpy(-now / bend, image.data(), r.data(), n);
-  }
-  return false;
+  };
+  return conjugate_gradients(step_, r, kProducts, precondition, product,
+                             [](const auto&, double size, double first) { return size <= kSolved * first; });
 }
 
 // Where a cell lands after the share t of the step: exactly at the kink or bound that it's blocked by.

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <limits>
 
+#include "conjugate.hpp"
+
 namespace bridle {
 namespace {
 
-constexpr int kRounds = 60;        // of conjugate gradients in one step
+constexpr index_t kRounds = 60;        // of conjugate gradients in one step
 constexpr double kNear = 0.3;      // share of the slopes' precision that they solve to,
 constexpr double kFurther = 1e-6;  // or of the squared slopes that there were
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
@@ -141,40 +143,29 @@ void minimise(GramQuadratic& q, const std::vector<Term>& terms, std::vector<doub
 
 namespace {
 
-// Moves of free coefficients to the optimum with signs and bounds held, by conjugate gradients (Hestenes and Stiefel
-// 1952) on the columns, scaled by their curvature; slope (free,) at the start.
-std::vector<double> conjugate_gradients(ColumnQuadratic& q, const std::vector<Term>& terms,
-                                        const std::vector<double>& beta, const std::vector<index_t>& free,
-                                        const std::vector<double>& slope, const Precision& precision, Budget& budget) {
+// Moves of free coefficients to the optimum with signs and bounds held, by conjugate gradients on the columns, scaled by
+// their curvature; slope (free,) at the start.
+std::vector<double> solve_on_columns(ColumnQuadratic& q, const std::vector<Term>& terms, const std::vector<double>& beta,
+                                     const std::vector<index_t>& free, std::vector<double> slope,
+                                     const Precision& precision, Budget& budget) {
   const size_t count = free.size();
-  std::vector<double> goal(count, 0.0), left = slope, scaled(count), direction(count, 0.0), image(count);
-  double before = 1.0, first = 0.0;
-  for (int round = 0; round < kRounds; ++round) {
-    double size = 0.0;
-    bool right = true;
-    for (size_t i = 0; i < count; ++i) {
-      const Term& term = terms[free[i]];
-      scaled[i] = left[i] / (q.curvature(free[i]) + term.ridge);
-      size += left[i] * scaled[i];
-      right = right && std::abs(left[i]) <= kNear * precision.share * term.slope(beta[free[i]]);
-    }
-    if (round == 0) first = size;
-    if (right || !(size > kFurther * first)) break;
-    for (size_t i = 0; i < count; ++i) direction[i] = scaled[i] + size / before * direction[i];
-    before = size;
-    q.product(free, direction.data(), image.data());
-    double curvature = 0.0;
-    for (size_t i = 0; i < count; ++i) {
-      image[i] += terms[free[i]].ridge * direction[i];
-      curvature += direction[i] * image[i];
-    }
-    if (!(curvature > 0.0)) break;
-    for (size_t i = 0; i < count; ++i) {
-      goal[i] += size / curvature * direction[i];
-      left[i] -= size / curvature * image[i];
-    }
-    if (!budget.spend()) break;
-  }
+  std::vector<double> goal;
+  bool stop = false;
+  const auto scale = [&](const std::vector<double>& from, std::vector<double>& z) {
+    for (size_t i = 0; i < count; ++i) z[i] = from[i] / (q.curvature(free[i]) + terms[free[i]].ridge);
+  };
+  const auto product = [&](const std::vector<double>& along, std::vector<double>& image) {
+    q.product(free, along.data(), image.data());
+    for (size_t i = 0; i < count; ++i) image[i] += terms[free[i]].ridge * along[i];
+    stop = !budget.spend();
+  };
+  const auto done = [&](const std::vector<double>& left, double size, double first) {
+    if (stop || !(size > kFurther * first)) return true;
+    for (size_t i = 0; i < count; ++i)
+      if (std::abs(left[i]) > kNear * precision.share * terms[free[i]].slope(beta[free[i]])) return false;
+    return true;
+  };
+  conjugate_gradients(goal, slope, kRounds, scale, product, done);
   return goal;
 }
 
@@ -189,7 +180,7 @@ void conjugate_step(ColumnQuadratic& q, const std::vector<Term>& terms, std::vec
   std::vector<double> slope(count), move(count), image(count);
   q.slopes(free, slope.data());
   for (size_t i = 0; i < count; ++i) slope[i] = descent_slope(terms[free[i]], beta[free[i]], slope[i]);
-  const std::vector<double> goal = conjugate_gradients(q, terms, beta, free, slope, precision, budget);
+  const std::vector<double> goal = solve_on_columns(q, terms, beta, free, slope, precision, budget);
   double shortest = 1.0;
   for (size_t i = 0; i < count; ++i) {
     const double b = beta[free[i]], room = limit_of(terms[free[i]], b, goal[i]) - b;
