@@ -35,6 +35,31 @@ class _Concave:
 class _ConcaveModel(_Concave, PenalisedModel):
     """The path from the null model to alpha, each fit from the one before."""
 
+    def __init__(
+        self,
+        alpha: float = 1.0,
+        *,
+        gamma: float = 3.0,
+        groups: ArrayLike | None = None,
+        l1_ratio: float = 1.0,
+        family: Any = "gaussian",
+        fit_intercept: bool = True,
+        standardize: bool = False,
+        penalty_factor: ArrayLike | None = None,
+        max_iter: int | None = 1000,
+        tol: float = 1e-4,
+    ) -> None:
+        self.alpha = alpha
+        self.gamma = gamma
+        self.groups = groups
+        self.l1_ratio = l1_ratio
+        self.family = family
+        self.fit_intercept = fit_intercept
+        self.standardize = standardize
+        self.penalty_factor = penalty_factor
+        self.max_iter = max_iter
+        self.tol = tol
+
     def _check_parameters(self) -> None:
         super()._check_parameters()
         check_number(self, "gamma", self._least, above=True)
@@ -49,6 +74,39 @@ class _ConcaveModel(_Concave, PenalisedModel):
 
 class _ConcaveModelCV(_Concave, PenalisedModelCV):
     """The same path for all rows and for each fold: its own grid, down to the alpha chosen."""
+
+    def __init__(
+        self,
+        *,
+        gamma: float = 3.0,
+        groups: ArrayLike | None = None,
+        l1_ratio: Any = 1.0,
+        family: Any = "gaussian",
+        alphas: Any = 100,
+        eps: float | None = None,
+        fit_intercept: bool = True,
+        standardize: bool = False,
+        penalty_factor: ArrayLike | None = None,
+        rule: str = "min",
+        cv: Any = None,
+        max_iter: int | None = 1000,
+        tol: float = 1e-4,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.gamma = gamma
+        self.groups = groups
+        self.l1_ratio = l1_ratio
+        self.family = family
+        self.alphas = alphas
+        self.eps = eps
+        self.fit_intercept = fit_intercept
+        self.standardize = standardize
+        self.penalty_factor = penalty_factor
+        self.rule = rule
+        self.cv = cv
+        self.max_iter = max_iter
+        self.tol = tol
+        self.n_jobs = n_jobs
 
     def _check(self) -> None:
         super()._check()
@@ -111,31 +169,6 @@ class MCPRegressor(_ConcaveModel):
         Names of the features, where X has them.
     """
 
-    def __init__(
-        self,
-        alpha: float = 1.0,
-        *,
-        gamma: float = 3.0,
-        groups: ArrayLike | None = None,
-        l1_ratio: float = 1.0,
-        family: Any = "gaussian",
-        fit_intercept: bool = True,
-        standardize: bool = False,
-        penalty_factor: ArrayLike | None = None,
-        max_iter: int | None = 1000,
-        tol: float = 1e-4,
-    ) -> None:
-        self.alpha = alpha
-        self.gamma = gamma
-        self.groups = groups
-        self.l1_ratio = l1_ratio
-        self.family = family
-        self.fit_intercept = fit_intercept
-        self.standardize = standardize
-        self.penalty_factor = penalty_factor
-        self.max_iter = max_iter
-        self.tol = tol
-
 
 class SCADRegressor(_ConcaveModel):
     r"""A generalised linear model with the SCAD penalty, solved along the path from the null model to alpha.
@@ -192,16 +225,10 @@ class SCADRegressor(_ConcaveModel):
         max_iter: int | None = 1000,
         tol: float = 1e-4,
     ) -> None:
-        self.alpha = alpha
-        self.gamma = gamma
-        self.groups = groups
-        self.l1_ratio = l1_ratio
-        self.family = family
-        self.fit_intercept = fit_intercept
-        self.standardize = standardize
-        self.penalty_factor = penalty_factor
-        self.max_iter = max_iter
-        self.tol = tol
+        super().__init__(
+            alpha, gamma=gamma, groups=groups, l1_ratio=l1_ratio, family=family, fit_intercept=fit_intercept,
+            standardize=standardize, penalty_factor=penalty_factor, max_iter=max_iter, tol=tol,
+        )  # fmt: skip
 
 
 class MCPRegressorCV(_ConcaveModelCV):
@@ -263,39 +290,6 @@ class MCPRegressorCV(_ConcaveModelCV):
     objective_ : str
         The objective, with its numbers.
     """
-
-    def __init__(
-        self,
-        *,
-        gamma: float = 3.0,
-        groups: ArrayLike | None = None,
-        l1_ratio: Any = 1.0,
-        family: Any = "gaussian",
-        alphas: Any = 100,
-        eps: float | None = None,
-        fit_intercept: bool = True,
-        standardize: bool = False,
-        penalty_factor: ArrayLike | None = None,
-        rule: str = "min",
-        cv: Any = None,
-        max_iter: int | None = 1000,
-        tol: float = 1e-4,
-        n_jobs: int | None = None,
-    ) -> None:
-        self.gamma = gamma
-        self.groups = groups
-        self.l1_ratio = l1_ratio
-        self.family = family
-        self.alphas = alphas
-        self.eps = eps
-        self.fit_intercept = fit_intercept
-        self.standardize = standardize
-        self.penalty_factor = penalty_factor
-        self.rule = rule
-        self.cv = cv
-        self.max_iter = max_iter
-        self.tol = tol
-        self.n_jobs = n_jobs
 
 
 class SCADRegressorCV(_ConcaveModelCV):
@@ -379,17 +373,8 @@ class SCADRegressorCV(_ConcaveModelCV):
         tol: float = 1e-4,
         n_jobs: int | None = None,
     ) -> None:
-        self.gamma = gamma
-        self.groups = groups
-        self.l1_ratio = l1_ratio
-        self.family = family
-        self.alphas = alphas
-        self.eps = eps
-        self.fit_intercept = fit_intercept
-        self.standardize = standardize
-        self.penalty_factor = penalty_factor
-        self.rule = rule
-        self.cv = cv
-        self.max_iter = max_iter
-        self.tol = tol
-        self.n_jobs = n_jobs
+        super().__init__(
+            gamma=gamma, groups=groups, l1_ratio=l1_ratio, family=family, alphas=alphas, eps=eps,
+            fit_intercept=fit_intercept, standardize=standardize, penalty_factor=penalty_factor, rule=rule, cv=cv,
+            max_iter=max_iter, tol=tol, n_jobs=n_jobs,
+        )  # fmt: skip
