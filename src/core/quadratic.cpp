@@ -16,8 +16,8 @@ void GramQuadratic::move_all(const std::vector<double>& deltas) {
 }
 
 ColumnQuadratic::ColumnQuadratic(const Columns& x, const std::vector<index_t>& list, const double* residual,
-                                 const double* weights)
-    : x_(x), list_(list), weights_(weights), residual_(residual, residual + x.rows()) {
+                                 const double* weights, const PackedRows* rows)
+    : x_(x), list_(list), weights_(weights), rows_(rows), residual_(residual, residual + x.rows()) {
   const index_t n = x.rows(), k = size();
   total_ = simd::sum(weights, n);
   shift_.assign(k, 0.0);
@@ -69,6 +69,18 @@ double ColumnQuadratic::image(const std::vector<index_t>& list, const double* de
 
 void ColumnQuadratic::product(const std::vector<index_t>& list, const double* deltas, double* out) {
   const index_t n = x_.rows(), count = static_cast<index_t>(list.size());
+  if (rows_) {
+    double level = 0.0;
+    step_.assign(size(), 0.0);
+    change_.assign(size(), 0.0);
+    for (index_t i = 0; i < count; ++i) {
+      step_[list[i]] = deltas[i] / x_.scale[list_[list[i]]];
+      level += step_[list[i]] * shift_[list[i]];
+    }
+    rows_->product(weights_, level, step_.data(), change_.data());
+    for (index_t i = 0; i < count; ++i) out[i] = change_[list[i]] / x_.scale[list_[list[i]]];
+    return;
+  }
   const double level = image(list, deltas);
   for (index_t i = 0; i < n; ++i) image_[i] = weights_[i] * (image_[i] - level);
   std::vector<index_t> columns(count);

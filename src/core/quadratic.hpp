@@ -32,8 +32,10 @@ class GramQuadratic {
 // The residual is kept as residual - offset * weights, so that centring touches no zero of a sparse column.
 class ColumnQuadratic {
  public:
-  // residual, weights (n,): minus the loss's gradient and its curvature in eta; sum of residual 0 with an intercept
-  ColumnQuadratic(const Columns& x, const std::vector<index_t>& list, const double* residual, const double* weights);
+  // residual, weights (n,): minus the loss's gradient and its curvature in eta; sum of residual 0 with an intercept.
+  // rows: of the listed columns, or null
+  ColumnQuadratic(const Columns& x, const std::vector<index_t>& list, const double* residual, const double* weights,
+                  const PackedRows* rows);
   index_t size() const { return static_cast<index_t>(list_.size()); }
   double slope(index_t k) const;
   double curvature(index_t k) const { return curvature_[k]; }
@@ -52,7 +54,8 @@ class ColumnQuadratic {
   const Columns& x_;
   const std::vector<index_t>& list_;
   const double* weights_;
-  std::vector<double> residual_, shift_, curvature_, image_;
+  const PackedRows* rows_;
+  std::vector<double> residual_, shift_, curvature_, image_, step_, change_;
   double total_ = 0.0, offset_ = 0.0;
 };
 

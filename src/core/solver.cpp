@@ -130,7 +130,7 @@ bool Solver::advance() {
       const bool far = gap_ > target_ && std::log(gap_ / target_) > (1.0 + price) * std::log(last_ / gap_);
       refresh_ = refresh_ || ++spare_steps_ > price || far;
     }
-    if (gap_ > 0.5 * last_) coarseness_ = std::max(1e-3 * coarseness_, 1e-23);
+    if (gap_ > 0.5 * last_ && !rough_) coarseness_ = std::max(1e-3 * coarseness_, 1e-23);
     idle_ = gap_ < 0.9 * last_ || gained_ > kGain * target_ ? 0 : idle_ + 1;
     gained_ = 0.0;
     last_ = std::min(gap_, last_);
@@ -167,6 +167,7 @@ void Solver::begin(double lam, double tol) {
   slow_ = false;
   first_ = false;
   opening_ = true;
+  rough_ = false;
 }
 
 index_t Solver::growth() const {

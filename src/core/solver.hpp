@@ -98,6 +98,7 @@ class Solver {
   Screen screen_;
   std::vector<index_t> doubtful_;  // features outside that may matter to the certificate: all others can't
   Gram gram_;
+  PackedRows rows_;  // of the working set, where its model is made without a Gram matrix
   ActiveFactor factor_;
   Budget budget_;
 
@@ -130,6 +131,7 @@ class Solver {
   bool slow_ = false;         // descent by columns needs too many sweeps at this lambda
   bool first_ = true;
   bool opening_ = true;       // no step was made yet at this lambda
+  bool rough_ = false;        // the last model was solved to a few digits only
   Caution caution_;           // where the loss is flat
   double gained_ = 0.0;       // what the last step has lowered the objective by
   bool careful_ = false;      // X'X has lost digits: steps by its model have to prove themselves on the rows

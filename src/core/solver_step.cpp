@@ -9,7 +9,8 @@ namespace {
 
 constexpr index_t kGramColumns = 6000;  // largest working set that gets a Gram matrix (288 MB)
 constexpr double kRough = 1e-2;         // relative precision of the slopes to which a lambda's first model is solved by columns
-constexpr double kFactorPerEntry = 1e4;  // active^3 for each entry, above which factors cost more than conjugate gradients
+constexpr double kFactorPerEntry = 3e3;  // active^3 for each entry, above which factors cost more than conjugate gradients
+constexpr double kFullRows = 64.0;       // entries a row from which on new weights cost more than they do
 constexpr index_t kManySweeps = 300;    // of descent by columns in one model, after which a direct solve is worth it
 
 }  // namespace
@@ -25,7 +26,9 @@ bool Solver::use_gram() const {
   index_t entries = 0;
   for (index_t j : work_.list) entries += in_.design->stored(j);
   const double active = static_cast<double>(work_.active());
-  return 4 * entries >= k * k && active * active * active < kFactorPerEntry * static_cast<double>(entries);
+  const double stored = static_cast<double>(entries);
+  if (!loss_->quadratic() && stored > kFullRows * static_cast<double>(n_)) return false;
+  return 4 * entries >= k * k && active * active * active < kFactorPerEntry * stored;
 }
 
 bool Solver::ask_gram() {
@@ -72,6 +75,7 @@ bool Solver::step_to_aim() {
 
 bool Solver::aim() {
   const index_t k = work_.size();
+  rough_ = !use_gram() && opening_ && !loss_->quadratic();
   before_ = work_.beta;
   const std::vector<double> slope = work_.slope;
   const Precision precision{coarseness_ * in_.reference, std::sqrt(coarseness_), 1e-15 * std::sqrt(in_.reference)};
@@ -86,10 +90,15 @@ bool Solver::aim() {
       constant -= (work_.beta[i] - before_[i]) / in_.scale[work_.list[i]] * gram_.shift(i);
     }
   } else {
-    ColumnQuadratic model(x_, work_.list, residual_.data(), weights_.data());
+    const bool sparse = in_.design->sparse();
+    if (sparse) rows_.read(*in_.design, work_.list);
+    ColumnQuadratic model(x_, work_.list, residual_.data(), weights_.data(), sparse ? &rows_ : nullptr);
     const index_t used = budget_.used;
-    // Digits are dear here, and a first model is no better than the curvature it was made with.
-    const double share = opening_ && !loss_->quadratic() ? kRough : std::sqrt(coarseness_);
+    // Digits are dear here, and a first model is no better than the curvature it was made with. Later ones have to be as
+    // good as the gap: a lasso's dual point is scaled by the share that slopes are off by, which costs as much of the penalty.
+    const double held = in_.l1_ratio == 1.0 ? penalty_value(work_.beta) : 0.0;
+    const double fine = std::min(std::sqrt(coarseness_), held > 0.0 ? 3.0 * target_ / held : 1.0);
+    const double share = rough_ ? kRough : fine;
     const Precision enough{share * share * in_.reference, share, precision.noise};
     minimise(model, work_.terms, work_.beta, enough, k <= kGramColumns ? kManySweeps : budget_.limit, budget_);
     if (!loss_->quadratic()) foresee();
