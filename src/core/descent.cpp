@@ -13,22 +13,6 @@ constexpr double kNear = 0.3;      // share of the slopes' precision that they s
 constexpr double kFurther = 1e-6;  // or of the squared slopes that there were
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-// Where a coefficient must stop when it moves by delta: its bound, or 0 if the penalty has a kink there.
-double limit_of(const Term& term, double b, double delta) {
-  if (delta > 0.0) return term.l1 > 0.0 && b < 0.0 ? 0.0 : term.upper;
-  return term.l1 > 0.0 && b > 0.0 ? 0.0 : term.lower;
-}
-
-// Whether the objective is smooth at b, on both sides.
-bool is_free(const Term& term, double b) {
-  return (b != 0.0 || term.l1 == 0.0) && b > term.lower && b < term.upper;
-}
-
-// Minus the objective's slope at b, in the piece that b lies in.
-double descent_slope(const Term& term, double b, double slope) {
-  return slope - term.ridge * b - (b > 0.0 ? term.l1 : (b < 0.0 ? -term.l1 : 0.0));
-}
-
 // What a step along a direction has come to: its length, and whether something blocked it there.
 struct Step {
   double length;

@@ -66,6 +66,22 @@ bool sweep(Quadratic& q, const std::vector<Term>& terms, std::vector<double>& be
   return gained;
 }
 
+// Where a coefficient must stop when it moves by delta: its bound, or 0 if the penalty has a kink there.
+inline double limit_of(const Term& term, double b, double delta) {
+  if (delta > 0.0) return term.l1 > 0.0 && b < 0.0 ? 0.0 : term.upper;
+  return term.l1 > 0.0 && b > 0.0 ? 0.0 : term.lower;
+}
+
+// Whether the objective is smooth at b, on both sides.
+inline bool is_free(const Term& term, double b) {
+  return (b != 0.0 || term.l1 == 0.0) && b > term.lower && b < term.upper;
+}
+
+// Minus the objective's slope at b, in the piece that b lies in.
+inline double descent_slope(const Term& term, double b, double slope) {
+  return slope - term.ridge * b - (b > 0.0 ? term.l1 : (b < 0.0 ? -term.l1 : 0.0));
+}
+
 // Solve for the active coefficients with signs and bounds held, step by step until nothing blocks. Returns the active
 // set (positions, ascending) that was solved for at the end; empty if the budget ran out before.
 std::vector<index_t> active_set_step(GramQuadratic& q, const std::vector<Term>& terms, std::vector<double>& beta,

@@ -21,14 +21,17 @@ ColumnQuadratic::ColumnQuadratic(const Columns& x, const std::vector<index_t>& l
   const index_t n = x.rows(), k = size();
   total_ = simd::sum(weights, n);
   shift_.assign(k, 0.0);
-  curvature_.resize(k);
   if (x.centred && total_ > 0.0) {
     x.design.dots(list.data(), k, weights, shift_.data());
     for (double& s : shift_) s /= total_;
   }
-  for (index_t i = 0; i < k; ++i) {
-    const double s = x.scale[list[i]];
-    curvature_[i] = x.design.square(list[i], weights, total_, shift_[i]) / (s * s);
+}
+
+void ColumnQuadratic::measure() {
+  curvature_.resize(size());
+  for (index_t i = 0; i < size(); ++i) {
+    const double s = x_.scale[list_[i]];
+    curvature_[i] = x_.design.square(list_[i], weights_, total_, shift_[i]) / (s * s);
   }
 }
 

@@ -36,6 +36,7 @@ class ColumnQuadratic {
   // rows: of the listed columns, or null
   ColumnQuadratic(const Columns& x, const std::vector<index_t>& list, const double* residual, const double* weights,
                   const PackedRows* rows);
+  void measure();  // curvatures, which descent asks for and products don't
   index_t size() const { return static_cast<index_t>(list_.size()); }
   double slope(index_t k) const;
   double curvature(index_t k) const { return curvature_[k]; }

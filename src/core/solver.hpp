@@ -76,9 +76,14 @@ class Solver {
   bool ask_gram();             // whether the model needs one that isn't there
   void renewed();              // the model has new weights
   bool step_to_aim();
+  bool can_polish() const;     // whether a step without a matrix is possible
+  bool polish();               // Newton's step under this point's weights, for the coefficients that nothing holds
   bool aim();                  // minimises the model; false if nothing moves
   void foresee();              // mends a lambda's first aim by what the last one missed by
   void remember_miss();
+  std::vector<double> newton_step(ColumnQuadratic& model, const std::vector<index_t>& members,
+                                  const std::vector<double>& slope);
+  double fine() const;
   void ask_step(double constant);
   bool line_search();  // false if the step could not lower the objective
   void admit(const std::vector<index_t>& violators);
@@ -131,6 +136,7 @@ class Solver {
   bool slow_ = false;         // descent by columns needs too many sweeps at this lambda
   bool first_ = true;
   bool opening_ = true;       // no step was made yet at this lambda
+  bool polish_ = false;       // the next step is one without a matrix
   bool rough_ = false;        // the last model was solved to a few digits only
   Caution caution_;           // where the loss is flat
   double gained_ = 0.0;       // what the last step has lowered the objective by

@@ -13,6 +13,7 @@ constexpr double kFactorPerEntry = 3e3;  // active^3 for each entry, above which
 constexpr double kFullRows = 64.0;       // entries a row from which on new weights cost more than they do
 constexpr index_t kManySweeps = 300;    // of descent by columns in one model, after which a direct solve is worth it
 
+
 }  // namespace
 
 // A move costs k operations in Gram space and two passes over its entries by columns. Columns win where they are much
@@ -32,7 +33,7 @@ bool Solver::use_gram() const {
 }
 
 bool Solver::ask_gram() {
-  if (gram_space_ || !use_gram()) return false;
+  if (gram_space_ || !use_gram() || polish_) return false;
   const bool renew = gram_.empty() || (refresh_ && !loss_->quadratic());
   refresh_ = false;
   request_ = {Need::gram, work_.list, {}, false, renew};
@@ -74,6 +75,7 @@ bool Solver::step_to_aim() {
 }
 
 bool Solver::aim() {
+  if (polish_) return polish();
   const index_t k = work_.size();
   rough_ = !use_gram() && opening_ && !loss_->quadratic();
   before_ = work_.beta;
@@ -93,12 +95,10 @@ bool Solver::aim() {
     const bool sparse = in_.design->sparse();
     if (sparse) rows_.read(*in_.design, work_.list);
     ColumnQuadratic model(x_, work_.list, residual_.data(), weights_.data(), sparse ? &rows_ : nullptr);
+    model.measure();
     const index_t used = budget_.used;
-    // Digits are dear here, and a first model is no better than the curvature it was made with. Later ones have to be as
-    // good as the gap: a lasso's dual point is scaled by the share that slopes are off by, which costs as much of the penalty.
-    const double held = in_.l1_ratio == 1.0 ? penalty_value(work_.beta) : 0.0;
-    const double fine = std::min(std::sqrt(coarseness_), held > 0.0 ? 3.0 * target_ / held : 1.0);
-    const double share = rough_ ? kRough : fine;
+    // Digits are dear here, and a first model is no better than the curvature it was made with.
+    const double share = rough_ ? kRough : fine();
     const Precision enough{share * share * in_.reference, share, precision.noise};
     minimise(model, work_.terms, work_.beta, enough, k <= kGramColumns ? kManySweeps : budget_.limit, budget_);
     if (!loss_->quadratic()) foresee();
@@ -116,6 +116,13 @@ bool Solver::aim() {
   work_.slope = slope;
   ask_step(constant);
   return request_.any();
+}
+
+// Share of the penalty's slope to which a model's are to be right: a lasso's dual point is scaled by it, which costs as
+// much of the penalty.
+double Solver::fine() const {
+  const double held = in_.l1_ratio == 1.0 ? penalty_value(work_.beta) : 0.0;
+  return std::min(std::sqrt(coarseness_), held > 0.0 ? 3.0 * target_ / held : 1.0);
 }
 
 void Solver::ask_step(double constant) {

@@ -1,0 +1,92 @@
+// Newton's step without a matrix of its own, where new weights for the model would cost many steps.
+#include <algorithm>
+#include <cmath>
+
+#include "conjugate.hpp"
+#include "solver.hpp"
+
+namespace bridle {
+namespace {
+
+constexpr index_t kProducts = 30;    // of conjugate gradients in one round
+constexpr int kRounds = 4;           // while coefficients become 0
+constexpr int kFewProducts = 3;      // that newer weights wouldn't spare
+constexpr double kForcing = 1e-2;    // share of what slopes are off by to which they are solved: Newton's step is no better
+
+}  // namespace
+
+bool Solver::can_polish() const {
+  return !gram_space_ && !loss_->quadratic() && !loss_->coupled() && !loss_->sharp() && shared_ == 0 && use_gram() &&
+         gram_.size() == work_.size() && !factor_.stale(gram_, work_.terms);
+}
+
+// Conjugate gradients on the columns, preconditioned by the factor of the old matrix. Coefficients that would cross 0 or
+// a bound stop there, and the others go on without them.
+bool Solver::polish() {
+  const index_t k = work_.size();
+  before_ = work_.beta;
+  std::vector<double> slope = work_.slope, moved(k, 0.0), along, image;
+  ColumnQuadratic model(x_, work_.list, residual_.data(), weights_.data(), nullptr);
+  for (int round = 0; round < kRounds && !budget_.stop; ++round) {
+    std::vector<index_t> free;
+    for (index_t i = 0; i < k; ++i)
+      if (work_.curvature[i] > 0.0 && is_free(work_.terms[i], work_.beta[i])) free.push_back(i);
+    factor_.sync(gram_, work_.terms, free);
+    const std::vector<index_t> members = factor_.members();
+    const std::vector<double> step = newton_step(model, members, slope);
+    bool blocked = false;
+    for (size_t i = 0; i < members.size(); ++i) {
+      double& b = work_.beta[members[i]];
+      const double from = b, limit = limit_of(work_.terms[members[i]], b, step[i]);
+      b = step[i] > 0.0 ? std::min(limit, b + step[i]) : std::max(limit, b + step[i]);
+      moved[i] = b - from;
+      blocked = blocked || b == limit;
+    }
+    if (!blocked) break;
+    along.assign(moved.begin(), moved.begin() + static_cast<std::ptrdiff_t>(members.size()));
+    image.resize(members.size());
+    model.product(members, along.data(), image.data());
+    for (size_t i = 0; i < members.size(); ++i) slope[members[i]] -= image[i];
+  }
+  double constant = 0.0;
+  for (index_t i = 0; i < k; ++i)
+    constant -= (work_.beta[i] - before_[i]) / in_.scale[work_.list[i]] * model.shift(i);
+  ask_step(constant);
+  return request_.any();
+}
+
+// The move of some coefficients to the model's minimum, as far as Newton's step can be trusted.
+std::vector<double> Solver::newton_step(ColumnQuadratic& model, const std::vector<index_t>& members,
+                                        const std::vector<double>& slope) {
+  const size_t count = members.size();
+  std::vector<double> left(count), share(count), step;
+  double off = 0.0;
+  int products = 0;
+  for (size_t i = 0; i < count; ++i) {
+    const Term& term = work_.terms[members[i]];
+    const double b = work_.beta[members[i]];
+    left[i] = descent_slope(term, b, slope[members[i]]);
+    share[i] = std::max(term.slope(b), 1e-300);
+    off = std::max(off, std::abs(left[i]) / share[i]);
+  }
+  const double enough = std::max(fine(), kForcing * off);
+  const auto precondition = [&](const std::vector<double>& from, std::vector<double>& z) {
+    z = from;
+    factor_.solve(z.data());
+  };
+  const auto product = [&](const std::vector<double>& along, std::vector<double>& image) {
+    model.product(members, along.data(), image.data());
+    for (size_t i = 0; i < count; ++i) image[i] += work_.terms[members[i]].ridge * along[i];
+    budget_.spend();
+    if (++products > kFewProducts) ++spare_steps_;
+  };
+  const auto done = [&](const std::vector<double>& r, double, double) {
+    for (size_t i = 0; i < count; ++i)
+      if (std::abs(r[i]) > enough * share[i]) return budget_.stop;
+    return true;
+  };
+  conjugate_gradients(step, left, kProducts, precondition, product, done);
+  return step;
+}
+
+}  // namespace bridle
