@@ -9,7 +9,7 @@ namespace {
 
 constexpr index_t kGramColumns = 6000;  // largest working set that gets a Gram matrix (288 MB)
 constexpr double kRough = 1e-2;         // relative precision of the slopes to which a lambda's first model is solved by columns
-constexpr double kFactorPerEntry = 3e3;  // active^3 for each entry, above which factors cost more than conjugate gradients
+constexpr double kFactorPerEntry = 1e3;  // active^3 for each entry, above which factors cost more than conjugate gradients
 constexpr double kFullRows = 64.0;       // entries a row from which on new weights cost more than they do
 constexpr index_t kManySweeps = 300;    // of descent by columns in one model, after which a direct solve is worth it
 
