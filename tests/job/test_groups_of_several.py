@@ -76,6 +76,23 @@ def test_single_coefficients_may_leave_a_group(family):
     assert any(0.0 < share < 1.0 for share in parts.values())
 
 
+@pytest.mark.parametrize("family", [*TARGETS, "ordinal"])
+def test_adaptive_weights(family, tmp_path):
+    options = {"penalty": "adaptive_lasso", "bootstrap": 2}
+    if family == "ordinal":
+        levels = {"kind": ["a", "b", "c"]}
+        found = bridle.study(FRAME, "kind", exclude=["y1", "y2"], ordered=levels, models=["lasso"], **QUICK | options)
+    else:
+        found = study(family, **options)
+    result, model = found.result.model("lasso"), found.models["lasso"]
+    assert result.label == "Adaptive lasso" and "of a first fit (ridge)" in model.meta.objective
+    assert result.certificate.worst_relative_gap <= result.certificate.tolerance
+    assert 0 < result.n_nonzero < result.n_features
+    if family != "ordinal":
+        whole = study(family, penalty="adaptive_group_lasso(gamma=2)").models["lasso"]
+        assert set(shares(whole).values()) == {0.0, 1.0}
+
+
 def test_a_study_fits_what_fit_path_fits():
     """The chosen fit, on the study's own encoding, with the groups of its columns."""
     found = study("multinomial", penalty="group_lasso", holdout=0.0)
@@ -140,6 +157,7 @@ def test_the_summed_fit_is_optimal_for_overlapping_groups(family):
     [
         ({"penalty": "group_lasso"}, "sum over single coefficients, and ordinal has no other.*use elastic_net"),
         ({"penalty": "scad"}, "penalty 'scad.*use elastic_net"),
+        ({"penalty": "adaptive_group_lasso"}, "use elastic_net or adaptive_lasso"),
         ({"interactions": ["z:dose"], "hierarchy": "strong"}, "hierarchy needs groups"),
     ],
 )

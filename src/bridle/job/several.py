@@ -71,7 +71,9 @@ class SeveralOutcome(Outcome):
         why = f"its solver takes a sum over single coefficients, and {name} has no other"
         if options.hierarchy:
             raise InputError(f"hierarchy needs groups, which aren't there for the {name} family: {why}")
-        raise InputError(f"penalty {options.penalty!r} isn't there for the {name} family ({why}); use elastic_net")
+        raise InputError(
+            f"penalty {options.penalty!r} isn't there for the {name} family ({why}); use elastic_net or adaptive_lasso"
+        )
 
     def null(self, problem: Problem) -> tuple[Any, Float]:  # noqa: D102
         o = self.family.read_offset(problem.offset, problem.y)
