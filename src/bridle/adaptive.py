@@ -124,7 +124,7 @@ def _unpenalised(problem: Problem | SeveralProblem) -> Float:
     status = [""]
     if isinstance(problem, Problem):
         at_zero(problem, raw, status, _TOLERANCE)
-    elif separates(problem, raw):
+    elif separates(problem, raw, _TOLERANCE):
         status = ["separated"]
     if status[0] == "separated":
         raise InputError(

@@ -270,7 +270,7 @@ def as_path(
     status = [STATUSES[s] for s in raw["status"].tolist()]
     if grid[-1] == 0.0 and isinstance(problem, Problem):
         notes = notes + at_zero(problem, raw, status, settings.tol)
-    elif grid[-1] == 0.0 and isinstance(problem, SeveralProblem) and separates(problem, raw):
+    elif grid[-1] == 0.0 and isinstance(problem, SeveralProblem) and separates(problem, raw, settings.tol):
         status[-1] = "separated"
         notes = [*notes, SEPARATED]
     notes = notes + [f"lambda = {lam:.4g}: {_ADVICE[s]}" for lam, s in zip(grid, status, strict=True) if s in _ADVICE]
