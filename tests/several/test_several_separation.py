@@ -146,3 +146,22 @@ def test_strong_signals_that_arent_separated_are_proved_so(monkeypatch):
     path = fit_path(X, y, family="multinomial", lambdas=[0.0])
     assert path.converged
     assert np.ptp(path.linear_predictor(X)[:, :, 0], axis=1).max() > 15.0
+
+
+@pytest.mark.filterwarnings("ignore::bridle.errors.BridleWarning")
+@pytest.mark.parametrize("family", FAMILIES)
+def test_newtons_step_says_what_the_programme_says(monkeypatch, family):
+    """Rare levels of a category, which some classes never have, beside numbers that matter."""
+    import bridle.several.separation as module
+
+    tables = []
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        X = np.column_stack([rng.normal(size=(80, 3)), rng.random((80, 2)) < (0.03 if seed % 2 else 0.3)])
+        score = X @ [3.0, -2.0, 0.0, 1.0, 0.0]
+        y = np.digitize(score + rng.logistic(size=80), [-2.0, 2.0])
+        tables.append((X, y))
+    said = [fit_path(X, y, family=family, lambdas=[0.0]).status[0] for X, y in tables]
+    monkeypatch.setattr(module, "_newton", lambda *_: (False, None))
+    assert [fit_path(X, y, family=family, lambdas=[0.0]).status[0] for X, y in tables] == said
+    assert {"separated", "converged"} == set(said)
