@@ -55,6 +55,7 @@ _HOME = {
     "GeneralizedLinearRegressor": "bridle.estimators",
     "GeneralizedLinearRegressorCV": "bridle.estimators",
     "HuberRegressor": "bridle.estimators",
+    "HuberRegressorCV": "bridle.estimators",
     "NegativeBinomialRegressor": "bridle.estimators",
     "QuantileRegressor": "bridle.estimators",
     "TweedieRegressor": "bridle.estimators",

@@ -3,7 +3,9 @@ r"""Adaptive weights (Zou 2006): features that a first fit finds large are penal
 .. math:: v_j = v_j^0 / |s_j \hat b^0_j|^\gamma, \qquad v_g = v_g^0 / |(s \hat b^0)_g|_2^\gamma,
 
 :math:`\hat b^0` a ridge or lasso fit whose lambda five folds of these rows choose, or the fit without penalty. The
-weights are part of the fit: a fold of a cross-validation finds them from its own training rows.
+weights are part of the fit: a fold of a cross-validation finds them from its own training rows. Of several linear
+predictors a feature has one weight, from the length of its coefficients; those of classes are taken about their mean,
+since only their differences mean something.
 
 References
 ----------
@@ -19,7 +21,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bridle import _core
 from bridle.errors import InputError
 from bridle.grid import lambda_grid
 from bridle.limits import at_zero
@@ -27,6 +28,8 @@ from bridle.losses import Family
 from bridle.penalties import Penalty
 from bridle.problem import Problem, Settings
 from bridle.reduction import applies, solve_reduced
+from bridle.several import SeveralFamily, SeveralProblem
+from bridle.several.separation import separates
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
@@ -46,7 +49,7 @@ def with_weights(X: Any, y: ArrayLike, family: Family, penalty: Penalty, **given
     penalty : Penalty
         An adaptive one, with the user's factors.
     **given
-        Further arguments of :meth:`Problem.make`.
+        Further arguments of :meth:`Problem.make`, or of :meth:`SeveralProblem.make`.
 
     Returns
     -------
@@ -60,7 +63,7 @@ def with_weights(X: Any, y: ArrayLike, family: Family, penalty: Penalty, **given
     """
     kind = penalty.kind
     plain = Penalty(0.0 if kind.initial == "ridge" else 1.0, penalty.factor)  # without bounds, which would give zeros
-    first = Problem.make(X, y, family=family, penalty=plain, **given)
+    first = _make(X, y, family, penalty=plain, **given)
     p = first.shape[1]
     factor = penalty.factors(p)
     if kind.initial == "ols":
@@ -69,8 +72,10 @@ def with_weights(X: Any, y: ArrayLike, family: Family, penalty: Penalty, **given
         problems = _fold_problems(first, **given)
         grid = lambda_grid(first.lambda_max(_settings()), *first.shape, _LAMBDAS, None, first.l1_ratio)
         best = _choose(first, problems, grid)
-        b = _coefficients(_solve(first, grid[: best + 1]), p)[-1]
-    size = np.abs(b * first.scale)
+        b = _coefficients(_solve(first, grid[: best + 1]), first)[-1]
+    if family.name == "multinomial":
+        b = b - b.mean(axis=1, keepdims=True)
+    size = np.linalg.norm(b, axis=1) * first.scale
     if kind.grouped:
         groups = penalty.blocks(p)
         size = groups.spread(np.sqrt(groups.sum(size**2)), p)
@@ -80,49 +85,68 @@ def with_weights(X: Any, y: ArrayLike, family: Family, penalty: Penalty, **given
     return replace(penalty, factor=np.where(kept, np.where(kept, factor, 1.0) * weight, factor))
 
 
+def _make(X: Any, y: ArrayLike, family: Family, **given: Any) -> Problem | SeveralProblem:
+    if isinstance(family, SeveralFamily):
+        return SeveralProblem.make(X, y, family=family, **given)
+    return Problem.make(X, y, family=family, **given)
+
+
 def _settings() -> Settings:
     return Settings(_TOLERANCE, 100_000, 0)
 
 
-def _solve(problem: Problem, lambdas: Float) -> _core.PathResult:
-    if applies(problem, lambdas, _settings()):
+def _solve(problem: Problem | SeveralProblem, lambdas: Float) -> Any:
+    if isinstance(problem, Problem) and applies(problem, lambdas, _settings()):
         return solve_reduced(problem, lambdas, _settings())
     return problem.solve(lambdas, _settings())
 
 
-def _coefficients(raw: _core.PathResult, p: int) -> Float:
-    """Coefficients at all lambdas, (L, p)."""
-    b = np.zeros((len(raw["intercept"]), p))
+def _coefficients(raw: Any, problem: Problem | SeveralProblem) -> Float:
+    """Coefficients at all lambdas, (L, p, Q), Q = 1 for one linear predictor."""
+    p, width = problem.shape[1], getattr(problem, "width", 1)
+    b = np.zeros((len(raw["intercept"]), p * width))
     b[np.repeat(np.arange(len(b)), np.diff(raw["starts"])), raw["columns"]] = raw["values"]
-    return b
+    return b.reshape(len(b), p, width)
 
 
-def _unpenalised(problem: Problem) -> Float:
+def _predictors(raw: Any, problem: Problem | SeveralProblem, rows: Int) -> Float:
+    """Linear predictors of some rows at all lambdas, (m, L), or (m, M, L)."""
+    b = _coefficients(raw, problem)  # (L, p, Q)
+    flat = np.moveaxis(b, 1, 0).reshape(b.shape[1], -1)
+    eta = np.asarray(problem.matrix[rows] @ flat).reshape(rows.size, len(b), -1)
+    if isinstance(problem, Problem):
+        return np.asarray(eta[:, :, 0] + raw["intercept"] + problem.offset[rows, None])
+    return np.moveaxis(eta + raw["intercept"] + problem.offset[rows, None], 1, 2)
+
+
+def _unpenalised(problem: Problem | SeveralProblem) -> Float:
     raw = _solve(problem, np.zeros(1))
     status = [""]
-    at_zero(problem, raw, status, _TOLERANCE)
+    if isinstance(problem, Problem):
+        at_zero(problem, raw, status, _TOLERANCE)
+    elif separates(problem, raw, _TOLERANCE):
+        status = ["separated"]
     if status[0] == "separated":
         raise InputError(
             "without a penalty the first fit of the adaptive lasso has no limit, since the features separate the "
             "target: use initial='ridge'"
         )
-    return np.asarray(_coefficients(raw, problem.shape[1])[0])
+    return np.asarray(_coefficients(raw, problem)[0])
 
 
-def _fold_problems(first: Problem, **given: Any) -> list[tuple[Int, Problem]]:
+def _fold_problems(first: Problem | SeveralProblem, **given: Any) -> list[tuple[Int, Problem | SeveralProblem]]:
     """Folds as weightings of the rows: who is held out, and the problem of the others."""
     rows = np.flatnonzero(first.w > 0.0)
     fold = _deal(first, rows)
     problems = []
-    given = given | {"moments": None}
+    if "moments" in given:
+        given["moments"] = None
     for k in range(FOLDS):
         held = rows[fold == k]
         w = first.w.copy()
         w[held] = 0.0
         try:
-            made = Problem.make(
-                first.matrix, first.y, family=first.family, penalty=first.penalty, **given | {"sample_weight": w}
-            )
+            made = _make(first.matrix, first.y, first.family, penalty=first.penalty, **given | {"sample_weight": w})
         except InputError:  # a part with one class, or without events
             continue
         if held.size and first.family.units(first.y[held], first.w[held]).sum() > 0.0:
@@ -135,7 +159,7 @@ def _fold_problems(first: Problem, **given: Any) -> list[tuple[Int, Problem]]:
     return problems
 
 
-def _deal(first: Problem, rows: Int) -> Int:
+def _deal(first: Problem | SeveralProblem, rows: Int) -> Int:
     """Fold of each of ``rows``: dealt out by class, in order of the target and then of the sum of the features.
 
     Each fold has of all targets so, and depends neither on a seed nor on the order of the rows; a row that is there
@@ -150,18 +174,17 @@ def _deal(first: Problem, rows: Int) -> Int:
     return np.asarray(np.unique(np.column_stack(keys), axis=0, return_inverse=True)[1]).ravel() % FOLDS
 
 
-def _choose(first: Problem, problems: list[tuple[Int, Problem]], grid: Float) -> int:
+def _choose(first: Problem | SeveralProblem, problems: list[tuple[Int, Problem | SeveralProblem]], grid: Float) -> int:
     """Index of the lambda with the smallest mean deviance of the rows held out."""
     family, y, w = first.family, first.y, first.w
     total, weight = np.zeros(len(grid)), 0.0
     for held, problem in problems:
         raw = _solve(problem, grid)
-        b = _coefficients(raw, first.shape[1])
         rows, which = held, np.ones(held.size, dtype=bool)
         if not family.row_wise:  # what held-out rows add depends on those of training beside them
             rows = np.flatnonzero(w > 0.0)
             which = np.isin(rows, held)
-        eta = np.asarray(first.matrix[rows] @ b.T) + raw["intercept"] + first.offset[rows, None]
+        eta = _predictors(raw, first, rows)
         unit = float(family.units(y[held], w[held]).sum())
         total += unit * family.held_out_deviance(y[rows], eta, which, w[rows])
         weight += unit

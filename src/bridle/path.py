@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bridle import _core, blocks
 from bridle.adaptive import with_weights
-from bridle.errors import BridleWarning, ConvergenceError, InputError, as_number
+from bridle.errors import BridleWarning, ConvergenceError, as_number
 from bridle.fitted import STATUSES, Path, coefficients, relaxed_path, with_names
 from bridle.grid import check_lambdas, lambda_grid
 from bridle.limits import SEPARATED, at_zero
@@ -180,10 +180,7 @@ def make_problem(
     """
     if isinstance(family, SeveralFamily):
         if penalty.kind.initial:
-            raise InputError(
-                f"penalty {penalty.spec!r} isn't known for several predictors: classes and responses have no adaptive "
-                "weights of their own. Give penalty_factor, or leave penalty out"
-            )
+            penalty = with_weights(X, y, family, penalty, **given)
         return SeveralProblem.make(X, y, family=family, penalty=penalty, **given)
     if penalty.kind.initial:
         penalty = with_weights(X, y, family, penalty, mode=mode, moments=moments, **given)
@@ -273,7 +270,7 @@ def as_path(
     status = [STATUSES[s] for s in raw["status"].tolist()]
     if grid[-1] == 0.0 and isinstance(problem, Problem):
         notes = notes + at_zero(problem, raw, status, settings.tol)
-    elif grid[-1] == 0.0 and isinstance(problem, SeveralProblem) and separates(problem, raw):
+    elif grid[-1] == 0.0 and isinstance(problem, SeveralProblem) and separates(problem, raw, settings.tol):
         status[-1] = "separated"
         notes = [*notes, SEPARATED]
     notes = notes + [f"lambda = {lam:.4g}: {_ADVICE[s]}" for lam, s in zip(grid, status, strict=True) if s in _ADVICE]

@@ -27,6 +27,7 @@ from bridle.limits import runs_away
 from bridle.penalties import Penalty
 from bridle.problem import Problem, Settings, as_design
 from bridle.several import SeveralProblem
+from bridle.several.separation import separates
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
@@ -267,6 +268,8 @@ def _refit_several(problem: SeveralProblem, active: Int, settings: Settings) -> 
         l1_ratio=1.0,
         penalty=Penalty(1.0),
     )
-    row = _row(part.solve(np.zeros(1), settings), 0)
+    found = part.solve(np.zeros(1), settings)
+    row = _row(found, 0)
     cell, width = row["columns"], problem.width
-    return Refit(row | {"columns": active[cell // width] * width + cell % width}, open=False)
+    whole = row | {"columns": active[cell // width] * width + cell % width}
+    return Refit(whole, open=separates(part, found, settings.tol))

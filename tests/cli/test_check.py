@@ -123,3 +123,22 @@ def test_check_gives_the_roles_to_the_verdict(table, cli, estimator, tmp_path, m
     assert len(set(zip(given["groups"].tolist(), shuffled["site"].to_list(), strict=True))) == 10
     assert np.argsort(given["time"]).tolist() == shuffled["when"].arg_sort().to_list()
     assert given["family"] == "binomial"
+
+
+def test_check_judges_a_survival_model(cli, tmp_path):
+    import bridle
+
+    rng = np.random.default_rng(5)
+    age, dose = rng.normal(size=(2, 90))
+    months = rng.exponential(np.exp(-age))
+    frame = pl.DataFrame({"age": age, "dose": dose, "months": months, "died": rng.integers(0, 2, 90)})
+    frame.write_csv(tmp_path / "table.csv")
+    y = bridle.survival_target(months, frame["died"].to_numpy())
+    model = bridle.CoxRegressor(alpha=0.01).fit(frame.select("age", "dose").to_numpy(), y)
+    joblib.dump(model, tmp_path / "cox.joblib")
+    args = ["--target", "months", "--event", "died", "--trust", "--json", "--n-jobs", 1]
+    done = cli("check", tmp_path / "cox.joblib", tmp_path / "table.csv", *args)
+    assert done.exit_code == 0, done.stderr
+    verdict = json.loads(done.stdout)
+    assert verdict["label"] in LABELS
+    assert "baseline hazard alone" in {c["label"] for c in verdict["comparisons"]}

@@ -12,7 +12,7 @@ import bridle.estimators as estimators
 
 FEWER = {"LogisticRegressionCV": {"cv": 3}}  # as in scikit-learn's own tests: a class has 3 rows in one of the checks
 FEWER |= {name: {"alphas": 10} for name in ("MCPRegressorCV", "SCADRegressorCV", "QuantileRegressorCV")}  # slow grids
-FEWER |= {"OrdinalClassifierCV": {"cv": 3, "Cs": 3}}
+FEWER |= {"OrdinalClassifierCV": {"cv": 3, "Cs": 3}, "HuberRegressorCV": {"cv": 3, "alphas": 3}}
 ALL = [
     getattr(estimators, name)(**FEWER.get(name, {}))
     for name in estimators.__all__

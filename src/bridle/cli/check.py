@@ -20,6 +20,8 @@ bridle check forest.skops patients.csv --target diagnosis
 bridle check forest.joblib patients.csv --target diagnosis --trust
 
 bridle check forest.joblib patients.csv --target diagnosis --trust --fail-on overfitting
+
+bridle check cox.joblib patients.csv --target months --event died --trust
 """
 
 PICKLES = (".joblib", ".pkl", ".pickle")
@@ -51,6 +53,11 @@ def check(
     weights: Annotated[str | None, typer.Option(help="Column of row weights.")] = None,
     groups: Annotated[str | None, typer.Option(help="Column whose rows stay together in the folds.")] = None,
     time: Annotated[str | None, typer.Option(help="Column of time: judge on later rows only.")] = None,
+    event: Annotated[
+        str | None, typer.Option(help="Column that says whether the event happened; the target is then the time to it.")
+    ] = None,
+    start: Annotated[str | None, typer.Option(help="Column of times of entry, with --event.")] = None,
+    strata: Annotated[str | None, typer.Option(help="Column of strata, with --event.")] = None,
     margin: Annotated[float, typer.Option(help="Excess error that matters; 0.05 is 5 %.")] = 0.05,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     n_jobs: Annotated[int | None, typer.Option(help="Threads.", show_default="all cores")] = None,
@@ -77,15 +84,18 @@ def check(
     from bridle.diagnosis import diagnose
 
     table = read_table(file)
-    data = make_dataset(table, target, family=family, weights=weights, groups=groups, time=time)
-    aside = {name for name in (target, weights, groups, time, *data.responses) if name is not None}
+    data = make_dataset(
+        table, target, family=family, weights=weights, groups=groups, time=time, event=event, start=start, strata=strata
+    )
+    beside = (target, weights, groups, time, event, start, strata, *data.responses)
+    aside = {name for name in beside if name is not None}
     several = data.y.ndim == 2 and bool(data.classes)
     with Bar(quiet=quiet) as bar:
         diagnosis = diagnose(
             clone(estimator),
             features_for(estimator, table, data, aside),
             data.y.argmax(axis=1) if several else data.y,
-            family=data.family if several else family,
+            family=data.family if several or data.survival else family,
             sample_weight=data.weights,
             groups=data.groups,
             time=data.time,

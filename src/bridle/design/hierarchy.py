@@ -119,6 +119,8 @@ class LatentDesign:
         """Return a path on the copies as one on the p features: coefficients of copies are summed."""
         q, p = self.latent.index.size, self.design.shape[1]
         add = sparse.csr_array((np.ones(q), (np.arange(q), self.latent.index)), shape=(q, p))
+        width = path.coef_sparse.shape[1] // q  # coefficients of a feature: one for each class or response
+        add = sparse.csr_array(sparse.kron(add, sparse.eye_array(width)))
         first = self.latent.first
         collapsed: AnyPath = replace(
             path, coef_sparse=sparse.csr_array(path.coef_sparse @ add), mean=path.mean[first], scale=path.scale[first],

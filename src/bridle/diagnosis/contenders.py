@@ -268,6 +268,10 @@ class EstimatorContender:
         Class labels that a classifier is trained with; the numbers of ``target`` by default.
     positive : optional
         The label that ``target`` calls 1.
+    given : n rows, optional
+        The target as the estimator takes it, if it isn't a classifier; the numbers of ``target`` by default.
+    link : bool
+        Whether ``predict`` gives linear predictors, up to a constant: log relative hazards.
     variants : mapping
         Variant -> parameters to set: more and less regularised versions of the estimator.
     most_rows : int, optional
@@ -285,6 +289,8 @@ class EstimatorContender:
     target: Target
     labels: NDArray[Any] | None = None
     positive: Any = 1
+    given: Any = None
+    link: bool = False
     variants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     most_rows: int | None = None
     seed: int = 0
@@ -313,7 +319,7 @@ class EstimatorContender:
         if t.family == "binomial" and is_classifier(estimator):
             labels = t.y if self.labels is None else self.labels
             positive = 1.0 if self.labels is None else self.positive
-            fitted, function = _fit_classifier(
+            function = _fit_classifier(
                 estimator, take_rows(X, used), labels[used], positive, t.part("weight", used), t.part("groups", used)
             )
         elif family.has_classes and is_classifier(estimator):
@@ -323,14 +329,20 @@ class EstimatorContender:
                 folds=lambda: _inner(t, used), fit=_fit,
             )  # fmt: skip
         else:
-            fitted = _fit(estimator, take_rows(X, used), t.y[used], t.part("weight", used))
-            function = fitted.predict
+            own = take_rows(t.y if self.given is None else self.given, used)
+            function = _fit(estimator, take_rows(X, used), own, t.part("weight", used)).predict
         means = (np.asarray(function(take_rows(X, rows)), dtype=np.float64) for rows in (train, test))
-        at_train, at_test = (m[:, 0] if t.y.ndim == 1 and m.ndim == 2 and m.shape[1] == 1 else m for m in means)
-        expected = (len(train), *t.y.shape[1:])
+        width = measure.width(t.y)
+        at_train, at_test = (m[:, 0] if not width and m.ndim == 2 and m.shape[1] == 1 else m for m in means)
+        expected = (len(train), *width)
         if at_train.shape != expected:
             raise InputError(f"{self.label} predicts an array of shape {at_train.shape}, expected {expected}")
-        return at_train, at_test
+        if not self.link:
+            return at_train, at_test
+        if not (np.isfinite(at_train).all() and np.isfinite(at_test).all()):
+            raise InputError(f"{self.label} predicts values that aren't finite")
+        centre = float(np.mean(at_train))
+        return family.mean(at_train - centre), family.mean(at_test - centre)
 
 
 def _inner(t: Target, used: IntArray) -> Any:
@@ -359,11 +371,11 @@ def _fit(estimator: Any, X: Any, y: Any, weight: Float | None) -> Any:
 
 def _fit_classifier(
     estimator: Any, X: Any, labels: NDArray[Any], positive: Any, weight: Float | None, groups: NDArray[Any] | None
-) -> tuple[Any, Any]:
-    """Fit, and return the fitted classifier with a function from rows to probabilities of the positive class."""
+) -> Any:
+    """Fit, and return a function from rows to probabilities of the positive class."""
     if hasattr(estimator, "predict_proba"):
         fitted = _fit(estimator, X, labels, weight)
-        return fitted, lambda rows: fitted.predict_proba(rows)[:, _column(fitted.classes_, positive)]
+        return lambda rows: fitted.predict_proba(rows)[:, _column(fitted.classes_, positive)]
     from sklearn.model_selection import cross_val_predict
 
     from bridle.selection import make_folds
@@ -376,11 +388,11 @@ def _fit_classifier(
 
         platt = CalibratedClassifierCV(estimator, method="sigmoid", cv=inner, ensemble=False)
         fitted = _fit(platt, X, labels, weight)
-        return fitted, lambda rows: fitted.predict_proba(rows)[:, _column(fitted.classes_, positive)]
+        return lambda rows: fitted.predict_proba(rows)[:, _column(fitted.classes_, positive)]
     guess = cross_val_predict(estimator, X, labels, cv=inner)
     share = {label: _laplace(labels[guess == label] == positive) for label in np.unique(labels)}
     fitted = _fit(estimator, X, labels, weight)
-    return fitted, lambda rows: np.array([share[label] for label in fitted.predict(rows)])
+    return lambda rows: np.array([share[label] for label in fitted.predict(rows)])
 
 
 def _laplace(positive: NDArray[np.bool_]) -> float:

@@ -14,6 +14,7 @@ from bridle.diagnosis.challengers import AUTO, make_challengers
 from bridle.diagnosis.checks import CheckContext, run_checks
 from bridle.diagnosis.contenders import EstimatorContender, Target
 from bridle.diagnosis.evidence import Evidence, collect_evidence
+from bridle.diagnosis.hazards import predicts_hazards, survival_rows
 from bridle.diagnosis.judgement import judge
 from bridle.diagnosis.learning import learning_curve as make_learning_curve
 from bridle.diagnosis.neighbours import neighbours
@@ -99,14 +100,17 @@ def diagnose(
     Parameters
     ----------
     estimator : scikit-learn estimator
-        A regressor, classifier or pipeline, fitted or not. It's cloned, never changed.
+        A regressor, classifier or pipeline, fitted or not. It's cloned, never changed. With times to an event its
+        ``predict`` gives log relative hazards.
     X : (n, p) array, sparse matrix or data frame
         Given to the estimator as it is; the alternatives use an encoding of their own.
     y : (n,) or (n, K)
-        Target: numbers, class labels, or several numbers a row.
+        Target: numbers, class labels, several numbers a row, or times to an event as :class:`bridle.CoxRegressor` takes
+        them.
     family : str, optional
         Loss: "binomial" or "multinomial" for classifiers, "gaussian" or "multigaussian" for others by default;
-        "poisson" for counts, "ordinal" for ordered classes. Errors of several numbers are summed: scale them first.
+        "poisson" for counts, "ordinal" for ordered classes, "cox" for times to an event (the default of estimators
+        that predict hazards, and of structured y). Errors of several numbers are summed: scale them first.
     sample_weight : (n,), optional
         Weights of rows, given to the estimators that take them and used in all losses.
     groups, time : (n,), optional
@@ -142,9 +146,11 @@ def diagnose(
     """
     from bridle.selection import make_folds
 
-    target, labels, positive = _target(estimator, y, family, sample_weight, groups, time)
-    if n_rows_of(X) != len(target.y):
-        raise InputError(f"X has {n_rows_of(X)} rows and y has {len(target.y)}; they must be the same rows")
+    if n_rows_of(X) != len(y):  # type: ignore[arg-type]
+        raise InputError(f"X has {n_rows_of(X)} rows and y has {len(y)}; they must be the same rows")  # type: ignore[arg-type]
+    timed = get_family(family).name == "cox" if family else _is_timed(estimator, y)
+    read = _survival_target if timed else _target
+    target, trained = read(estimator, y, family, sample_weight, groups, time)
     X = np.asarray(X) if isinstance(X, list | tuple) else X
     single = time is not None or not isinstance(folds, int)
     repeats = n_repeats or (1 if single else default_repeats(len(target.y)))
@@ -163,9 +169,7 @@ def diagnose(
         raise InputError(f"challengers must be 'auto' or a list of names, got {challengers!r}")
     common, left_out = make_challengers(features, target, names, seed=seed)
     label = _label(estimator)
-    model = EstimatorContender(
-        MODEL, label, estimator, X, target, labels=labels, positive=positive, variants=neighbours(estimator), seed=seed
-    )
+    model = EstimatorContender(MODEL, label, estimator, X, target, variants=neighbours(estimator), seed=seed, **trained)
     evidence = collect_evidence(
         (model, *common),
         target.y,
@@ -211,9 +215,33 @@ def _family_of(values: NDArray[Any], *, classifier: bool) -> str:
     return "multinomial" if len(np.unique(values)) > 2 else "binomial"
 
 
+def _is_timed(estimator: Any, y: Any) -> bool:
+    """Whether a target that comes without a family is times to an event."""
+    return getattr(getattr(y, "dtype", None), "names", None) is not None or predicts_hazards(estimator)
+
+
+def _survival_target(
+    estimator: Any, y: Any, family: str | None, weight: Any, groups: Any, time: Any
+) -> tuple[Target, dict[str, Any]]:
+    """Times to an event as numbers, and how the estimator is trained with them."""
+    numbers, given = survival_rows(estimator, y, len(y), family)
+    parts = _parts(len(numbers), weight, groups, time)
+    target = Target(numbers, get_family(family or "cox").spec, parts[0], None, parts[1], parts[2])
+    return target, {"given": given, "link": True}
+
+
+def _parts(n: int, *values: Any) -> list[Any]:
+    """Weights, groups and time as arrays."""
+    parts = [None if v is None else np.asarray(v) for v in values]
+    for name, part in zip(("sample_weight", "groups", "time"), parts, strict=True):
+        if part is not None and part.shape != (n,):
+            raise InputError(f"{name} has shape {part.shape}, y has {n} rows; give one value per row")
+    return parts
+
+
 def _target(
     estimator: Any, y: ArrayLike, family: str | None, weight: Any, groups: Any, time: Any
-) -> tuple[Target, NDArray[Any] | None, Any]:
+) -> tuple[Target, dict[str, Any]]:
     """Target as numbers, and for a classifier its labels and the positive one."""
     from sklearn.base import is_classifier
 
@@ -223,15 +251,12 @@ def _target(
     if len(values) == 0 or values.ndim > 2:
         raise InputError(f"y has shape {values.shape}; expected one value per row")
     chosen = family or _family_of(values, classifier=is_classifier(estimator))
-    parts = [None if v is None else np.asarray(v) for v in (weight, groups, time)]
-    for name, part in zip(("sample_weight", "groups", "time"), parts, strict=True):
-        if part is not None and part.shape != (len(values),):
-            raise InputError(f"{name} has shape {part.shape}, y has {values.shape}; give one value per row")
+    parts = _parts(len(values), weight, groups, time)
     kind, labels, positive = get_family(chosen), None, 1.0
     if kind.several:
         numbers = kind.target(y, len(values))
         labels = values if kind.has_classes and values.ndim == 1 else None
-        return Target(numbers, kind.spec, parts[0], None, parts[1], parts[2]), labels, positive
+        return Target(numbers, kind.spec, parts[0], None, parts[1], parts[2]), {"labels": labels}
     if values.ndim != 1:
         raise InputError(f"y has shape {values.shape}; expected one value per row for the {kind.name} family")
     if chosen == "binomial" and is_classifier(estimator):
@@ -249,4 +274,5 @@ def _target(
     if kind.is_classifier and not kind.has_probabilities:
         raise InputError(f"a verdict compares probabilities, and the {kind.name} family has none: use binomial")
     chosen = _settled(kind, numbers, parts[0]).spec
-    return Target(numbers, chosen, parts[0], None, parts[1], parts[2]), labels, positive
+    target = Target(numbers, chosen, parts[0], None, parts[1], parts[2])
+    return target, {"labels": labels, "positive": positive}

@@ -37,6 +37,10 @@ class Measure:
         """Return the class of each row (n,) that a share of the rows should hold its part of; None where all do."""
         return (y > 0.5).astype(np.int64) if self.family.is_classifier else None
 
+    def width(self, y: Float) -> tuple[int, ...]:
+        """Return the shape of one row's mean."""
+        return y.shape[1:]
+
     def null(self, y: Float, weight: Float, offset: Float | None, train: IntArray, test: IntArray) -> Means:
         """Return the means of the model without features, learned from the training rows.
 

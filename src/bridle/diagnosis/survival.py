@@ -1,6 +1,6 @@
 """Times to an event where models are compared: a fit is measured by the survival that it predicts for held-out rows.
 
-Decision record 0430 says why: the partial likelihood of held-out rows is no sum over rows, and its size grows with how
+Decision record 0431 says why: the partial likelihood of held-out rows is no sum over rows, and its size grows with how
 many are at risk, so that no share of it means anything.
 """
 
@@ -37,6 +37,9 @@ class CoxMeasure(Measure):
 
     def strata(self, y: Float) -> IntArray | None:  # noqa: D102
         return self.family.classes(y)
+
+    def width(self, y: Float) -> tuple[int, ...]:  # noqa: D102
+        return ()
 
     def null(  # noqa: D102
         self, y: Float, weight: Float, offset: Float | None, train: IntArray, test: IntArray

@@ -17,6 +17,7 @@ from bridle.estimators._families_cv import (
 )
 from bridle.estimators._generalized import GeneralizedLinearRegressor, GeneralizedLinearRegressorCV
 from bridle.estimators._grouped import GroupLasso, GroupLassoCV, SparseGroupLasso, SparseGroupLassoCV
+from bridle.estimators._huber_cv import HuberRegressorCV
 from bridle.estimators._linear_dropout import LinearDropoutClassifier, LinearDropoutRegressor
 from bridle.estimators._logistic import LogisticRegression
 from bridle.estimators._logistic_cv import LogisticRegressionCV
@@ -46,6 +47,7 @@ __all__ = [
     "GroupLasso",
     "GroupLassoCV",
     "HuberRegressor",
+    "HuberRegressorCV",
     "Lasso",
     "LassoCV",
     "LinearDropoutClassifier",

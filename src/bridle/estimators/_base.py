@@ -147,6 +147,11 @@ def fit_at(X: Any, y: Float, lambdas: ArrayLike, options: Mapping[str, Any]) -> 
         return fit_path(X, y, lambdas=np.asarray(lambdas, dtype=np.float64), **options)
 
 
+def fit_last(X: Any, y: Float, lambdas: Float, options: Mapping[str, Any]) -> Path:
+    """Fit the last of lambdas that descend; a relaxed fit needs all, since a set may have the refit of one before."""
+    return fit_at(X, y, lambdas if options["relax"] else lambdas[-1:], options)
+
+
 @contextlib.contextmanager
 def quiet_about_gaps() -> Iterator[None]:
     """Silence the path's own warning: its tolerance is finer than the caller's, who is warned by the estimator."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import chain
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -28,7 +29,10 @@ from bridle.estimators._checks import (
 from bridle.estimators._logistic import family_of, rows_of
 from bridle.estimators._logistic_folds import FoldFits, Rows, Scoring, fit_Cs, fit_fold
 from bridle.estimators._logistic_prediction import LogisticPrediction
+from bridle.path import Path
+from bridle.relaxed import gammas_of
 from bridle.selection import select
+from bridle.selection.blends import blends
 
 Float = NDArray[np.float64]
 
@@ -87,6 +91,9 @@ class LogisticRegressionCV(LogisticPrediction):
     rule : str, default="min"
         "min" takes the best mean score, as scikit-learn; other rules of ``bridle.select`` read the curve of the
         deviance.
+    relax : bool or list of float, default=False
+        Whether to blend with refits of the active features without penalty; gamma, the share of the penalised fit, is
+        chosen with C, of 0, 0.25, 0.5, 0.75 and 1, or of those given.
 
     Attributes
     ----------
@@ -102,6 +109,8 @@ class LogisticRegressionCV(LogisticPrediction):
         The values of l1_ratio, or [None].
     C_, l1_ratio_ : (1,) or float
         The choice.
+    gamma_ : float
+        The share of the penalised fit that was chosen; 1 without ``relax``. What follows is of that gamma.
     scores_ : dict of (folds, L) or (folds, L, R); or (folds, R, L)
         Scores of the held-out rows, the same for every class.
     coefs_paths_ : dict of (folds, L, p + 1) or (folds, L, R, p + 1); or (folds, R, L, 1 or K, p + 1)
@@ -151,6 +160,7 @@ class LogisticRegressionCV(LogisticPrediction):
         lower: ArrayLike = -np.inf,
         upper: ArrayLike = np.inf,
         rule: str = "min",
+        relax: Any = False,
     ) -> None:
         self.Cs = Cs
         self.l1_ratios = l1_ratios
@@ -174,6 +184,7 @@ class LogisticRegressionCV(LogisticPrediction):
         self.lower = lower
         self.upper = upper
         self.rule = rule
+        self.relax = relax
 
     def fit(
         self,
@@ -221,17 +232,24 @@ class LogisticRegressionCV(LogisticPrediction):
             self._check_both_classes(labels[train], data.weight[train])
         score_params = {} if sw is None else {"sample_weight": sw}
         scoring = Scoring(self._scoring(), self.classes_, score_params if routed is None else routed.scorer.score)
-        options = path_options(self, family_of(target))
+        options = self._options(data)
         jobs = [
-            delayed(fit_fold)(data, Cs, pair, options | {"l1_ratio": ratio}, scoring)
+            delayed(fit_fold)(data, Cs, pair, options | {"l1_ratio": ratio}, scoring, self._gammas)
             for pair in folds.pairs
             for ratio in ratios
         ]
         done = Parallel(n_jobs=self.n_jobs, prefer="threads")(jobs)
-        rows = [done[i : i + len(ratios)] for i in range(0, len(done), len(ratios))]
+        rows = [list(chain(*done[i : i + len(ratios)])) for i in range(0, len(done), len(ratios))]
         self.Cs_ = Cs
         self._choose(FoldFits(rows, folds, self.fit_intercept), ratios, data, axis)
         return self
+
+    @property
+    def _gammas(self) -> tuple[float, ...]:
+        return gammas_of(self.relax)
+
+    def _options(self, data: Rows, ratio: float | None = None) -> dict[str, Any]:
+        return path_options(self, family_of(data.y), ratio) | {"relax": min(self._gammas) < 1.0}
 
     def _check(self) -> tuple[Float, list[float], bool]:
         """Return Cs, the l1_ratios, and whether the attributes have an axis for these."""
@@ -239,6 +257,7 @@ class LogisticRegressionCV(LogisticPrediction):
         check_flags(self, "refit")
         check_splitter(self)
         check_scoring_name(self, "warn")
+        gammas_of(self.relax)  # refuses what isn't one
         if self.rule != "min" and not self.refit:
             raise refuse(self, "rule", self.rule, "'min' where refit=False")
         if not isinstance(self.use_legacy_attributes, bool | np.bool_) and self.use_legacy_attributes != "warn":
@@ -263,47 +282,57 @@ class LogisticRegressionCV(LogisticPrediction):
         return Cs, [float(r) for r in ratios], axis
 
     def _choose(self, folds: FoldFits, ratios: list[float], data: Rows, axis: bool) -> None:
-        """Choose C and l1_ratio, fit all rows, and set the attributes."""
-        options = path_options(self, family_of(data.y))
-        scores = folds.scores  # (folds, L, R)
+        """Choose C, l1_ratio and gamma, fit all rows, and set the attributes."""
+        options, gammas = self._options(data), self._gammas
+        scores = folds.scores  # (folds, L, candidates)
         total = scores.sum(axis=0)
         at, r = (int(i) for i in np.unravel_index(int(np.argmax(total)), total.shape))
         self.selection_ = None
         if self.rule == "min":
-            self.path_, _ = fit_Cs(data, self.Cs_, options | {"l1_ratio": ratios[r]})
+            whole, _ = fit_Cs(data, self.Cs_, options | {"l1_ratio": ratios[r // len(gammas)]})
+            self.path_ = self._blends(whole, data)[r % len(gammas)]
         else:
             full = [fit_Cs(data, self.Cs_, options | {"l1_ratio": ratio}) for ratio in ratios]
-            curves = [folds.curve(k, path, data) for k, (path, _) in enumerate(full)]
-            self.selection_ = select(curves, self.rule)
+            paths = [blend for path, _ in full for blend in self._blends(path, data)]
+            self.selection_ = select([folds.curve(k, path, data) for k, path in enumerate(paths)], self.rule)
             r = self.selection_.curve
-            self.path_, place = full[r]
-            at = int(np.argmax(place == self.selection_.index))
+            self.path_ = paths[r]
+            at = int(np.argmax(full[0][1] == self.selection_.index))
         self.curve_ = folds.curve(r, self.path_, data)
+        self.gamma_: float = gammas[r % len(gammas)]
         warn_unless_converged(self, *folds.paths, self.path_)
-        self._fit_all_rows(float(self.Cs_[at]), ratios[r], data)
+        self._fit_all_rows(float(self.Cs_[at]), ratios[r // len(gammas)], data)
         if not self.refit:
             self._average_folds(folds, ratios)
-        self._shape_attributes(folds, ratios, axis)
+        self._shape_attributes(folds.every(r % len(gammas), len(gammas)), ratios, axis)
+
+    def _blends(self, path: Path, data: Rows) -> list[Path]:
+        """Blend a path of all rows with its relaxed fits, for each gamma."""
+        return blends(path, self._gammas, data.X, data.y, data.weight, data.offset)
 
     def _fit_all_rows(self, C: float, ratio: float, data: Rows) -> None:
-        options = path_options(self, family_of(data.y), ratio)
-        path, _ = fit_Cs(data, np.array([C]), options)
+        relaxed = self.gamma_ < 1.0  # a set without a refit of its own takes that of a set before
+        Cs = self.Cs_[self.Cs_ <= C] if relaxed else np.array([C])
+        whole, _ = fit_Cs(data, Cs, self._options(data, ratio) | {"relax": relaxed})
+        path = whole.blend(self.gamma_)
         coef, intercept = rows_of(path)
-        self.coef_, self.intercept_ = coef[0], intercept[0]
-        self.dual_gap_, self.relative_gap_ = path.gap[0], path.relative_gap[0]
-        self.objective_ = objective_at(path, float(path.lambdas[0]))
+        self.coef_, self.intercept_ = coef[-1], intercept[-1]
+        self.dual_gap_, self.relative_gap_ = path.gap[-1], path.relative_gap[-1]
+        self.objective_ = objective_at(path, float(path.lambdas[-1]))
         self.C_: Any = np.array([C])
         self.l1_ratio_: Any = np.array([ratio])
 
     def _average_folds(self, folds: FoldFits, ratios: list[float]) -> None:
         """Average the folds' best fits, each by its own score."""
-        scores, coefs = folds.scores, folds.coefficients
+        scores, coefs, gammas = folds.scores, folds.coefficients, self._gammas
         best = np.stack(np.unravel_index(np.argmax(scores.reshape(len(scores), -1), axis=1), scores.shape[1:]))
         mean = np.mean([coefs[j, at, r] for j, (at, r) in enumerate(best.T)], axis=0)
         p = self.coef_.shape[1]
         self.coef_ = mean[:, :p]
         self.intercept_ = mean[:, p] if self.fit_intercept else np.zeros(len(mean))
-        self.C_, self.l1_ratio_ = np.array([np.mean(self.Cs_[best[0]])]), np.array([np.mean(np.array(ratios)[best[1]])])
+        ratio, gamma = np.divmod(best[1], len(gammas))
+        self.C_, self.l1_ratio_ = np.array([np.mean(self.Cs_[best[0]])]), np.array([np.mean(np.array(ratios)[ratio])])
+        self.gamma_ = float(np.mean(np.array(gammas)[gamma]))
 
     def _shape_attributes(self, folds: FoldFits, ratios: list[float], axis: bool) -> None:
         """Give the attributes the shapes of scikit-learn, older or newer."""

@@ -47,7 +47,7 @@ class Rows:
 
 @dataclass(frozen=True)
 class FoldFit:
-    """One fold and one l1_ratio. The path and its losses are in the path's order, the rest in the order of Cs."""
+    """One fold, l1_ratio and gamma. The path and its losses are in the path's order, the rest in the order of Cs."""
 
     path: Path
     test: Float  # (L,) mean unit deviance of the held-out rows
@@ -63,26 +63,26 @@ class FoldFit:
 
 @dataclass(frozen=True)
 class FoldFits:
-    """All folds and l1_ratios."""
+    """All folds and candidates: each l1_ratio with each gamma, which varies fastest."""
 
-    fits: Sequence[Sequence[FoldFit]]  # folds x ratios
+    fits: Sequence[Sequence[FoldFit]]  # folds x candidates
     folds: Folds
     fit_intercept: bool
 
     @property
     def scores(self) -> Float:
-        """(folds, n_Cs, ratios)."""
+        """(folds, n_Cs, candidates)."""
         return np.stack([np.stack([fit.scores for fit in row], axis=-1) for row in self.fits])
 
     @property
     def coefficients(self) -> Float:
-        """(folds, n_Cs, ratios, 1 or K, p or p + 1)."""
+        """(folds, n_Cs, candidates, 1 or K, p or p + 1)."""
         rows = [np.stack([fit.coefficients(self.fit_intercept) for fit in row], axis=1) for row in self.fits]
         return np.stack(rows)
 
     @property
     def n_iter(self) -> NDArray[np.int32]:
-        """(folds, n_Cs, ratios)."""
+        """(folds, n_Cs, candidates)."""
         rows = [np.stack([np.maximum(f.path.n_iter, 1)[f.place] for f in row], axis=-1) for row in self.fits]
         return np.stack(rows).astype(np.int32)
 
@@ -91,8 +91,12 @@ class FoldFits:
         """Every path."""
         return [fit.path for row in self.fits for fit in row]
 
+    def every(self, first: int, step: int) -> FoldFits:
+        """Each ``step``-th candidate from ``first`` on: those of one gamma."""
+        return FoldFits([row[first::step] for row in self.fits], self.folds, self.fit_intercept)
+
     def curve(self, r: int, full: Path, data: Rows) -> Curve:
-        """Validation curve of the deviance at l1_ratio number ``r``, folds counted equally as in scikit-learn."""
+        """Validation curve of the deviance of candidate ``r``, folds counted equally as in scikit-learn."""
         return Curve(
             model={0.0: "ridge", 1.0: "lasso"}.get(full.l1_ratio, "elastic net"),
             family=full.family,
@@ -109,6 +113,7 @@ class FoldFits:
             n_nonzero=full.n_nonzero,
             n_features=int(data.X.shape[1]),
             sum_weight=float(data.weight.sum()),
+            gamma=full.gamma,
         )
 
 
@@ -165,8 +170,15 @@ class Scoring:
         return scores
 
 
-def fit_fold(data: Rows, Cs: Float, pair: tuple[Any, Any], options: Mapping[str, Any], scoring: Scoring) -> FoldFit:
-    """Fit the training rows of one fold at every C, and judge the held-out ones.
+def fit_fold(
+    data: Rows,
+    Cs: Float,
+    pair: tuple[Any, Any],
+    options: Mapping[str, Any],
+    scoring: Scoring,
+    gammas: Sequence[float] = (1.0,),
+) -> list[FoldFit]:
+    """Fit the training rows of one fold at every C, and judge the held-out ones; one answer for each gamma.
 
     Parameters
     ----------
@@ -180,12 +192,26 @@ def fit_fold(data: Rows, Cs: Float, pair: tuple[Any, Any], options: Mapping[str,
         Arguments of ``fit_path``.
     scoring : Scoring
         The score.
+    gammas : sequence of float
+        Shares of the penalised fit in a blend with the relaxed one.
     """
     train, test = data.take(pair[0]), data.take(pair[1])
     path, place = fit_Cs(train, Cs, options)
-    eta = test.eta(path)
-    scores = scoring.fold(test, pair[1], len(data.y), path, eta)
-    return FoldFit(path, test.loss(eta), train.loss(train.eta(path)), scores[place], place)
+    ends = [path] if path.relaxed is None else [path, path.relaxed]
+    etas = [[rows.eta(end) for end in ends] for rows in (test, train)]
+    fits = []
+    for gamma in gammas:
+        blend, (held_out, trained) = path.blend(gamma), (_blended(eta, gamma) for eta in etas)
+        scores = scoring.fold(test, pair[1], len(data.y), blend, held_out)
+        fits.append(FoldFit(blend, test.loss(held_out), train.loss(trained), scores[place], place))
+    return fits
+
+
+def _blended(ends: Sequence[Float], gamma: float) -> Float:
+    """Blend the linear predictors of penalised and relaxed fits."""
+    if gamma in (0.0, 1.0):
+        return ends[int(gamma == 0.0)]
+    return gamma * ends[0] + (1.0 - gamma) * ends[1]
 
 
 def take_rows(value: Any, rows: Any, n: int) -> Any:

@@ -101,6 +101,9 @@ class MultiTaskLassoCV(_MultiTaskCVBase):
     rule : str, default="min"
         How alpha is chosen on the curve: "min" as scikit-learn, "1se", or another cross-validated rule of
         ``bridle.select``.
+    relax : bool or list of float, default=False
+        Whether to blend with refits of the active features without penalty; gamma, the share of the penalised fit, is
+        chosen with alpha, of 0, 0.25, 0.5, 0.75 and 1, or of those given.
 
     Attributes
     ----------
@@ -110,6 +113,8 @@ class MultiTaskLassoCV(_MultiTaskCVBase):
         Coefficients at the choice.
     intercept_ : (t,)
         Intercepts.
+    gamma_ : float
+        The share of the penalised fit that was chosen; 1 without ``relax``.
     alphas_ : (L,)
         The grid, largest first.
     mse_path_ : (L, folds)
@@ -151,6 +156,7 @@ class MultiTaskLassoCV(_MultiTaskCVBase):
         standardize: bool = False,
         penalty_factor: ArrayLike | None = None,
         rule: str = "min",
+        relax: Any = False,
     ) -> None:
         self.eps = eps
         self.alphas = alphas
@@ -166,6 +172,7 @@ class MultiTaskLassoCV(_MultiTaskCVBase):
         self.standardize = standardize
         self.penalty_factor = penalty_factor
         self.rule = rule
+        self.relax = relax
 
 
 class MultiTaskElasticNetCV(_MultiTaskCVBase):
@@ -212,6 +219,9 @@ class MultiTaskElasticNetCV(_MultiTaskCVBase):
     rule : str, default="min"
         How alpha is chosen on the curve: "min" as scikit-learn, "1se", or another cross-validated rule of
         ``bridle.select``.
+    relax : bool or list of float, default=False
+        Whether to blend with refits of the active features without penalty; gamma, the share of the penalised fit, is
+        chosen with alpha, of 0, 0.25, 0.5, 0.75 and 1, or of those given.
 
     Attributes
     ----------
@@ -223,6 +233,8 @@ class MultiTaskElasticNetCV(_MultiTaskCVBase):
         Coefficients at the choice.
     intercept_ : (t,)
         Intercepts.
+    gamma_ : float
+        The share of the penalised fit that was chosen; 1 without ``relax``.
     alphas_ : (L,) or (ratios, L)
         The grid, largest first.
     mse_path_ : (L, folds) or (ratios, L, folds)
@@ -271,6 +283,7 @@ class MultiTaskElasticNetCV(_MultiTaskCVBase):
         standardize: bool = False,
         penalty_factor: ArrayLike | None = None,
         rule: str = "min",
+        relax: Any = False,
     ) -> None:
         self.l1_ratio = l1_ratio
         self.eps = eps
@@ -287,3 +300,4 @@ class MultiTaskElasticNetCV(_MultiTaskCVBase):
         self.standardize = standardize
         self.penalty_factor = penalty_factor
         self.rule = rule
+        self.relax = relax

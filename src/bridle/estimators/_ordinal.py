@@ -164,11 +164,11 @@ class OrdinalClassifier(ClassTargets, ClassifierMixin, LinearPrediction):  # typ
         return X, np.eye(len(place))[place[np.searchsorted(self.classes_, labels)]], w, labels
 
     def _store(self, path: Path, dtype: Any) -> None:
-        self.path_, self.objective_ = path, objective_at(path, float(path.lambdas[0]))
-        self.coef_ = path.coef[0].astype(dtype, copy=False)
-        self.thresholds_ = -path.intercept[0].astype(dtype, copy=False)
-        self.n_iter_ = max(int(path.n_iter[0]), 1)
-        self.dual_gap_, self.relative_gap_ = float(path.gap[0]), float(path.relative_gap[0])
+        self.path_, self.objective_ = path, objective_at(path, float(path.lambdas[-1]))
+        self.coef_ = path.coef[-1].astype(dtype, copy=False)
+        self.thresholds_ = -path.intercept[-1].astype(dtype, copy=False)
+        self.n_iter_ = max(int(path.n_iter[-1]), 1)
+        self.dual_gap_, self.relative_gap_ = float(path.gap[-1]), float(path.relative_gap[-1])
         warn_unless_converged(self, path)
 
     def __sklearn_tags__(self) -> Any:

@@ -12,7 +12,7 @@ from sklearn.utils.metadata_routing import MetadataRouter
 
 from bridle.estimators._base import (
     count_folds_equally,
-    fit_at,
+    fit_last,
     path_options,
     quiet_about_gaps,
     route,
@@ -68,11 +68,16 @@ class OrdinalClassifierCV(OrdinalClassifier):
         v_j: 0 is never penalised, inf is excluded.
     lower, upper : float or (p,), default=-inf, inf
         Bounds of the coefficients, lower <= 0 <= upper.
+    relax : bool or list of float, default=False
+        Whether to blend with refits of the active features without penalty; gamma, the share of the penalised fit, is
+        chosen with C, of 0, 0.25, 0.5, 0.75 and 1, or of those given.
 
     Attributes
     ----------
     C_, l1_ratio_ : float
         Those chosen.
+    gamma_ : float
+        The share of the penalised fit that was chosen; 1 without ``relax``.
     Cs_ : (L,)
         The grid, smallest first.
     deviance_path_ : (L, J) or (R, L, J)
@@ -103,6 +108,7 @@ class OrdinalClassifierCV(OrdinalClassifier):
         penalty_factor: ArrayLike | None = None,
         lower: ArrayLike = -np.inf,
         upper: ArrayLike = np.inf,
+        relax: Any = False,
     ) -> None:
         self.levels = levels
         self.Cs = Cs
@@ -117,6 +123,7 @@ class OrdinalClassifierCV(OrdinalClassifier):
         self.penalty_factor = penalty_factor
         self.lower = lower
         self.upper = upper
+        self.relax = relax
 
     def fit(
         self,
@@ -164,16 +171,16 @@ class OrdinalClassifierCV(OrdinalClassifier):
         with quiet_about_gaps():
             found = cross_validate(
                 X, target, folds=folds, l1_ratio=l1_ratio_list(self), lambdas=lambdas, effective_df=False,
-                n_jobs=effective_n_jobs(self.n_jobs), **path_options(self, "ordinal"), **fixed,
+                n_jobs=effective_n_jobs(self.n_jobs), relax=self.relax, **path_options(self, "ordinal"), **fixed,
             )  # fmt: skip
         curves = [count_folds_equally(curve) for curve in found.curves]
-        self.selection_ = select(curves, self.rule)
-        k = self.selection_.curve
-        self.curve_, whole = curves[k], found.paths[k]
-        self.C_, self.l1_ratio_ = float(self.Cs_[self.selection_.index]), whole.l1_ratio
-        self.deviance_path_ = np.squeeze(np.stack([curve.test_loss.T for curve in curves]))
-        chosen = path_options(self, "ordinal", whole.l1_ratio) | fixed
-        self._store(fit_at(X, target, [self.selection_.value], chosen), X.dtype)
+        chosen = self.selection_ = select(curves, self.rule)
+        self.curve_, whole = curves[chosen.curve], found.paths[chosen.curve]
+        self.C_, self.l1_ratio_, self.gamma_ = float(self.Cs_[chosen.index]), whole.l1_ratio, chosen.gamma
+        alike = [curve.test_loss.T for curve in curves if curve.gamma == chosen.gamma]
+        self.deviance_path_ = np.squeeze(np.stack(alike))
+        options = path_options(self, "ordinal", whole.l1_ratio) | fixed | {"relax": chosen.gamma < 1.0}
+        self._store(fit_last(X, target, whole.lambdas[: chosen.index + 1], options).blend(chosen.gamma), X.dtype)
         self.path_ = whole
         warn_unless_converged(self, whole)
         return self

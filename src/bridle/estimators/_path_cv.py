@@ -15,7 +15,7 @@ from bridle.estimators._base import (
     LinearPrediction,
     check_training_data,
     count_folds_equally,
-    fit_at,
+    fit_last,
     objective_at,
     one_column,
     path_options,
@@ -122,7 +122,7 @@ class PathCV(RegressorMixin, LinearPrediction):  # type: ignore[misc]
 
     def _last(self, X: Any, y: Float, options: dict[str, Any]) -> Path:
         """Return a path of all rows whose last fit is the one at the alpha chosen."""
-        return fit_at(X, y, [self.alpha_], options)
+        return fit_last(X, y, self.path_.lambdas[: self.selection_.index + 1], options)
 
     def _penalty(self, p: int) -> dict[str, Any]:
         """Return what says which penalty of p features is meant, if it isn't the elastic net."""

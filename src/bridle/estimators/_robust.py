@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -17,6 +19,7 @@ from bridle.path import Path
 Float = NDArray[np.float64]
 
 SHARPNESS = 1e-3  # bandwidth in robust standard deviations, where nearness to the pinball loss is what is asked for
+FOLD_GAP = 1e-11  # of a fold's fits: the slope's root then has six digits
 LEAST_SCALE = 1e-6  # sigma of a perfect fit, in robust standard deviations of y
 
 
@@ -133,51 +136,117 @@ class HuberRegressor(FamilyRegressor):
         InputError
             A parameter, the data, the weights or the offset can't be used.
         """
+        self._check_parameters()
+        X, target = check_training_data(self, X, y)
+        weight, o = check_weight(sample_weight, len(target)), check_offset(offset, len(target))
+        self._keep(HuberRows(X, target, weight, o), float(self.alpha))
+        return self
+
+    def _check_parameters(self) -> None:
         check_number(self, "epsilon", 1.0)
         check_number(self, "alpha", 0.0)
         check_number(self, "max_iter", 1, integer=True)
         check_number(self, "tol", 0.0, above=True)
         check_flags(self, "warm_start", "fit_intercept", "standardize")
-        X, target = check_training_data(self, X, y)
-        weight, o = check_weight(sample_weight, len(target)), check_offset(offset, len(target))
-        w = np.ones(len(target)) if weight is None else weight
-        base = np.zeros(len(target)) if o is None else o
 
-        def at(sigma: float) -> tuple[Path, Float]:
-            """Fit with the scale given: the path of one lambda, and the residuals."""
-            family = Huber(float(self.epsilon) * sigma)
-            get_family(family)
-            options = path_options(self, family.spec, 0.0) | {"sample_weight": weight, "offset": o}
-            path = fit_at(X, target, [float(self.alpha) * sigma / float(np.sum(w))], options)
-            return path, target - base - np.asarray(X @ path.coef_row(0)) - path.intercept[0]
-
-        self.scale_ = _best_scale(lambda sigma: self._slope(at(sigma)[1], w, sigma), target - base, w)
-        path, residual = at(self.scale_)
-        self.outliers_ = np.abs(residual) > self.scale_ * self.epsilon
-        self._store(path, X.dtype)
-        return self
-
-    def _slope(self, residual: Float, w: Float, sigma: float) -> float:
-        """Slope of the objective in sigma, per row: 1 less the mean of H at z = r / sigma, cut at epsilon."""
-        z = np.minimum(np.abs(residual) / sigma, float(self.epsilon))
-        return float(1.0 - np.average(z**2, weights=w))
+    def _keep(self, rows: HuberRows, alpha: float) -> None:
+        """Fit all rows, and set the attributes."""
+        self.scale_, path = fit_with_scale(self, rows, alpha)
+        self.outliers_ = np.abs(rows.residual(path)) > self.scale_ * self.epsilon
+        self._store(path, rows.X.dtype)
 
     def _asked(self) -> Family:
         return Huber()
 
 
-def _best_scale(slope: Any, y: Float, w: Float) -> float:
+@dataclass(frozen=True)
+class HuberRows:
+    """Checked data of some rows."""
+
+    X: Any  # (n, p)
+    y: Float  # (n,)
+    weight: Float | None  # (n,)
+    offset: Float | None  # (n,)
+
+    @property
+    def w(self) -> Float:
+        """(n,) weights."""
+        return np.ones(len(self.y)) if self.weight is None else self.weight
+
+    @property
+    def rest(self) -> Float:
+        """(n,) y less the offset."""
+        return self.y if self.offset is None else self.y - self.offset
+
+    def residual(self, path: Path) -> Float:
+        """(n,) residuals of the last fit on a path."""
+        at = len(path.lambdas) - 1
+        return np.asarray(self.rest - np.asarray(self.X @ path.coef_row(at)) - path.intercept[at])
+
+    def take(self, rows: Any) -> HuberRows:
+        """Take rows."""
+        weight, offset = (None if given is None else given[rows] for given in (self.weight, self.offset))
+        return HuberRows(self.X[rows], self.y[rows], weight, offset)
+
+
+def fit_with_scale(
+    owner: Any, rows: HuberRows, alpha: float, near: float | None = None, *, fold: bool = False
+) -> tuple[float, Path]:
+    """Fit coefficients and scale.
+
+    Parameters
+    ----------
+    owner : HuberRegressor
+        Its parameters count.
+    rows : HuberRows
+        Those of training.
+    alpha : float
+        Strength of the penalty.
+    near : float or None
+        The scale at a nearby alpha, where the search starts.
+    fold : bool
+        Whether the fit is one of a fold: six digits of the scale will do, since the loss is flat there.
+
+    Returns
+    -------
+    tuple
+        sigma and a path of one lambda, alpha sigma / sum of the weights.
+    """
+    w, epsilon = rows.w, float(owner.epsilon)
+
+    def at(sigma: float) -> Path:
+        """Fit with the scale given."""
+        family = Huber(epsilon * sigma)
+        get_family(family)
+        options = path_options(owner, family.spec, 0.0) | ({"tol": FOLD_GAP} if fold else {})
+        options |= {"sample_weight": rows.weight, "offset": rows.offset}
+        return fit_at(rows.X, rows.y, [alpha * sigma / float(np.sum(w))], options)
+
+    def slope(sigma: float) -> float:
+        """Slope of the objective in sigma, per row: 1 less the mean of H at z = r / sigma, cut at epsilon."""
+        z = np.minimum(np.abs(rows.residual(at(sigma))) / sigma, epsilon)
+        return float(1.0 - np.average(z**2, weights=w))
+
+    sigma = _best_scale(slope, rows.rest, w, near, 1e-6 if fold else 1e-10)
+    return sigma, at(sigma)
+
+
+def _best_scale(slope: Callable[[float], float], y: Float, w: Float, near: float | None, error: float) -> float:
     """Return where the slope of the profiled objective, which rises with sigma, is 0."""
     from scipy.optimize import brentq
 
     spread = robust_deviation(y - weighted_median(y, w), w)
-    high = 2.0 * max(float(np.sqrt(np.average((y - np.average(y, weights=w)) ** 2, weights=w))), spread)
-    low, least = high / 8.0, LEAST_SCALE * spread
+    top = 2.0 * max(float(np.sqrt(np.average((y - np.average(y, weights=w)) ** 2, weights=w))), spread)
+    least, step = LEAST_SCALE * spread, 8.0 if near is None else 1.2
+    high = top if near is None else min(1.1 * near, top)
+    while high < top and slope(high) < 0.0:
+        high = min(step * high, top)
+    low = max(high / step, least)
     while slope(low) > 0.0:
         if low == least:  # the fit is perfect, or nearly
             return least
-        low, high = max(low / 8.0, least), low
-    return float(brentq(slope, low, high, rtol=1e-10, xtol=1e-300)) if slope(high) > 0.0 else high
+        low, high = max(low / step**2, least), low
+    return float(brentq(slope, low, high, rtol=error, xtol=1e-300)) if slope(high) > 0.0 else high
 
 
 class QuantileRegressor(FamilyRegressor):

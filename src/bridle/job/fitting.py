@@ -94,8 +94,7 @@ class Problem:
             return {}
         if not read_penalty(self.penalty).grouped:
             return {"penalty": self.penalty}
-        groups = self.outcome.groups(self.design) if self.latent is None else {"groups": self.latent.groups}
-        return {"penalty": self.penalty, **groups}
+        return {"penalty": self.penalty, "groups": self.design.groups if self.latent is None else self.latent.groups}
 
     def relaxes(self, name: str) -> bool:
         """Whether the model called ``name`` may be blended with refits of its active features."""

@@ -23,7 +23,6 @@ from bridle.model_io import Model, TableModel
 from bridle.results import HoldoutPoints
 
 if TYPE_CHECKING:
-    from bridle.design import Design
     from bridle.job.fitting import Fit, Problem
     from bridle.job.options import Options
     from bridle.path import Path
@@ -82,10 +81,6 @@ class Outcome:
         offset = 0.0 if problem.offset is None else problem.offset
         b0 = self.family.null_predictor(problem.y, problem.weights, offset)
         return b0, np.zeros(problem.design.shape[1])
-
-    def groups(self, design: Design) -> dict[str, Any]:
-        """Return the groups of a penalty that has groups, as options of the path functions."""
-        return {"groups": design.groups}
 
     def varies(self, y: Float, of: Float) -> bool:
         """Whether a resampled target can be fitted: it isn't a single class or count, unless all rows (``of``) are."""

@@ -98,46 +98,38 @@ def _objective(family: Family, fit: Fit, eta: str, columns: bool) -> str:
     if not fit.has_path:
         return head
     lam, a = number(fit.value, 4), fit.l1_ratio
-    if columns:
-        return f"{head}, plus {_of_columns(fit.penalty, lam, a)} (b per standard deviation)"
+    j = "ⱼₖ" if columns else "ⱼ"
     if fit.penalty and a > 0.0:
-        return f"{head}, plus {_other_penalty(read_penalty(fit.penalty), lam, a)} (b per standard deviation)"
+        return f"{head}, plus {_other_penalty(read_penalty(fit.penalty), lam, a, j)} (b per standard deviation)"
     terms = []
     if a > 0.0:
-        terms.append("|bⱼ|" if a == 1.0 else f"{number(a)}·|bⱼ|")
+        terms.append(f"|b{j}|" if a == 1.0 else f"{number(a)}·|b{j}|")
     if a < 1.0:
-        terms.append("½bⱼ²" if a == 0.0 else f"{number((1 - a) / 2)}·bⱼ²")
-    return f"{head}, plus {lam} · Σⱼ [{' + '.join(terms)}] (b per standard deviation)"
+        terms.append(f"½b{j}²" if a == 0.0 else f"{number((1 - a) / 2)}·b{j}²")
+    return f"{head}, plus {lam} · Σ{j} [{' + '.join(terms)}] (b per standard deviation)"
 
 
-def _of_columns(penalty: str, lam: str, a: float) -> str:
-    """The penalty where each feature has a coefficient for each class or response."""
-    over, size = ("Σⱼ", "‖bⱼ‖") if penalty else ("Σⱼₖ", "|bⱼₖ|")
-    terms = []
-    if a > 0.0:
-        terms.append(size if a == 1.0 else f"{number(a)}·{size}")
-    if a < 1.0:
-        square = f"{size}²" if penalty else "bⱼₖ²"
-        terms.append(f"½{square}" if a == 0.0 else f"{number((1 - a) / 2)}·{square}")
-    return f"{lam} · {over} [{' + '.join(terms)}]"
+def _other_penalty(kind: Kind, lam: str, a: float, j: str) -> str:
+    """A penalty that isn't the elastic net, with its numbers; m_g is the number of features of a group.
 
-
-def _other_penalty(kind: Kind, lam: str, a: float) -> str:
-    """A penalty that isn't the elastic net, with its numbers; m_g is the number of features of a group."""
+    ``j`` is the index of a coefficient: of its feature, and of the class or response where each has its own. A group's
+    norm is over all of them.
+    """
     w = ("w_g·" if kind.grouped else "wⱼ·") if kind.initial else ""  # adaptive weights
-    ridge = f" + {lam} · Σⱼ {w}{number((1 - a) / 2)}·bⱼ²" if a < 1.0 else ""
+    ridge = f" + {lam} · Σ{j} {w}{number((1 - a) / 2)}·b{j}²" if a < 1.0 else ""
     slope = lam if a == 1.0 else f"{number(a)}·{lam}"
-    size, over = ("‖b_g‖", "Σ_g") if kind.grouped else ("|bⱼ|", "Σⱼ")
+    size, over = ("‖b_g‖", "Σ_g") if kind.grouped else (f"|b{j}|", f"Σ{j}")
     root = "√m_g·" if kind.grouped else ""
     if kind.concave:
         return f"{over} {kind.concave.upper()}({size}; {root}{slope}, γ = {number(kind.gamma)}){ridge}"
     if kind.initial:
         power = f"^{number(kind.gamma)}" if kind.gamma != 1.0 else ""
-        return f"{slope} · {over} {w}{root}{size}{ridge}, {w[:-1]} = 1/{size}{power} of a first fit ({kind.initial})"
+        first = size if kind.grouped or j == "ⱼ" else "‖bⱼ‖"
+        return f"{slope} · {over} {w}{root}{size}{ridge}, {w[:-1]} = 1/{first}{power} of a first fit ({kind.initial})"
     if kind.l1_share == 0.0:
         return f"{slope} · Σ_g √m_g·‖b_g‖{ridge}"
     t = kind.l1_share
-    return f"{slope} · [{number(t)}·Σⱼ |bⱼ| + {number(1.0 - t)}·Σ_g √m_g·‖b_g‖]{ridge}"
+    return f"{slope} · [{number(t)}·Σ{j} |b{j}| + {number(1.0 - t)}·Σ_g √m_g·‖b_g‖]{ridge}"
 
 
 def _lowered(share: float) -> str:

@@ -205,7 +205,7 @@ class SeveralProblem:
             self.w,
             self.centre,
             self.scale,
-            (kind.name, kind.gamma),
+            ("elastic_net" if kind.separable else kind.core_name, kind.gamma),
             (groups.starts, groups.features),
             self.factor,
             self.joint,
@@ -301,8 +301,11 @@ def _symmetric(problem: SeveralProblem, lambdas: Float, raw: _core.BlockResult) 
 
 def _check_arguments(family: SeveralFamily, penalty: Penalty, *, fit_intercept: bool) -> None:
     kind = penalty.kind
-    if family.shared and kind.name != "elastic_net":
-        raise InputError(f"the {family.name} family has one coefficient per feature: penalty must be 'elastic_net'")
+    if family.shared and not kind.separable:
+        raise InputError(
+            f"the {family.name} family has one coefficient per feature: penalty must be 'elastic_net' or "
+            "'adaptive_lasso'"
+        )
     bounded: Sequence[bool] = [bool(np.isfinite(bound).any()) for bound in (penalty.lower, penalty.upper)]
     if any(bounded) and kind.grouped:
         raise InputError("bounds can't be combined with a penalty of groups: use penalty='elastic_net', or no bounds")
