@@ -25,6 +25,7 @@ void bind_blas() {
   const nb::object lapack = nb::module_::import_("scipy.linalg.cython_lapack");
   take(blas, "dsyrk", bridle::blas().dsyrk);
   take(blas, "dgemm", bridle::blas().dgemm);
+  take(blas, "dtrsm", bridle::blas().dtrsm);
   take(lapack, "dpotrf", bridle::blas().dpotrf);
   take(lapack, "dsyev", bridle::blas().dsyev);
 }

@@ -13,12 +13,9 @@ constexpr index_t kRows = 256;
 
 }  // namespace
 
-void CellModel::make(const Columns& x, const Cells& cells, index_t predictors, const double* diagonal,
-                     const double* root) {
+void CellModel::make(const Columns& x, const Cells& cells, index_t predictors, const SplitCurvature& split) {
   predictors_ = predictors;
   count_ = cells.count();
-  diagonal_ = diagonal;
-  root_ = root;
   ++version_;
   features_ = cells.features;
   std::sort(features_.begin(), features_.end());
@@ -43,7 +40,7 @@ void CellModel::make(const Columns& x, const Cells& cells, index_t predictors, c
   data_.assign(count_ * count_, 0.0);
   crossed_.assign(count_ * predictors, 0.0);
   total_.assign(predictors * predictors, 0.0);
-  for (index_t row = 0; row < x.rows(); row += kRows) add_rows(x, cells, row, std::min(kRows, x.rows() - row));
+  for (index_t row = 0; row < x.rows(); row += kRows) add_rows(x, cells, split, row, std::min(kRows, x.rows() - row));
   for (index_t k = 0, at = 0; k < predictors; ++k) {
     const index_t size = static_cast<index_t>(std::lround(std::sqrt(static_cast<double>(own_[k].size()))));
     for (index_t b = 0; b < size; ++b)
@@ -59,7 +56,7 @@ void CellModel::make(const Columns& x, const Cells& cells, index_t predictors, c
 }
 
 // Upper triangles: data_ -= R'R and own_ += D'D for the rows' columns r_k x~_j and sqrt(d_k) x~_j; crossed_, total_.
-void CellModel::add_rows(const Columns& x, const Cells& cells, index_t row, index_t rows) {
+void CellModel::add_rows(const Columns& x, const Cells& cells, const SplitCurvature& split, index_t row, index_t rows) {
   const index_t n = x.rows();
   const std::vector<double> ones(rows, 1.0);
   panel_.resize(rows * features_.size());
@@ -72,7 +69,7 @@ void CellModel::add_rows(const Columns& x, const Cells& cells, index_t row, inde
       far = static_cast<int>(n);
   std::vector<double> weight(rows);
   for (index_t k = 0, at = 0; k < predictors_; ++k) {
-    const double* d = diagonal_ + k * n + row;
+    const double* d = split.diagonal + k * n + row;
     total_[k * predictors_ + k] += simd::sum(d, rows);
     for (index_t i = 0; i < rows; ++i) weight[i] = std::sqrt(d[i]);
     index_t own = 0;
@@ -89,11 +86,11 @@ void CellModel::add_rows(const Columns& x, const Cells& cells, index_t row, inde
   }
   for (index_t c = 0; c < count_; ++c) {
     const double* column = panel_.data() + column_[c] * rows;
-    const double* r = root_ + cells.predictors[c] * n + row;
+    const double* r = split.root + cells.predictors[c] * n + row;
     double* to = bent_.data() + c * rows;
     for (index_t i = 0; i < rows; ++i) to[i] = r[i] * column[i];
   }
-  double* roots = const_cast<double*>(root_ + row);
+  double* roots = const_cast<double*>(split.root + row);
   if (count_ > 0) {
     blas().dsyrk(&upper, &trans, &all, &size, &minus, bent_.data(), &size, &one, data_.data(), &all);
     blas().dgemm(&trans, &plain, &wide, &all, &size, &minus, roots, &far, bent_.data(), &size, &one, crossed_.data(),

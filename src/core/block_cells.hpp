@@ -19,21 +19,23 @@ struct Cells {
   index_t count() const { return static_cast<index_t>(features.size()); }
 };
 
+// Of each row diag(d) - r r', as Loss::split gives it: d, r (n, K) by columns.
+struct SplitCurvature {
+  const double *diagonal, *root;
+};
+
 class CellModel {
  public:
-  // diagonal, root (n, K) by columns, as Loss::split gives them
-  void make(const Columns& x, const Cells& cells, index_t predictors, const double* diagonal, const double* root);
+  void make(const Columns& x, const Cells& cells, index_t predictors, const SplitCurvature& split);
   ModelMatrix matrix() const { return {data_.data(), count_, count_, version_}; }
   // What a move (c,) of the coefficients moves the intercepts by, for columns as they are; out (K,)
   void intercepts(const Columns& x, const Cells& cells, const double* move, double* out) const;
 
  private:
-  void add_rows(const Columns& x, const Cells& cells, index_t row, index_t rows);
+  void add_rows(const Columns& x, const Cells& cells, const SplitCurvature& split, index_t row, index_t rows);
   void take_intercepts();
 
   index_t predictors_ = 0, count_ = 0;
-  const double* diagonal_ = nullptr;  // while it is made
-  const double* root_ = nullptr;
   std::vector<double> data_;                    // (c, c)
   std::vector<double> crossed_;                 // (K, c) by columns: x~'W_kl 1
   std::vector<double> total_, vectors_, values_;  // of sum_i W_i (K, K)

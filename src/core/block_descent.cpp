@@ -11,6 +11,8 @@ namespace {
 constexpr int kQuiet = 20;         // sweeps that mend slopes and gain nothing
 constexpr index_t kMany = 5000;        // sweeps and Newton steps in one model
 constexpr index_t kManyConcave = 300;  // the same where the model may have no minimum nearby
+constexpr index_t kCells = 50;     // whose Newton step costs as much as a sweep more
+constexpr index_t kByRows = 2;     // sweeps that one in the space of the rows costs
 constexpr int kProximal = 10;      // steps within a block with an L1 part
 constexpr double kNext = 1e-10;    // share of a threshold that a block may hold: less is as good as 0, and has no direction
 constexpr double kDependent = 1e-13;  // share of a block's largest curvature that is rounding
@@ -243,6 +245,7 @@ void BlockDescent::minimise(const ModelMatrix& matrix, index_t predictors, const
   decompose();
   least_ = std::max(precision.enough * precision.share * precision.share, 1e2 * precision.noise * precision.noise);
   quiet_ = 0;
+  by_rows_ = false;
   if (sweeps == 0) descend();
   for (; sweeps > 0 && sweep() && budget.spend(); --sweeps) {
   }
@@ -263,7 +266,7 @@ void BlockDescent::descend() {
     if (!budget_->spend() || !gained || budget_->used >= last) return;
     collect();
     const index_t free = static_cast<index_t>(cells_.size());
-    if (++since < 1 + static_cast<int>(free / 50)) continue;
+    if (++since < 1 + static_cast<int>(by_rows_ ? kByRows : free / kCells)) continue;
     since = 0;
     const bool done = newton();
     if (budget_->stop || budget_->used >= budget_->limit) return;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "block_penalty.hpp"
+#include "block_rows.hpp"
 #include "descent.hpp"
 
 namespace bridle {
@@ -35,6 +36,11 @@ class BlockDescent {
   // and no Newton steps.
   void minimise(const ModelMatrix& matrix, index_t predictors, const std::vector<Block>& blocks,
                 const Precision& precision, Budget& budget, double* beta, double* slope, index_t sweeps = 0);
+  // For one predictor: positions are the features of a list (m,), and H = X~'WX~ as the rows have it.
+  void on_rows(RowNewton* rows, const index_t* list) {
+    rows_ = rows;
+    list_ = list;
+  }
 
  private:
   struct Cell {
@@ -54,10 +60,10 @@ class BlockDescent {
 
   void collect();                 // cells_ that are free to move on both sides
   bool newton();                  // to the minimum over these; false where the model isn't convex there
-  void newton_system();
+  void newton_gradient();
+  void newton_matrix();
   bool solve_system();
   bool solve_by_old_factor();
-  void apply_factor(std::vector<double>& v) const;
   bool take_step(double promised, bool& blocked);
   double landing(index_t a, double t, bool blocked) const;
   bool kink(const Cell& cell) const;
@@ -87,6 +93,12 @@ class BlockDescent {
   std::vector<Cell> cells_, solved_, factored_;
   std::vector<double> factor_;  // Cholesky, upper, of some Hessian of the cells factored_
   std::vector<double> gradient_, step_, hessian_, change_, trial_;
+  std::vector<Curve> curves_;          // of the penalty, on the cells
+  std::vector<double> directions_;     // (cells,) b / |b|
+  RowNewton* rows_ = nullptr;
+  const index_t* list_ = nullptr;
+  std::vector<index_t> features_;      // (cells,)
+  bool by_rows_ = false;               // whether step_ came from there
 };
 
 }  // namespace bridle

@@ -7,7 +7,7 @@
 namespace bridle {
 namespace {
 
-constexpr double kPrice = 300.0;  // operations that a matrix may cost for each row, feature and predictor; a product takes 4
+constexpr double kPrice = 200.0;  // operations that a matrix may cost for each row, feature and predictor; a product takes 4
 constexpr index_t kMost = 1500;      // cells
 
 }  // namespace
@@ -49,7 +49,7 @@ bool BlockSolver::wants_cells() {
 
 bool BlockSolver::improve_exactly() {
   split();
-  exact_.make(x_, cells_, predictors_, diagonal_.data(), root_.data());
+  exact_.make(x_, cells_, predictors_, {diagonal_.data(), root_.data()});
   const index_t count = cells_.count();
   std::vector<double> beta(count), slope(count), move(count), constant(predictors_);
   for (index_t c = 0; c < count; ++c) {

@@ -36,8 +36,14 @@ class ImplicitNewton {
  private:
   static constexpr int kMost = 60;  // products
   void apply(const std::vector<double>& v, std::vector<double>& out);  // (f K + K,)
-  void rows(const double* panel, index_t row, index_t rows, const std::vector<double>& v, std::vector<double>& out);
+  void rows(const std::vector<const double*>& columns, index_t row, index_t rows, std::vector<double>& out);
   void precondition(const std::vector<double>& r, std::vector<double>& z) const;
+  bool factor(const ModelMatrix& gram, const std::vector<index_t>& places, double total,
+              const std::vector<double>& diagonal);
+  bool norms_pay() const;
+  bool factor_norms();
+  void solve_classes(std::vector<double>& v) const;
+  void copy_rows(index_t row, index_t rows, double* to) const;
 
   const Columns& x_;
   const FreeCells& cells_;
@@ -45,10 +51,15 @@ class ImplicitNewton {
   const double* diagonal_;
   const double* root_;
   std::vector<double> flat_;  // (n,)
-  std::vector<double> inverse_, shift_, panel_, image_, bent_;
+  bool lies_ = false, held_ = false;  // whether columns are read where they lie, or copied once for all products
+  bool raw_ = true;           // whether columns are read as they are, and centred and scaled in the coefficients
+  std::vector<double> inverse_, shift_;              // (f,) what is left for these,
+  std::vector<double> panel_inverse_, panel_shift_;  // (f,) and what is done to columns that are copied
+  std::vector<double> panel_, image_, bent_, coef_;
   std::vector<double> totals_;                 // (K,) sums of the diagonal curvatures
   std::vector<std::vector<index_t>> members_;  // of each predictor, free features
   std::vector<std::vector<double>> factors_;   // Cholesky, upper, of each predictor
+  std::vector<double> norms_;                  // of what norms take away from that; empty: not taken in
 };
 
 }  // namespace bridle

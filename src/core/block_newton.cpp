@@ -51,22 +51,12 @@ void BlockDescent::collect() {
   }
 }
 
-// Minus the gradient of model and penalty in the free cells, and its Hessian, upper triangle by columns.
-void BlockDescent::newton_system() {
+// Minus the gradient of model and penalty in the free cells, and the penalty's curvature there.
+void BlockDescent::newton_gradient() {
   const index_t n = static_cast<index_t>(cells_.size());
   gradient_.resize(n);
-  hessian_.assign(n * n, 0.0);
-  for (index_t a = 0; a < n; ++a) {
-    const Cell& cell = cells_[a];
-    const BlockTerm& term = (*blocks_)[cell.block].term;
-    const double b = beta_[place(cell)];
-    gradient_[a] = slope_[place(cell)] - term.ridge * b -
-                   (b > 0.0 ? term.l1 : (b < 0.0 ? -term.l1 : 0.0));
-    const double* column = matrix_.column(cell.position);
-    for (index_t c = 0; c <= a; ++c)
-      if (cells_[c].predictor == cell.predictor) hessian_[a * n + c] = column[cells_[c].position];
-    hessian_[a * n + a] += term.ridge;
-  }
+  directions_.assign(n, 1.0);
+  curves_.clear();
   for (index_t first = 0; first < n;) {  // cells of a block follow one another
     index_t last = first;
     double squares = 0.0;
@@ -76,23 +66,34 @@ void BlockDescent::newton_system() {
     }
     const BlockTerm& term = (*blocks_)[cells_[first].block].term;
     const double r = std::sqrt(squares);
-    if (r > 0.0 && term.l2 > 0.0) {
-      const double slope = term.rho_slope(r) / r, bend = term.rho_curvature(r);
-      for (index_t a = first; a < last; ++a) {
-        const double b = beta_[place(cells_[a])];
-        gradient_[a] -= slope * b;
-        if (last - first == 1) {
-          hessian_[a * n + a] += bend;
-          continue;
-        }
-        hessian_[a * n + a] += slope;
-        for (index_t c = first; c <= a; ++c)
-          hessian_[a * n + c] +=
-              (bend - slope) * (b / r) * (beta_[place(cells_[c])] / r);
-      }
+    const bool norm = r > 0.0 && term.l2 > 0.0;
+    const double slope = norm ? term.rho_slope(r) / r : 0.0, bend = norm ? term.rho_curvature(r) : 0.0;
+    for (index_t a = first; a < last; ++a) {
+      const double b = beta_[place(cells_[a])];
+      gradient_[a] = slope_[place(cells_[a])] - (term.ridge + slope) * b - (b > 0.0 ? term.l1 : (b < 0.0 ? -term.l1 : 0.0));
+      if (norm) directions_[a] = b / r;
+      if (!norm) curves_.push_back({a, a + 1, term.ridge, term.ridge});
     }
+    if (norm) curves_.push_back({first, last, term.ridge + slope, term.ridge + bend});
     first = last;
   }
+}
+
+// The Hessian in the free cells, upper triangle by columns.
+void BlockDescent::newton_matrix() {
+  const index_t n = static_cast<index_t>(cells_.size());
+  hessian_.assign(n * n, 0.0);
+  for (index_t a = 0; a < n; ++a) {
+    const double* column = matrix_.column(cells_[a].position);
+    for (index_t c = 0; c <= a; ++c)
+      if (cells_[c].predictor == cells_[a].predictor) hessian_[a * n + c] = column[cells_[c].position];
+  }
+  for (const Curve& curve : curves_)
+    for (index_t a = curve.first; a < curve.last; ++a) {
+      hessian_[a * n + a] += curve.last - curve.first > 1 ? curve.across : curve.along;
+      for (index_t c = curve.first; c <= a && curve.last - curve.first > 1; ++c)
+        hessian_[a * n + c] += (curve.along - curve.across) * directions_[a] * directions_[c];
+    }
 }
 
 // How far the step may go, at most `most`: to the first coefficient that meets a kink at 0 or its bound.
@@ -116,6 +117,7 @@ double BlockDescent::room(double most, index_t& blocking) const {
 
 void BlockDescent::spread_step() {
   change_.assign(size_ * predictors_, 0.0);
+  if (by_rows_) return rows_->slopes(list_, size_, change_.data());
   for (size_t a = 0; a < cells_.size(); ++a)
     simd::axpy(step_[a], matrix_.column(cells_[a].position), change_.data() + cells_[a].predictor * size_, size_);
 }
@@ -135,6 +137,15 @@ double BlockDescent::penalty_of_active() {
 // step_ = (Hessian)^-1 gradient_; false where the model isn't convex.
 bool BlockDescent::solve_system() {
   const index_t n = static_cast<index_t>(cells_.size());
+  by_rows_ = rows_ && rows_->suits(n, curves_);
+  if (by_rows_) {
+    features_.clear();
+    for (const Cell& cell : cells_) features_.push_back(list_[cell.position]);
+    by_rows_ = rows_->solve(features_, curves_, directions_, gradient_, step_);
+    if (by_rows_) return true;
+  }
+  if (n > kDirect) return false;
+  newton_matrix();
   double largest = 0.0;
   for (index_t a = 0; a < n; ++a) largest = std::max(largest, std::abs(hessian_[a * n + a]));
   for (index_t a = 0; a < n; ++a) hessian_[a * n + a] += kJitter * largest;
@@ -150,18 +161,8 @@ bool BlockDescent::solve_system() {
   if (info != 0) return false;
   factored_ = cells_;
   step_ = gradient_;
-  apply_factor(step_);
+  solve_upper(factor_.data(), n, step_.data());
   return true;
-}
-
-void BlockDescent::apply_factor(std::vector<double>& v) const {
-  const index_t n = static_cast<index_t>(cells_.size());
-  for (index_t a = 0; a < n; ++a)
-    v[a] = (v[a] - simd::dot(factor_.data() + a * n, v.data(), a)) / factor_[a * n + a];
-  for (index_t a = n - 1; a >= 0; --a) {
-    v[a] /= factor_[a * n + a];
-    simd::axpy(-v[a], factor_.data() + a * n, v.data(), a);
-  }
 }
 
 // The same cells at another point or lambda: conjugate gradients with the factor that is there. False if they are slow.
@@ -170,7 +171,7 @@ bool BlockDescent::solve_by_old_factor() {
   std::vector<double> r = gradient_;
   const auto precondition = [&](const std::vector<double>& from, std::vector<double>& z) {
     z = from;
-    apply_factor(z);
+    solve_upper(factor_.data(), n, z.data());
   };
   const auto product = [&](const std::vector<double>& along, std::vector<double>& image) {
     std::fill(image.begin(), image.end(), 0.0);
@@ -223,8 +224,8 @@ bool BlockDescent::newton() {
   for (int turn = 0; turn < kNewton; ++turn) {
     collect();
     const index_t n = static_cast<index_t>(cells_.size());
-    if (n == 0 || n > kDirect) return false;
-    newton_system();
+    if (n == 0) return false;
+    newton_gradient();
     if (!solve_system()) return false;
     const double promised = simd::dot(gradient_.data(), step_.data(), n);
     if (!(promised > 0.0)) return promised == 0.0;

@@ -39,6 +39,7 @@ BlockSolver::BlockSolver(const BlockProblem& problem, const Settings& settings)
       outside_(p_ * predictors_),
       model_(*problem.loss),
       meet_(model_.coupled()),
+      rows_(x_),
       b0_(problem.start, problem.start + predictors_),
       eta_(problem.offset, problem.offset + n_ * predictors_),
       residual_(n_ * predictors_),
@@ -122,6 +123,11 @@ void BlockSolver::look() {
 
 void BlockSolver::look_outside() {
   outside_known_ = true;
+  if (working() == static_cast<index_t>(groups_.features().size()) && !moved_) {  // nothing is outside
+    for (index_t k = 0; k < predictors_; ++k)
+      for (index_t i = 0; i < working(); ++i) outside_[k * p_ + list_[i]] = slope_[k * working() + i];
+    return;
+  }
   panels_.dots(nullptr, p_, residual_.data(), predictors_, outside_.data());
 }
 
@@ -134,14 +140,7 @@ void BlockSolver::centre_intercept() {
       off = std::max(off, std::abs(total[k]));
     }
     if (step % 5 == 0) {  // several predictors: these cost more than another step
-      const double* weights = curvatures();
-      for (index_t l = 0; l < predictors_; ++l)
-        for (index_t k = 0; k <= l; ++k)
-          if (meet_)
-            matrix[l * predictors_ + k] = matrix[k * predictors_ + l] =
-                simd::sum(weights + (l * (l + 1) / 2 + k) * n_, n_);
-          else if (k == l)
-            matrix[l * predictors_ + k] = simd::sum(weights, n_);
+      intercept_curvature(matrix);
       eigen(matrix.data(), predictors_, vectors, values);
     }
     if (!(values.back() > 0.0) || off <= 1e-7 * set_.tol * std::sqrt(in_.reference * values.back())) return;
@@ -156,6 +155,24 @@ void BlockSolver::centre_intercept() {
     if (same) return;
     differentiate();
   }
+}
+
+// sum_i W_i (K, K), as the model has it
+void BlockSolver::intercept_curvature(std::vector<double>& matrix) {
+  std::fill(matrix.begin(), matrix.end(), 0.0);
+  if (!meet_) {
+    for (index_t k = 0; k < predictors_; ++k) matrix[k * predictors_ + k] = simd::sum(weights_.data(), n_);
+    return;
+  }
+  split();
+  std::vector<const double*> roots;
+  for (index_t k = 0; k < predictors_; ++k) roots.push_back(root_.data() + k * n_);
+  simd::products(roots.data(), predictors_, root_.data(), n_, predictors_, matrix.data(), predictors_, n_);
+  double trace = 0.0;
+  for (double& each : matrix) each = -each;
+  for (index_t k = 0; k < predictors_; ++k)
+    trace += matrix[k * predictors_ + k] += simd::sum(diagonal_.data() + k * n_, n_);
+  for (double& each : matrix) each += flat_ * trace / static_cast<double>(predictors_);
 }
 
 void BlockSolver::differentiate() {
@@ -256,9 +273,11 @@ bool BlockSolver::improve() {
     if (on_rows_) majorise();
     model_total_ = on_rows_ ? simd::sum(weights_.data(), n_) : 0.0;
     model_.reset(on_rows_ ? weights_.data() : curvatures(), n_);
+    if (predictors_ == 1) rows_.reset(weights_.data());
     spare_steps_ = 0;
   }
   refresh_ = false;
+  descent_.on_rows(predictors_ == 1 ? &rows_ : nullptr, list_.data());
   model_.extend(x_, list_, sizes());
   const std::vector<double> before = beta_, slope = slope_;
   const Precision precision{coarseness_ * in_.reference, std::sqrt(coarseness_), 1e-15 * std::sqrt(in_.reference)};

@@ -27,6 +27,7 @@ class BlockSolver {
   void look();                   // derivatives and slopes of the working set at the current point
   void differentiate();          // residual and weights at eta
   void centre_intercept();       // Newton on the intercepts alone, until the residuals sum to 0
+  void intercept_curvature(std::vector<double>& matrix);
   void look_outside();           // slopes of all columns
   double certificate(bool all);  // duality gap, or worst violation where the penalty is concave
   double gap(bool all);
@@ -84,6 +85,7 @@ class BlockSolver {
   const bool meet_;       // predictors do, in the curvature
   bool on_rows_ = false;  // and the matrix of all coefficients isn't made: model_ is a majoriser
   double model_total_ = 0.0;  // sum of its weights
+  RowNewton rows_;
   BlockDescent descent_, exact_descent_;
   Cells cells_;
   CellModel exact_;

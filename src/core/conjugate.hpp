@@ -1,4 +1,4 @@
-// Conjugate gradients (Hestenes and Stiefel 1952), preconditioned.
+// Conjugate gradients (Hestenes and Stiefel 1952), preconditioned, and what their preconditioners are made of.
 #pragma once
 
 #include <vector>
@@ -34,6 +34,15 @@ bool conjugate_gradients(std::vector<double>& x, std::vector<double>& r, index_t
     if (!(curvature > 0.0)) return false;
     simd::axpy(size / curvature, along.data(), x.data(), n);
     simd::axpy(-size / curvature, image.data(), r.data(), n);
+  }
+}
+
+// v (n,) = (U'U)^-1 v, U upper by columns
+inline void solve_upper(const double* U, index_t n, double* v) {
+  for (index_t a = 0; a < n; ++a) v[a] = (v[a] - simd::dot(U + a * n, v, a)) / U[a * n + a];
+  for (index_t a = n - 1; a >= 0; --a) {
+    v[a] /= U[a * n + a];
+    simd::axpy(-v[a], U + a * n, v, a);
   }
 }
 

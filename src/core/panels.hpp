@@ -1,10 +1,13 @@
-// Products of some columns with several vectors at once: blocks of the matrix go through BLAS, so that it is read once
-// for all of them and not once for each.
+// Products of some columns with several vectors at once: a block of the matrix is read once for all of them and not once
+// for each.
 #pragma once
 
 #include "columns.hpp"
 
 namespace bridle {
+
+// Column j where it lies in memory as float64, row after row; null where it doesn't.
+const double* lying(const Design& design, index_t j);
 
 class Panels {
  public:
@@ -22,6 +25,7 @@ class Panels {
 
   const Columns& x_;
   std::vector<double> panel_, ones_, zeros_;
+  std::vector<const double*> columns_;
   std::vector<index_t> all_;
 };
 

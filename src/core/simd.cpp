@@ -184,6 +184,81 @@ BRIDLE_INLINE void dot4_any(const T* const* x, const double* y, index_t n, doubl
   out[3] += fold4(a3, b3) + rest[3];
 }
 
+// Rows i..i + 8 of C columns against all vectors; then what is left, one by one.
+template <int C>
+BRIDLE_INLINE void times_any(const double* const* x, const double* coef, index_t ld, index_t vectors, double* out,
+                             index_t ldo, index_t n) {
+  index_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    Four low[C], high[C], a, b;
+    for (int c = 0; c < C; ++c) {
+      load4(low[c], x[c] + i);
+      load4(high[c], x[c] + i + 4);
+    }
+    for (index_t k = 0; k < vectors; ++k) {
+      double* to = out + k * ldo + i;
+      load4(a, to);
+      load4(b, to + 4);
+      for (int c = 0; c < C; ++c) {
+        const double each = coef[k * ld + c];
+        const Four all = {each, each, each, each};
+        a = a + low[c] * all;
+        b = b + high[c] * all;
+      }
+      std::memcpy(to, &a, sizeof a);
+      std::memcpy(to + 4, &b, sizeof b);
+    }
+  }
+  for (; i < n; ++i)
+    for (index_t k = 0; k < vectors; ++k)
+      for (int c = 0; c < C; ++c) out[k * ldo + i] += x[c][i] * coef[k * ld + c];
+}
+
+BRIDLE_INLINE double fold1(const Four& sums) { return (sums[0] + sums[2]) + (sums[1] + sums[3]); }
+
+// Four columns against V <= 3 vectors: sums stay in registers.
+template <int V>
+BRIDLE_INLINE void products4(const double* const* x, const double* v, index_t ldv, index_t n, double* out, index_t ldo) {
+  const double *x0 = x[0], *x1 = x[1], *x2 = x[2], *x3 = x[3];
+  Four a0 = {}, a1 = {}, a2 = {}, a3 = {}, b0 = {}, b1 = {}, b2 = {}, b3 = {}, c0 = {}, c1 = {}, c2 = {}, c3 = {};
+  Four u0, u1, u2, u3, w;
+  index_t i = 0;
+  for (; i + 4 <= n; i += 4) {
+    load4(u0, x0 + i);
+    load4(u1, x1 + i);
+    load4(u2, x2 + i);
+    load4(u3, x3 + i);
+    load4(w, v + i);
+    a0 = a0 + u0 * w;
+    a1 = a1 + u1 * w;
+    a2 = a2 + u2 * w;
+    a3 = a3 + u3 * w;
+    if (V > 1) {
+      load4(w, v + ldv + i);
+      b0 = b0 + u0 * w;
+      b1 = b1 + u1 * w;
+      b2 = b2 + u2 * w;
+      b3 = b3 + u3 * w;
+    }
+    if (V > 2) {
+      load4(w, v + 2 * ldv + i);
+      c0 = c0 + u0 * w;
+      c1 = c1 + u1 * w;
+      c2 = c2 + u2 * w;
+      c3 = c3 + u3 * w;
+    }
+  }
+  const double sums[3][4] = {{fold1(a0), fold1(a1), fold1(a2), fold1(a3)},
+                             {fold1(b0), fold1(b1), fold1(b2), fold1(b3)},
+                             {fold1(c0), fold1(c1), fold1(c2), fold1(c3)}};
+  for (int k = 0; k < V; ++k)
+    for (int c = 0; c < 4; ++c) {
+      double rest = 0.0;
+      for (index_t r = i; r < n; ++r) rest += x[c][r] * v[k * ldv + r];
+      out[k * ldo + c] += sums[k][c] + rest;
+    }
+}
+
 }  // namespace
 
 const char* instruction_set() {
@@ -200,6 +275,24 @@ BRIDLE_CLONES void axpy4(const double* a, const float* const* x, double* y, inde
 BRIDLE_CLONES void dot4(const double* const* x, const double* y, index_t n, double* out) { dot4_any(x, y, n, out); }
 BRIDLE_CLONES void dot4(const float* const* x, const double* y, index_t n, double* out) { dot4_any(x, y, n, out); }
 
+BRIDLE_CLONES void times(const double* const* x, index_t columns, const double* coef, index_t ld, index_t vectors,
+                         double* out, index_t ldo, index_t n) {
+  index_t c = 0;
+  for (; c + 4 <= columns; c += 4) times_any<4>(x + c, coef + c, ld, vectors, out, ldo, n);
+  for (; c < columns; ++c) times_any<1>(x + c, coef + c, ld, vectors, out, ldo, n);
+}
+BRIDLE_CLONES void products(const double* const* x, index_t columns, const double* v, index_t ldv, index_t vectors,
+                            double* out, index_t ldo, index_t n) {
+  index_t c = 0;
+  for (; c + 4 <= columns; c += 4) {
+    index_t k = 0;
+    for (; k + 3 <= vectors && vectors - k != 4; k += 3) products4<3>(x + c, v + k * ldv, ldv, n, out + k * ldo + c, ldo);
+    for (; k + 2 <= vectors; k += 2) products4<2>(x + c, v + k * ldv, ldv, n, out + k * ldo + c, ldo);
+    for (; k < vectors; ++k) products4<1>(x + c, v + k * ldv, ldv, n, out + k * ldo + c, ldo);
+  }
+  for (; c < columns; ++c)
+    for (index_t k = 0; k < vectors; ++k) out[k * ldo + c] += dot_any(x[c], v + k * ldv, n);
+}
 
 BRIDLE_CLONES double dot(const double* x, const double* y, index_t n) { return dot_any(x, y, n); }
 BRIDLE_CLONES double dot(const float* x, const double* y, index_t n) { return dot_any(x, y, n); }

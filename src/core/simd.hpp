@@ -24,6 +24,12 @@ void axpy4(const double* a, const double* const* x, double* y, index_t n);  // y
 void axpy4(const double* a, const float* const* x, double* y, index_t n);   //
 void dot4(const double* const* x, const double* y, index_t n, double* out);  // out_k += x_k'y, k < 4: four streams of
 void dot4(const float* const* x, const double* y, index_t n, double* out);   // memory are read faster than one
+// Several columns x_c (n,) and several vectors at once, so that each column is read once; ld, ldo, ldv: from one vector to
+// the next. out_k += sum_c coef_ck x_c, and out_ck += x_c'v_k
+void times(const double* const* x, index_t columns, const double* coef, index_t ld, index_t vectors, double* out,
+           index_t ldo, index_t n);
+void products(const double* const* x, index_t columns, const double* v, index_t ldv, index_t vectors, double* out,
+              index_t ldo, index_t n);
 void weighted_axpy(double a, const double* w, const double* x, double* y, index_t n);  // y_i += a w_i x_i
 void weighted_axpy(double a, const double* w, const float* x, double* y, index_t n);   //
 double sum(const double* x, index_t n);                                // sum_i x_i

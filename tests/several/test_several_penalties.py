@@ -194,6 +194,21 @@ def test_without_the_matrix_of_all_coefficients(kit, spec):
     np.testing.assert_allclose(thin.coef, path.coef, atol=1e-4 * np.abs(path.coef).max())
 
 
+@pytest.mark.parametrize("spec", ["elastic_net", "group_lasso"])
+def test_storage_and_place_of_the_columns(kit, spec):
+    """Columns are read where they lie, copied, or centred first, where they are far from 0."""
+    X, y = kit.make_data("multinomial", 300, 150, seed=7, classes=6)
+    X = X.astype(np.float32).astype(float)
+    options = {"family": "multinomial", "penalty": spec, "l1_ratio": 0.9, "n_lambdas": 6, "lambda_min_ratio": 0.01, "tol": 1e-8}
+    path = fit_path(np.asfortranarray(X), y, **options)
+    assert path.converged
+    assert kit.worst(path, X, y, every=2) <= 1e-8 * (1.0 + 1e-6)
+    for other in (X, X.astype(np.float32), X + 2.0**17, sparse.csc_array(X)):
+        same = fit_path(other, y, **options)
+        assert same.converged
+        np.testing.assert_allclose(same.coef, path.coef, atol=2e-3 * np.abs(path.coef).max())
+
+
 def test_folds_and_the_end_of_a_path(kit):
     X, y = kit.make_data("multinomial", 90, 9, seed=1, classes=3)
     groups = np.arange(9) // 3
