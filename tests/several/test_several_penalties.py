@@ -199,7 +199,14 @@ def test_storage_and_place_of_the_columns(kit, spec):
     """Columns are read where they lie, copied, or centred first, where they are far from 0."""
     X, y = kit.make_data("multinomial", 300, 150, seed=7, classes=6)
     X = X.astype(np.float32).astype(float)
-    options = {"family": "multinomial", "penalty": spec, "l1_ratio": 0.9, "n_lambdas": 6, "lambda_min_ratio": 0.01, "tol": 1e-8}
+    options = {
+        "family": "multinomial",
+        "penalty": spec,
+        "l1_ratio": 0.9,
+        "n_lambdas": 6,
+        "lambda_min_ratio": 0.01,
+        "tol": 1e-8,
+    }
     path = fit_path(np.asfortranarray(X), y, **options)
     assert path.converged
     assert kit.worst(path, X, y, every=2) <= 1e-8 * (1.0 + 1e-6)
