@@ -15,6 +15,7 @@ constexpr double kDoubt = 0.5;           // as kSafety, where rounding on the ro
 constexpr double kSuspect = 0.95;        // share of the threshold from which on a slope's estimate may well be above it
 constexpr double kAhead = 0.5;           // the same, of features that come along where growing is dear
 constexpr double kGain = 1e-3;           // of the gap asked for: a step that wins more isn't rounding
+constexpr double kCreep = 1e-6;          // of the gap that there is: at less a step, it would take a million
 constexpr double kSeparationTol = 1e-10; // at lam = 0 a separated fit has to run far enough to be told apart
 
 constexpr double kDear = 8.0;            // steps that new weights cost, from which on a step without a matrix is tried before
@@ -141,7 +142,7 @@ bool Solver::advance() {
       if (refresh_) polish_ = false;
     }
     if (gap_ > 0.5 * last_ && !rough_) coarseness_ = std::max(1e-3 * coarseness_, 1e-23);
-    idle_ = gap_ < 0.9 * last_ || gained_ > kGain * target_ ? 0 : idle_ + 1;
+    idle_ = gap_ < 0.9 * last_ || gained_ > std::max(kGain * target_, kCreep * gap_) ? 0 : idle_ + 1;
     gained_ = 0.0;
     last_ = std::min(gap_, last_);
     // 3. Model, its minimum, line search.
