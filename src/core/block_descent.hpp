@@ -64,6 +64,7 @@ class BlockDescent {
   void newton_matrix();
   bool solve_system();
   bool solve_by_old_factor();
+  bool solve_by_predictors();
   bool take_step(double promised, bool& blocked);
   double landing(index_t a, double t, bool blocked) const;
   bool kink(const Cell& cell) const;

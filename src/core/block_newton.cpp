@@ -15,6 +15,7 @@ constexpr int kNewton = 30;        // steps with one set of cells
 constexpr int kHalvings = 30;      // of a step
 constexpr index_t kStale = 200;    // cells from which on an old factor is tried
 constexpr int kProducts = 10;      // that may take
+constexpr int kMostProducts = 100;  // of the matrix of features, for several predictors
 constexpr double kSolved = 1e-7;   // of the squared residual
 constexpr double kSlow = 0.1;      // of the last step's gain: one that wins more is far off still, and descent is due
 constexpr double kJitter = 1e-12;  // of the largest diagonal: dependent columns get a direction that a kink ends
@@ -144,6 +145,7 @@ bool BlockDescent::solve_system() {
     by_rows_ = rows_->solve(features_, curves_, directions_, gradient_, step_);
     if (by_rows_) return true;
   }
+  if (predictors_ > 1 && n >= kStale && solve_by_predictors()) return true;
   if (n > kDirect) return false;
   newton_matrix();
   double largest = 0.0;
@@ -163,6 +165,74 @@ bool BlockDescent::solve_system() {
   step_ = gradient_;
   solve_upper(factor_.data(), n, step_.data());
   return true;
+}
+
+// Several predictors with one matrix of features: the loss doesn't couple them, and norms only cell by cell. Conjugate
+// gradients with products of that matrix, preconditioned predictor by predictor. False if they are slow, or the model isn't convex.
+bool BlockDescent::solve_by_predictors() {
+  const index_t n = static_cast<index_t>(cells_.size()), m = size_;
+  std::vector<double> diagonal(n);
+  for (const Curve& curve : curves_)
+    for (index_t a = curve.first; a < curve.last; ++a)
+      diagonal[a] = curve.last - curve.first > 1 ? curve.across : curve.along;
+  // 1. A factor for each predictor, or one for all that have the same cells and curvature.
+  std::vector<std::vector<index_t>> members(predictors_);
+  for (index_t a = 0; a < n; ++a) members[cells_[a].predictor].push_back(a);
+  std::vector<std::vector<double>> factors(predictors_);
+  std::vector<index_t> which(predictors_);
+  const auto alike = [&](index_t a, index_t b) {
+    return cells_[a].position == cells_[b].position && diagonal[a] == diagonal[b];
+  };
+  for (index_t k = 0; k < predictors_; ++k) {
+    which[k] = k;
+    const std::vector<index_t>& own = members[k];
+    if (k > 0 && std::equal(own.begin(), own.end(), members[k - 1].begin(), members[k - 1].end(), alike)) {
+      which[k] = which[k - 1];
+      continue;
+    }
+    const index_t count = static_cast<index_t>(own.size());
+    std::vector<double>& factor = factors[k];
+    factor.resize(count * count);
+    for (index_t a = 0; a < count; ++a) {
+      const double* column = matrix_.column(cells_[own[a]].position);
+      for (index_t c = 0; c <= a; ++c) factor[a * count + c] = column[cells_[own[c]].position];
+      factor[a * count + a] += diagonal[own[a]] + kJitter * column[cells_[own[a]].position];
+    }
+    char uplo = 'U';
+    int size = static_cast<int>(count), info = 0;
+    if (count > 0) blas().dpotrf(&uplo, &size, factor.data(), &size, &info);
+    if (info != 0) return false;
+  }
+  std::vector<double> part(m), dense(m * predictors_), image(m * predictors_);
+  const auto precondition = [&](const std::vector<double>& from, std::vector<double>& z) {
+    for (index_t k = 0; k < predictors_; ++k) {
+      const index_t count = static_cast<index_t>(members[k].size());
+      for (index_t i = 0; i < count; ++i) part[i] = from[members[k][i]];
+      solve_upper(factors[which[k]].data(), count, part.data());
+      for (index_t i = 0; i < count; ++i) z[members[k][i]] = part[i];
+    }
+  };
+  // 2. The features' matrix times all predictors at once, and the penalty's curvature.
+  const auto product = [&](const std::vector<double>& along, std::vector<double>& out) {
+    std::fill(dense.begin(), dense.end(), 0.0);
+    for (index_t a = 0; a < n; ++a) dense[place(cells_[a])] = along[a];
+    char plain = 'N';
+    int rows = static_cast<int>(m), columns = static_cast<int>(predictors_), ld = static_cast<int>(matrix_.ld);
+    double one = 1.0, zero = 0.0;
+    blas().dgemm(&plain, &plain, &rows, &columns, &rows, &one, const_cast<double*>(matrix_.data), &ld, dense.data(), &rows,
+                 &zero, image.data(), &rows);
+    for (index_t a = 0; a < n; ++a) out[a] = image[place(cells_[a])] + diagonal[a] * along[a];
+    for (const Curve& curve : curves_) {
+      const index_t count = curve.last - curve.first;
+      if (count == 1) continue;
+      const double* d = directions_.data() + curve.first;
+      const double bend = (curve.along - curve.across) * simd::dot(d, along.data() + curve.first, count);
+      simd::axpy(bend, d, out.data() + curve.first, count);
+    }
+  };
+  std::vector<double> r = gradient_;
+  return conjugate_gradients(step_, r, kMostProducts, precondition, product,
+                             [](const auto&, double size, double first) { return size <= kSolved * first; });
 }
 
 // The same cells at another point or lambda: conjugate gradients with the factor that is there. False if they are slow.

@@ -216,6 +216,21 @@ def test_storage_and_place_of_the_columns(kit, spec):
         np.testing.assert_allclose(same.coef, path.coef, atol=2e-3 * np.abs(path.coef).max())
 
 
+@pytest.mark.parametrize("spec", ["elastic_net", *CONVEX, *CONCAVE])
+def test_many_coefficients_of_responses(kit, spec):
+    """So many that Newton's steps go predictor by predictor; each response alone has the same lasso and ridge part."""
+    X, y = kit.make_data("multigaussian", 400, 90, seed=5, classes=6)
+    groups = np.arange(90) // 3 if "group" in spec else None
+    options = {"penalty": spec, "groups": groups, "lambda_min_ratio": 0.005, "n_lambdas": 8, "tol": 1e-9}
+    path = fit_path(X, y, family="multigaussian", l1_ratio=0.9, **options)
+    assert path.converged and path.n_nonzero[-1] > 60
+    assert kit.worst(path, X, y, every=2) <= 1e-9 * (1.0 + 1e-6)
+    if spec == "elastic_net":
+        for k in range(6):
+            alone = fit_path(X, y[:, k], lambdas=path.lambdas, l1_ratio=0.9, tol=1e-12)
+            np.testing.assert_allclose(path.coef[:, :, k], alone.coef, atol=1e-3 * np.abs(alone.coef).max())
+
+
 def test_folds_and_the_end_of_a_path(kit):
     X, y = kit.make_data("multinomial", 90, 9, seed=1, classes=3)
     groups = np.arange(9) // 3
