@@ -43,7 +43,7 @@ def quick(name, **options):
     own = ("GeneralizedLinear", "AdaptiveLasso", "MCP", "SCAD", "Gamma", "NegativeBinomial", "Quantile", "Tweedie")
     grids |= {f"{start}{'' if start == 'AdaptiveLasso' else 'Regressor'}CV": {"alphas": 5} for start in own}
     grids |= {"LogisticRegressionCV": {"Cs": [0.01, 0.1, 1.0]}, "OrdinalClassifierCV": {"Cs": [0.01, 0.1]}}
-    grids |= {"HuberRegressorCV": {"alphas": 5}}
+    grids |= {"HuberRegressorCV": {"alphas": 3, "cv": 3}}  # a search for the scale in each fit
     return getattr(ours, name)(**(grids.get(name, {}) | options))
 
 
