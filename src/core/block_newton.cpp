@@ -91,8 +91,8 @@ void BlockDescent::newton_matrix() {
   }
   for (const Curve& curve : curves_)
     for (index_t a = curve.first; a < curve.last; ++a) {
-      hessian_[a * n + a] += curve.last - curve.first > 1 ? curve.across : curve.along;
-      for (index_t c = curve.first; c <= a && curve.last - curve.first > 1; ++c)
+      hessian_[a * n + a] += curve.diagonal();
+      for (index_t c = curve.first; c <= a && curve.count() > 1; ++c)
         hessian_[a * n + c] += (curve.along - curve.across) * directions_[a] * directions_[c];
     }
 }
@@ -173,8 +173,7 @@ bool BlockDescent::solve_by_predictors() {
   const index_t n = static_cast<index_t>(cells_.size()), m = size_;
   std::vector<double> diagonal(n);
   for (const Curve& curve : curves_)
-    for (index_t a = curve.first; a < curve.last; ++a)
-      diagonal[a] = curve.last - curve.first > 1 ? curve.across : curve.along;
+    std::fill_n(diagonal.begin() + curve.first, curve.count(), curve.diagonal());
   // 1. A factor for each predictor, or one for all that have the same cells and curvature.
   std::vector<std::vector<index_t>> members(predictors_);
   for (index_t a = 0; a < n; ++a) members[cells_[a].predictor].push_back(a);
@@ -223,7 +222,7 @@ bool BlockDescent::solve_by_predictors() {
                  &zero, image.data(), &rows);
     for (index_t a = 0; a < n; ++a) out[a] = image[place(cells_[a])] + diagonal[a] * along[a];
     for (const Curve& curve : curves_) {
-      const index_t count = curve.last - curve.first;
+      const index_t count = curve.count();
       if (count == 1) continue;
       const double* d = directions_.data() + curve.first;
       const double bend = (curve.along - curve.across) * simd::dot(d, along.data() + curve.first, count);

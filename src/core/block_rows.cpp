@@ -40,7 +40,7 @@ bool RowNewton::suits(index_t cells, const std::vector<Curve>& curves) const {
   const double n = static_cast<double>(n_), c = static_cast<double>(cells);
   index_t flat = 0;
   for (const Curve& curve : curves) {
-    if (curve.along < 0.0 || (curve.last - curve.first > 1 && !(curve.across > 0.0))) return false;
+    if (curve.along < 0.0 || (curve.count() > 1 && !(curve.across > 0.0))) return false;
     flat += is_flat(curve);
   }
   const double f = static_cast<double>(flat);
@@ -74,7 +74,7 @@ void RowNewton::take_columns(const std::vector<index_t>& features) {
 
 void RowNewton::dots(const Curve& curve, const double* v, double* out) const {
   index_t c = curve.first;
-  std::fill_n(out, curve.last - curve.first, 0.0);
+  std::fill_n(out, curve.count(), 0.0);
   for (; c + 4 <= curve.last; c += 4, out += 4) simd::dot4(columns_.data() + c, v, n_, out);
   for (; c < curve.last; ++c) *out++ = simd::dot(columns_[c], v, n_);
 }
@@ -86,7 +86,7 @@ void RowNewton::add(const Curve& curve, const double* coef, double* v) const {
 }
 
 void RowNewton::bend(const Curve& curve, double* values) const {
-  const index_t count = curve.last - curve.first;
+  const index_t count = curve.count();
   const double* d = direction_ + curve.first;
   const double along = simd::dot(d, values, count), own = is_flat(curve) ? 0.0 : along / curve.along;
   for (index_t i = 0; i < count; ++i)
@@ -141,7 +141,7 @@ void RowNewton::factor() {
   std::vector<double> scaled(n_ * cells_, 0.0);
   index_t at = 0;
   for (const Curve& curve : *curves_) {
-    const index_t count = curve.last - curve.first;
+    const index_t count = curve.count();
     const double* d = direction_ + curve.first;
     std::vector<double> along(n_, 0.0);  // A d
     add(curve, d, along.data());
@@ -206,26 +206,22 @@ bool RowNewton::solve(const std::vector<index_t>& features, const std::vector<Cu
   // 1. Along Y alone: rows move by h = V U^-T rho with rho = d'gradient.
   std::vector<double> rho, image(n_, 0.0), right(n_, 0.0);
   for (const Curve& curve : curves)
-    if (is_flat(curve)) rho.push_back(simd::dot(direction_ + curve.first, gradient.data() + curve.first,
-                                                curve.last - curve.first));
+    if (is_flat(curve))
+      rho.push_back(simd::dot(direction_ + curve.first, gradient.data() + curve.first, curve.count()));
   std::vector<double> inner = rho;  // U^-T rho
-  for (index_t a = 0; a < flat_; ++a)
-    inner[a] = (inner[a] - simd::dot(upper_.data() + a * flat_, inner.data(), a)) / upper_[a * flat_ + a];
+  solve_transposed(upper_.data(), flat_, inner.data());
   for (index_t a = 0; a < flat_; ++a) simd::axpy(inner[a], basis_.data() + a * n_, image.data(), n_);
   // 2. M q = Q A S^-1 (gradient - A'h)
-  const auto rest = [&](const Curve& curve, const std::vector<double>& moved) {  // held_ = S^-1 (gradient - A'moved)
-    dots(curve, moved.data(), held_.data());
-    for (index_t i = 0; i < curve.last - curve.first; ++i) held_[i] = gradient[curve.first + i] - held_[i];
+  std::vector<double> pull(cells_);
+  const auto rest = [&](const Curve& curve) {  // pull = gradient - A'image of a curve's cells, held_ = S^-1 pull
+    dots(curve, image.data(), pull.data());
+    for (index_t i = 0; i < curve.count(); ++i) held_[i] = pull[i] = gradient[curve.first + i] - pull[i];
     bend(curve, held_.data());
   };
   double most = 0.0;
-  std::vector<double> pull(cells_);
   for (const Curve& curve : curves) {
-    const index_t count = curve.last - curve.first;
-    dots(curve, image.data(), pull.data());
-    for (index_t i = 0; i < count; ++i) held_[i] = pull[i] = gradient[curve.first + i] - pull[i];
-    bend(curve, held_.data());
-    most += simd::dot(pull.data(), held_.data(), count);
+    rest(curve);
+    most += simd::dot(pull.data(), held_.data(), curve.count());
     add(curve, held_.data(), right.data());
   }
   project(right);
@@ -244,22 +240,18 @@ bool RowNewton::solve(const std::vector<index_t>& features, const std::vector<Cu
   step.assign(cells_, 0.0);
   image_.assign(n_, 0.0);
   for (const Curve& curve : curves) {
-    rest(curve, image);
-    std::copy_n(held_.data(), curve.last - curve.first, step.data() + curve.first);
+    rest(curve);
+    std::copy_n(held_.data(), curve.count(), step.data() + curve.first);
     add(curve, held_.data(), image_.data());
   }
   std::vector<double> back = inner;  // V'h
   for (index_t a = 0; a < flat_; ++a) back[a] -= simd::dot(basis_.data() + a * n_, image_.data(), n_);
   for (index_t a = 0; a < flat_; ++a) simd::axpy(back[a], basis_.data() + a * n_, image_.data(), n_);
-  for (index_t a = flat_ - 1; a >= 0; --a) {
-    back[a] /= upper_[a * flat_ + a];
-    simd::axpy(-back[a], upper_.data() + a * flat_, back.data(), a);
-  }
+  solve_plain(upper_.data(), flat_, back.data());
   index_t a = 0;
   for (const Curve& curve : curves)
-    if (is_flat(curve)) {
-      simd::axpy(back[a++], direction_ + curve.first, step.data() + curve.first, curve.last - curve.first);
-    }
+    if (is_flat(curve))
+      simd::axpy(back[a++], direction_ + curve.first, step.data() + curve.first, curve.count());
   return true;
 }
 

@@ -16,6 +16,8 @@ namespace bridle {
 struct Curve {
   index_t first, last;
   double across, along;
+  index_t count() const { return last - first; }
+  double diagonal() const { return count() > 1 ? across : along; }  // but for what the direction takes away
 };
 
 class RowNewton {

@@ -37,13 +37,19 @@ bool conjugate_gradients(std::vector<double>& x, std::vector<double>& r, index_t
   }
 }
 
-// v (n,) = (U'U)^-1 v, U upper by columns
-inline void solve_upper(const double* U, index_t n, double* v) {
+// v (n,) = U'^-1 v, and U^-1 v, and (U'U)^-1 v, U upper by columns
+inline void solve_transposed(const double* U, index_t n, double* v) {
   for (index_t a = 0; a < n; ++a) v[a] = (v[a] - simd::dot(U + a * n, v, a)) / U[a * n + a];
+}
+inline void solve_plain(const double* U, index_t n, double* v) {
   for (index_t a = n - 1; a >= 0; --a) {
     v[a] /= U[a * n + a];
     simd::axpy(-v[a], U + a * n, v, a);
   }
+}
+inline void solve_upper(const double* U, index_t n, double* v) {
+  solve_transposed(U, n, v);
+  solve_plain(U, n, v);
 }
 
 }  // namespace bridle

@@ -182,9 +182,7 @@ void conjugate_step(ColumnQuadratic& q, const std::vector<Term>& terms, std::vec
   }
   for (size_t i = 0; i < count; ++i) {
     double& b = beta[free[i]];
-    const double limit = limit_of(terms[free[i]], b, move[i]);
-    if (move[i] < 0.0) b = std::max(limit, b + move[i]);
-    if (move[i] > 0.0) b = std::min(limit, b + move[i]);
+    b = move_to_limit(terms[free[i]], b, move[i]);
   }
   q.move_all(free, move.data());
 }

@@ -7,6 +7,7 @@
 // 2000). Both kinds only lower the objective, so that together they end at the optimum.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -70,6 +71,12 @@ bool sweep(Quadratic& q, const std::vector<Term>& terms, std::vector<double>& be
 inline double limit_of(const Term& term, double b, double delta) {
   if (delta > 0.0) return term.l1 > 0.0 && b < 0.0 ? 0.0 : term.upper;
   return term.l1 > 0.0 && b > 0.0 ? 0.0 : term.lower;
+}
+
+// Where it gets: there at the furthest.
+inline double move_to_limit(const Term& term, double b, double delta) {
+  const double limit = limit_of(term, b, delta);
+  return delta > 0.0 ? std::min(limit, b + delta) : std::max(limit, b + delta);
 }
 
 // Whether the objective is smooth at b, on both sides.

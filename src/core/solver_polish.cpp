@@ -25,7 +25,7 @@ bool Solver::can_polish() const {
 bool Solver::polish() {
   const index_t k = work_.size();
   before_ = work_.beta;
-  std::vector<double> slope = work_.slope, moved(k, 0.0), along, image;
+  std::vector<double> slope = work_.slope, moved, image;
   ColumnQuadratic model(x_, work_.list, residual_.data(), weights_.data(), nullptr);
   for (int round = 0; round < kRounds && !budget_.stop; ++round) {
     std::vector<index_t> free;
@@ -35,17 +35,16 @@ bool Solver::polish() {
     const std::vector<index_t> members = factor_.members();
     const std::vector<double> step = newton_step(model, members, slope);
     bool blocked = false;
+    moved.resize(members.size());
     for (size_t i = 0; i < members.size(); ++i) {
-      double& b = work_.beta[members[i]];
-      const double from = b, limit = limit_of(work_.terms[members[i]], b, step[i]);
-      b = step[i] > 0.0 ? std::min(limit, b + step[i]) : std::max(limit, b + step[i]);
+      const double from = work_.beta[members[i]], b = move_to_limit(work_.terms[members[i]], from, step[i]);
+      work_.beta[members[i]] = b;
       moved[i] = b - from;
-      blocked = blocked || b == limit;
+      blocked = blocked || !is_free(work_.terms[members[i]], b);
     }
     if (!blocked) break;
-    along.assign(moved.begin(), moved.begin() + static_cast<std::ptrdiff_t>(members.size()));
     image.resize(members.size());
-    model.product(members, along.data(), image.data());
+    model.product(members, moved.data(), image.data());
     for (size_t i = 0; i < members.size(); ++i) slope[members[i]] -= image[i];
   }
   double constant = 0.0;

@@ -13,7 +13,6 @@ constexpr double kFactorPerEntry = 1e3;  // active^3 for each entry, above which
 constexpr double kFullRows = 64.0;       // entries a row from which on new weights cost more than they do
 constexpr index_t kManySweeps = 300;    // of descent by columns in one model, after which a direct solve is worth it
 
-
 }  // namespace
 
 // A move costs k operations in Gram space and two passes over its entries by columns. Columns win where they are much
@@ -77,12 +76,13 @@ bool Solver::step_to_aim() {
 bool Solver::aim() {
   if (polish_) return polish();
   const index_t k = work_.size();
-  rough_ = !use_gram() && opening_ && !loss_->quadratic();
+  const bool with_gram = use_gram();
+  rough_ = !with_gram && opening_ && !loss_->quadratic();
   before_ = work_.beta;
   const std::vector<double> slope = work_.slope;
   const Precision precision{coarseness_ * in_.reference, std::sqrt(coarseness_), 1e-15 * std::sqrt(in_.reference)};
   double constant = 0.0;  // what the centring of the columns moves the intercept by
-  if (use_gram()) {
+  if (with_gram) {
     if (gram_space_) gram_.extend(x_, work_.list.data(), k);
     GramQuadratic model(gram_, work_.slope);
     minimise(model, work_.terms, work_.beta, precision, factor_, budget_);

@@ -13,7 +13,6 @@ from sklearn.utils.parallel import Parallel, delayed
 from bridle.estimators._base import check_training_data, route, split_rows, splitter_router, warn_unless_converged
 from bridle.estimators._checks import (
     check_count_or_grid,
-    check_flags,
     check_number,
     check_offset,
     check_splitter,
@@ -170,12 +169,9 @@ class HuberRegressorCV(HuberRegressor):
         return self
 
     def _check_parameters(self) -> None:
-        check_number(self, "epsilon", 1.0)
+        super()._check_parameters()
         check_number(self, "eps", 0.0, 1.0, above=True)
-        check_number(self, "max_iter", 1, integer=True)
-        check_number(self, "tol", 0.0, above=True)
         check_number(self, "n_jobs", integer=True, none=True)
-        check_flags(self, "fit_intercept", "standardize")
         check_splitter(self)
         if self.rule not in CROSS_VALIDATED:
             raise refuse(self, "rule", self.rule, f"one of {', '.join(map(repr, CROSS_VALIDATED))}")

@@ -137,6 +137,7 @@ class HuberRegressor(FamilyRegressor):
             A parameter, the data, the weights or the offset can't be used.
         """
         self._check_parameters()
+        check_number(self, "alpha", 0.0)
         X, target = check_training_data(self, X, y)
         weight, o = check_weight(sample_weight, len(target)), check_offset(offset, len(target))
         self._keep(HuberRows(X, target, weight, o), float(self.alpha))
@@ -144,7 +145,6 @@ class HuberRegressor(FamilyRegressor):
 
     def _check_parameters(self) -> None:
         check_number(self, "epsilon", 1.0)
-        check_number(self, "alpha", 0.0)
         check_number(self, "max_iter", 1, integer=True)
         check_number(self, "tol", 0.0, above=True)
         check_flags(self, "warm_start", "fit_intercept", "standardize")

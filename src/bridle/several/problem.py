@@ -161,7 +161,7 @@ class SeveralProblem:
         if (self.factor == 0.0).any():
             tight = replace(settings, tol=min(settings.tol, 1e-10))
             raw = self.unpenalised_part().solve(np.ones(1), tight)
-            eta = self.offset + raw["intercept"][0] + self._times(raw)
+            eta = self.offset + raw["intercept"][0] + self.times(raw)
             room = 1.0 + 1e-7  # what the fit of the unpenalised features may be off by
             noise = 10.0 * float(raw["kkt"][0])
         residual = self.family.residual(self.y, eta, self.w)
@@ -221,12 +221,14 @@ class SeveralProblem:
             settings.max_iter,
         )
         for row in np.flatnonzero(found["status"]) if self.penalty.concave else ():
-            if self.family.name == "multinomial" and self._splits(found["intercept"][row] + self._times(found, row)):
+            if self.family.name == "multinomial" and self.gives_classes(
+                found["intercept"][row] + self.times(found, row)
+            ):
                 found["status"][row] = _SEPARATED
         return found
 
-    def _splits(self, eta: Float) -> bool:
-        """Whether predictors (n, K) give every row its class: a bounded penalty can't hold such a likelihood."""
+    def gives_classes(self, eta: Float) -> bool:
+        """Return whether predictors (n, K) give every row its class: a bounded penalty can't hold such a likelihood."""
         own = np.where(self.y == 1.0, eta, -np.inf).max(axis=1)
         others = np.where(self.y == 1.0, -np.inf, eta).max(axis=1)
         return bool(np.all((own > others)[self.w > 0.0]))
@@ -242,11 +244,11 @@ class SeveralProblem:
             [(self.w, moments, bounds, 0.0, self.reference, None)], self.l1_ratio, True, lambdas, settings.tol,
             settings.max_iter, 2, 1,
         )[0]  # fmt: skip
-        eta = self._times(raw, slice(None))
+        eta = self.times(raw, slice(None))
         raw["intercept"] = Thresholds.make(self.y, self.w).solve(o[:, None] + eta)
         return raw
 
-    def _times(self, raw: Any, which: Any = 0) -> Float:
+    def times(self, raw: Any, which: Any = 0) -> Float:
         """Return X b of one fit, (n, Q), or of all where they have one predictor, (n, L)."""
         p, width = self.shape[1], self.width
         rows = range(len(raw["starts"]) - 1) if isinstance(which, slice) else [which]

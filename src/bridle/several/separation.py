@@ -43,11 +43,7 @@ def separates(problem: SeveralProblem, raw: Any, tol: float) -> bool:
     """
     if not problem.family.has_classes:
         return False
-    b = np.zeros(problem.shape[1] * problem.width)
-    last = slice(int(raw["starts"][-2]), int(raw["starts"][-1]))
-    b[raw["columns"][last]] = raw["values"][last]
-    columns = b.reshape(-1, problem.width).T
-    eta = raw["intercept"][-1] + np.stack([problem.design.times(np.ascontiguousarray(c)) for c in columns], axis=1)
+    eta = raw["intercept"][-1] + problem.times(raw, len(raw["starts"]) - 2)
     on = problem.w > 0.0
     size = np.abs(eta) if problem.family.shared else np.ptp(eta, axis=1)
     if not np.max(size[on]) > min(_SUSPICIOUS, -np.log(tol)) - 2.0:
@@ -79,9 +75,7 @@ def _splits(problem: SeveralProblem, eta: Float) -> bool:
         level = np.argmax(y, axis=1)[:, None]
         side = np.where(np.arange(eta.shape[1]) < level, 1.0, -1.0)
         return bool(np.all((side * eta)[on] > 0.0))
-    own = np.where(y == 1.0, eta, -np.inf).max(axis=1)
-    others = np.where(y == 1.0, -np.inf, eta).max(axis=1)
-    return bool(np.all((own > others)[on]))
+    return problem.gives_classes(eta)
 
 
 def _columns(problem: SeveralProblem) -> Float:
