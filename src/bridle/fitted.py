@@ -118,6 +118,25 @@ class Path:
         refit = f"minimise mean[{family.formula}] over the active b,  {eta}"
         return refit if self.gamma == 0.0 else f"{self.gamma:g} [{solved}] + {1.0 - self.gamma:g} [{refit}]"
 
+    def only(self, index: int) -> Path:
+        """Return the fit at one lambda as a path of its own, without relaxed fits."""
+        here, entries = slice(index, index + 1), slice(*self.coef_sparse.indptr[index : index + 2])
+        parts = (self.coef_sparse.data[entries], self.coef_sparse.indices[entries])
+        starts = [0, len(parts[0])]
+        return replace(
+            self,
+            lambdas=self.lambdas[here],
+            intercept=self.intercept[here],
+            coef_sparse=sparse.csr_array((*parts, starts), shape=(1, self.coef_sparse.shape[1])),
+            relative_gap=self.relative_gap[here],
+            gap=self.gap[here],
+            kkt=self.kkt[here],
+            n_iter=self.n_iter[here],
+            status=self.status[here],
+            deviance=self.deviance[here],
+            relaxed=None,
+        )
+
     def blend(self, gamma: float) -> Path:
         r"""Return :math:`\gamma` times the penalised fits plus :math:`1 - \gamma` times the relaxed ones.
 

@@ -35,6 +35,20 @@ def test_lasso_cv_relaxes_as_cross_validate_does(diabetes, relax):
     assert ours.LassoCV(alphas=20).fit(X, y).gamma_ == 1.0
 
 
+@pytest.mark.parametrize("tol", [1e-4, 1e-13])
+def test_the_fit_that_is_kept_is_certified_and_that_of_the_whole_path(diabetes, tol):
+    X, y = diabetes
+    model = ours.LassoCV(cv=4, tol=tol).fit(X, y)
+    k = model.selection_.index
+    one = model.path_.only(k)
+    assert one.lambdas.tolist() == [model.alpha_] and one.status == (model.path_.status[k],)
+    np.testing.assert_array_equal(one.coef[0], model.path_.coef[k])
+    np.testing.assert_allclose(one.predict(X)[:, 0], model.path_.predict(X, lam=model.alpha_), rtol=1e-12)
+    alone = ours.Lasso(alpha=model.alpha_, tol=1e-12).fit(X, y)
+    np.testing.assert_allclose(model.coef_, alone.coef_, rtol=1e-7, atol=1e-7 * np.abs(alone.coef_).max())
+    assert 0.0 <= model.relative_gap_ <= max(tol, 1e-12)
+
+
 def test_relaxing_takes_shrinkage_back(counts):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(120, 20))

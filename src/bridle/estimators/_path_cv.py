@@ -121,7 +121,10 @@ class PathCV(RegressorMixin, LinearPrediction):  # type: ignore[misc]
         return self
 
     def _last(self, X: Any, y: Float, options: dict[str, Any]) -> Path:
-        """Return a path of all rows whose last fit is the one at the alpha chosen."""
+        """Return a path of all rows whose last fit is the one at the alpha chosen: the known one if it serves."""
+        k = self.selection_.index
+        if not options["relax"] and self.path_.relative_gap[k] <= options["tol"]:
+            return self.path_.only(k)
         return fit_last(X, y, self.path_.lambdas[: self.selection_.index + 1], options)
 
     def _penalty(self, p: int) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,12 +45,12 @@ class Curve:
     fit_intercept: bool = True  # whether an intercept is one more parameter beside ``df``
     gamma: float = 1.0  # share of the penalised fit in a blend with the relaxed one; 0 is the relaxed fit
 
-    @property
+    @cached_property
     def mean(self) -> Float:
         """(L,) mean held-out loss, folds weighted by the weight of their held-out rows."""
         return np.asarray(np.average(self.test_loss, axis=0, weights=self.test_weight), dtype=np.float64)
 
-    @property
+    @cached_property
     def standard_error(self) -> Float:
         """(L,) standard error of :attr:`mean` as in glmnet: weighted spread of the folds over sqrt(K - 1).
 
