@@ -2,7 +2,8 @@
 
 A path's means depend on them, and they on the means, so both are renewed in turn, as in MASS's ``glm.nb``: at a lambda
 that was given alone, or else at the lambda of a lasso path that has the smallest BIC. That point is the same for every
-penalty, needs no folds, and isn't so late on the path that the fit has eaten the spread that is to be measured.
+penalty, needs no folds, and isn't so late on the path that the fit has eaten the spread that is to be measured; with
+more than half as many features as rows that takes the extended BIC, and fits of at most half as many.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import gammaln
 
 from bridle.errors import InputError, as_number
 from bridle.grid import check_lambdas, lambda_grid
@@ -22,6 +24,7 @@ from bridle.problem import Problem, Settings
 Float = NDArray[np.float64]
 
 _LAMBDAS = 25
+_LARGEST = 0.5  # features, as a share of the rows: with more, BIC runs to fits that leave no spread to measure
 _ROUNDS = 50
 _SAME = 1e-4  # relative change of a parameter along a path that counts as none
 _SAME_AT_ONE = 1e-9  # and at one lambda
@@ -126,10 +129,12 @@ def settled(
 def _alternate(given: Family, problem: Problem, size: float, alone: Float | None) -> Settled:
     """Renew means and parameters in turn, from the problem's own family on."""
     found, same = problem.family, _SAME if alone is None else _SAME_AT_ONE
+    seen: list[Family] = []  # along a path, whose lambdas are a grid, it may go round between two of them
     for _ in range(_ROUNDS):
         means = _means(problem.with_family(found), alone, size, tol=1e-5 if alone is None else 1e-10)
         before, found = found, given.settle(problem.y, means, problem.w)
-        if found.spec == before.spec or _close(before, found, max(same, given.settles_to)):
+        seen = [*seen, before] if alone is None else [before]
+        if any(found.spec == each.spec or _close(each, found, max(same, given.settles_to)) for each in seen):
             found = _rounded(found)
             return Settled(found, _told(given, found, alone is not None))
     if alone is not None:
@@ -151,7 +156,12 @@ def _means(problem: Problem, lambdas: Float | None, size: float, tol: float) -> 
     best = 0
     if lambdas.size > 1:
         loss = np.maximum(2.0 * (raw["loss"] - problem.saturated), 1e-12 * problem.reference)
-        terms = problem.family.information_term(loss, size) + np.log(size) * np.diff(raw["starts"])
+        count = np.diff(raw["starts"])
+        terms = problem.family.information_term(loss, size) + np.log(size) * count
+        rows, p = np.count_nonzero(problem.w), problem.shape[1]
+        if p > _LARGEST * rows:  # the extended BIC of Chen and Chen (2008), gamma = 1
+            terms += 2.0 * (gammaln(p + 1.0) - gammaln(count + 1.0) - gammaln(p - count + 1.0))
+        terms[count > _LARGEST * rows] = np.inf
         best = int(np.argmin(terms))
     b = np.zeros(problem.shape[1])
     part = slice(raw["starts"][best], raw["starts"][best + 1])

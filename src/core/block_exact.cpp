@@ -9,6 +9,8 @@ namespace {
 
 constexpr double kPrice = 200.0;  // operations that a matrix may cost for each row, feature and predictor; a product takes 4
 constexpr index_t kMost = 1500;      // cells
+constexpr int kRounds = 4;         // without it at one lambda, beyond which a matrix may cost
+constexpr double kThen = 10.0;       // times as much from then on
 
 }  // namespace
 
@@ -44,7 +46,8 @@ bool BlockSolver::wants_cells() {
     if (block.term.free()) return false;
   choose_cells(std::max(0.0, std::min(lam_, 2.0 * lam_ - previous_)));
   const double c = static_cast<double>(cells_.count()), all = static_cast<double>(working() * predictors_);
-  return cells_.count() <= kMost && c * c <= kPrice * all;
+  slow_ = slow_ || rounds_ > kRounds;
+  return cells_.count() <= kMost && c * c <= (slow_ ? kThen : 1.0) * kPrice * all;
 }
 
 bool BlockSolver::improve_exactly() {

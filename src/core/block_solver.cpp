@@ -87,6 +87,7 @@ Status BlockSolver::solve(double lam) {
     const bool exact = wants_cells();
     bool lowered = exact ? improve_exactly() : improve();
     if (!exact && on_rows_ && !budget_.stop) {
+      ++rounds_;
       if (moved_) look();
       if (certificate(false) > target_) lowered = polish() || lowered;
     }
@@ -110,7 +111,7 @@ void BlockSolver::begin(double lam) {
   target_ = (refits && lam * in_.l1_ratio > 0.0 ? kDoubt : kSafety) * set_.tol * (concave_ ? null_slope_ : in_.reference);
   coarseness_ = 1e-3 * set_.tol * (concave_ ? set_.tol : 1.0);  // an objective is off by the square of its slopes
   last_ = kInfinity;
-  idle_ = 0;
+  idle_ = rounds_ = 0;
   if (meet_ && !concave_) extrapolate(lam);
 }
 

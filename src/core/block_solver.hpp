@@ -85,6 +85,8 @@ class BlockSolver {
   const bool meet_;       // predictors do, in the curvature
   bool on_rows_ = false;  // and the matrix of all coefficients isn't made: model_ is a majoriser
   double model_total_ = 0.0;  // sum of its weights
+  int rounds_ = 0;            // on them, at this lambda
+  bool slow_ = false;         // they have been too many at one
   RowNewton rows_;
   BlockDescent descent_, exact_descent_;
   Cells cells_;

@@ -119,3 +119,14 @@ def test_what_is_open_is_estimated_once_for_all_folds():
         X, np.column_stack([y, y + 1]), folds=bridle.make_folds(y, n_splits=3), family="binomial", n_lambdas=5
     )
     assert shares.curves[0].sum_weight == np.sum(2 * y + 1)
+
+
+@pytest.mark.parametrize(("n", "p"), [(60, 60), (60, 600)])
+@pytest.mark.parametrize("family", ["quantile(tau=0.5)", "huber"])
+def test_as_many_features_as_rows_dont_eat_the_spread(family, n, p):
+    rng = np.random.default_rng(12)
+    X, noise = rng.standard_normal((n, p)), rng.standard_normal(n)
+    found = bridle.settle_family(X, 0.5 * X[:, :5].sum(axis=1) + noise, family=family)
+    known = get_family(family).settle(noise, np.zeros(n), np.full(n, 1.0 / n))
+    [(name, value)] = [(k, v) for k, v in known.parameters.items() if k != "tau"]
+    assert 0.4 * value < found.parameters[name] < 2.5 * value
