@@ -18,6 +18,7 @@ from bridle.limits import splits
 from bridle.penalties import Penalty
 from bridle.penalties.concave import concavity
 from bridle.problem import Problem, Settings, one_blas_thread
+from bridle.several import SeveralProblem
 
 Float = NDArray[np.float64]
 
@@ -134,7 +135,9 @@ def _joined(raws: list[_core.PathResult]) -> _core.PathResult:
     return joined  # type: ignore[return-value]
 
 
-def convex_until(problem: Problem, coef: sparse.csr_array, intercept: Float, lambdas: Float) -> int | None:
+def convex_until(
+    problem: Problem | SeveralProblem, coef: sparse.csr_array, intercept: Float, lambdas: Float
+) -> int | None:
     r"""Return the first lambda's index at which a concave penalty's objective isn't locally convex, or None.
 
     With A the features that are active at a lambda or the next, the objective is convex on them where the smallest
@@ -143,12 +146,14 @@ def convex_until(problem: Problem, coef: sparse.csr_array, intercept: Float, lam
 
     Parameters
     ----------
-    problem : Problem
-        What was solved.
+    problem : Problem or SeveralProblem
+        What was solved, with one coefficient per feature.
     coef : (L, p)
         Coefficients on the original scale.
-    intercept, lambdas : (L,)
-        Intercepts, and the lambdas.
+    intercept : (L,) or (L, M)
+        Intercepts.
+    lambdas : (L,)
+        Descending.
 
     Returns
     -------
@@ -172,7 +177,8 @@ def convex_until(problem: Problem, coef: sparse.csr_array, intercept: Float, lam
             continue
         if active.size > problem.shape[0]:
             return k  # dependent columns
-        eta = problem.offset + intercept[k] + problem.design.times(coef[[k]].toarray().ravel())
+        product = problem.design.times(coef[[k]].toarray().ravel())
+        eta = problem.offset + intercept[k] + (product[:, None] if problem.family.several else product)
         if problem.family.name == "gaussian" and before is not None and np.array_equal(before[0], active):
             H = before[1]
         else:
@@ -186,12 +192,12 @@ def convex_until(problem: Problem, coef: sparse.csr_array, intercept: Float, lam
     return None
 
 
-def _hessian(problem: Problem, active: NDArray[np.int64], eta: Float) -> Float:
+def _hessian(problem: Problem | SeveralProblem, active: NDArray[np.int64], eta: Float) -> Float:
     """Second derivatives of the loss along some standardised columns, at the best intercept if there is one."""
     X = problem.matrix[:, active]
     Z = np.asarray(X.toarray() if sparse.issparse(X) else X, dtype=np.float64)
     Z = (Z - problem.centre[active]) / problem.scale[active]
-    if not problem.family.row_wise:  # no intercept, and rows act on each other
+    if problem.family.several or not problem.family.row_wise:  # intercepts are inside, and rows act on each other
         return problem.family.hessian(problem.y, eta, problem.w, Z)
     curvature = problem.w * problem.family.curvature(problem.y, eta)
     if problem.fit_intercept:

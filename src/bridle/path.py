@@ -235,7 +235,9 @@ def solve_problem(
         raw = problem.solve(grid, settings)
     path = as_path(problem, grid, raw, settings, lambda_max=lambda_max, notes=notes, relax=relax)
     if isinstance(problem, SeveralProblem) and problem.penalty.concave:
-        return replace(path, relative_gap=problem.relative_violation(grid, raw))
+        path = replace(path, relative_gap=problem.relative_violation(grid, raw))
+        if problem.family.shared:
+            return replace(path, convex_min=blocks.convex_until(problem, path.coef_sparse, path.intercept, grid))
     return path
 
 

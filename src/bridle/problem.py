@@ -123,10 +123,7 @@ class Problem:
         """Make one problem for each of several weightings of the same rows, with one pass over X for all."""
         design, matrix = as_design(X)
         n, p = design.shape
-        if not penalty.separable:
-            penalty.blocks(p)  # refuses groups that don't fit
-        if penalty.kind.grouped and penalty.groups is None:
-            raise InputError(f"the {penalty.kind.words} needs groups=..., one label per feature")
+        penalty.check_groups(p)
         fam = get_family(family)
         target = fam.target(y, n)
         o = np.zeros(n) if offset is None else row_values(offset, n, "offset")

@@ -35,9 +35,9 @@ void solve_eigen(const std::vector<double>& vectors, const std::vector<double>& 
     }
 }
 
-void BlockModel::reset(const double* curvatures, index_t n) {
+void BlockModel::reset(const double* curvatures, index_t n, std::shared_ptr<const Curvature> coupling) {
   if (!coupled_) {
-    gram_.reset(curvatures, n);
+    gram_.reset(curvatures, n, std::move(coupling));
     return;
   }
   curvatures_.assign(curvatures, curvatures + n * pairs());

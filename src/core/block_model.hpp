@@ -5,6 +5,7 @@
 // predictors, less what the intercepts take up. Those of a group lie side by side, predictor by predictor.
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "block_descent.hpp"
@@ -27,8 +28,9 @@ class BlockModel {
   bool coupled() const { return coupled_; }
   index_t pairs() const { return predictors_ * (predictors_ + 1) / 2; }
   index_t weights() const { return coupled_ ? pairs() : 1; }  // columns of weights that reset takes
-  // Forget everything and take the curvatures (n, weights()) of the loss at some point.
-  void reset(const double* curvatures, index_t n);
+  // Forget everything and take the curvatures (n, weights()) of the loss at some point; of one predictor `coupling` in
+  // their place, where rows act on each other.
+  void reset(const double* curvatures, index_t n, std::shared_ptr<const Curvature> coupling);
   bool empty() const { return coupled_ ? curvatures_.empty() : gram_.empty(); }
   index_t features() const { return coupled_ ? features_ : gram_.size(); }
   // Take in list[features()..): whole groups, whose sizes in order make up `sizes` for all of the list.

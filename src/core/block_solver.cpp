@@ -118,7 +118,7 @@ void BlockSolver::begin(double lam) {
 void BlockSolver::look() {
   moved_ = outside_known_ = false;
   differentiate();
-  if (in_.intercept) centre_intercept();
+  if (in_.intercept && !in_.loss->shift_invariant()) centre_intercept();
   panels_.dots(list_.data(), working(), residual_.data(), predictors_, slope_.data());
 }
 
@@ -266,6 +266,7 @@ double BlockSolver::penalty_value() const {
 
 bool BlockSolver::improve() {
   const index_t m = working();
+  const bool by_rows = predictors_ == 1 && !in_.loss->coupled();
   if (!on_rows_ && wants_rows()) {
     on_rows_ = true;
     model_ = BlockModel(*in_.loss, true);
@@ -273,12 +274,12 @@ bool BlockSolver::improve() {
   if (model_.empty() || (refresh_ && !in_.loss->quadratic())) {
     if (on_rows_) majorise();
     model_total_ = on_rows_ ? simd::sum(weights_.data(), n_) : 0.0;
-    model_.reset(on_rows_ ? weights_.data() : curvatures(), n_);
-    if (predictors_ == 1) rows_.reset(weights_.data());
+    model_.reset(on_rows_ ? weights_.data() : curvatures(), n_, in_.loss->second(in_.w, eta_.data(), n_));
+    if (by_rows) rows_.reset(weights_.data());
     spare_steps_ = 0;
   }
   refresh_ = false;
-  descent_.on_rows(predictors_ == 1 ? &rows_ : nullptr, list_.data());
+  descent_.on_rows(by_rows ? &rows_ : nullptr, list_.data());
   model_.extend(x_, list_, sizes());
   const std::vector<double> before = beta_, slope = slope_;
   const Precision precision{coarseness_ * in_.reference, std::sqrt(coarseness_), 1e-15 * std::sqrt(in_.reference)};

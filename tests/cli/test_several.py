@@ -54,6 +54,27 @@ def test_ordered_levels_of_the_target(cli, plants, tmp_path):
     assert "a higher level" in shown
 
 
+@pytest.mark.parametrize(
+    ("options", "label"),
+    [
+        (("--penalty", "sparse_group_lasso(l1_share=0.5)"), "Sparse group lasso"),
+        (("--penalty", "group_scad(gamma=12)"), "Group SCAD"),
+        (("--interactions", "x:z", "--hierarchy", "strong"), "Group lasso"),
+    ],
+)
+def test_ordered_levels_with_other_penalties(cli, plants, tmp_path, options, label):
+    out = tmp_path / "out"
+    shared = ("--ordered", "kind=moss,fern,tree", "--exclude", "spring,summer", "--out", out)
+    ran = cli("fit", plants, "-t", "kind", *shared, *QUICK[:-1], "lasso", *options)
+    assert ran.exit_code == 0, ran.output
+    (lasso,) = (m for m in json.loads((out / "study.json").read_text())["models"] if m["name"] == "lasso")
+    assert lasso["label"] == label and lasso["n_nonzero"] > 0
+    assert lasso["certificate"]["worst_relative_gap"] <= lasso["certificate"]["tolerance"]
+    assert label in (out / "report.html").read_text()
+    rows = list(csv.reader(cli("predict", out / "model.bridle", plants, "-q").stdout.splitlines()))
+    assert rows[0] == ["prediction", "probability_moss", "probability_fern", "probability_tree"]
+
+
 def test_several_targets(cli, plants, tmp_path):
     out = tmp_path / "out"
     ran = cli("fit", plants, "-t", "spring,summer", "--exclude", "kind", "--out", out, *QUICK)

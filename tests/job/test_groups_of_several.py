@@ -1,4 +1,4 @@
-"""Groups, MCP and SCAD, and hierarchy through the main job where each class or response has its own coefficients."""
+"""Groups, MCP and SCAD, and hierarchy through the main job with classes, levels and responses."""
 
 import numpy as np
 import polars as pl
@@ -8,16 +8,18 @@ import bridle
 from bridle.data import make_dataset
 from bridle.design import Encoder
 from bridle.design.hierarchy import LatentDesign, latent_groups
-from bridle.errors import InputError
 from bridle.losses import get_family
 from bridle.path import fit_path
 
 QUICK = {"challengers": False, "bootstrap": 0, "repeats": 1, "folds": 3, "learning_curve": False, "n_jobs": 1}
-TARGETS = {"multinomial": ("kind", ["y1", "y2"]), "multigaussian": (["y1", "y2"], ["kind"])}
+TARGETS = {
+    "multinomial": ("kind", ["y1", "y2", "level"]), "multigaussian": (["y1", "y2"], ["kind", "level"]),
+    "ordinal": ("level", ["kind", "y1", "y2"]),
+}  # fmt: skip
 
 
 def table(seed=0, n=260):
-    """A category, a number with gaps, a product, and noise; classes and two numbers that depend on them."""
+    """A category, a number with gaps, a product, and noise; classes, two numbers and levels that depend on them."""
     rng = np.random.default_rng(seed)
     dose, z = rng.standard_normal(n), rng.standard_normal(n)
     site, sex = rng.choice(["north", "east", "west"], n), rng.choice(["f", "m"], n)
@@ -30,6 +32,7 @@ def table(seed=0, n=260):
             "site": site, "sex": sex, "noise": rng.choice(["u", "v", "w"], n), "z": z,
             "kind": np.array(["a", "b", "c"])[np.argmax(score, axis=1)],
             "y1": effect + rng.standard_normal(n), "y2": 100.0 * (z + 0.5 * effect) + 50.0 * rng.standard_normal(n),
+            "level": np.digitize(1.5 * effect + 2.0 * z + rng.logistic(size=n), [-1.0, 1.5]),
         }
     )  # fmt: skip
 
@@ -43,13 +46,14 @@ def shares(model):
     found = {}
     for group, b, there in zip(model.encoder.groups, model.coef, varies, strict=True):
         if there:
-            found.setdefault(group, []).extend((b != 0.0).tolist())
+            found.setdefault(group, []).extend((np.atleast_1d(b) != 0.0).tolist())
     return {group: float(np.mean(flags)) for group, flags in found.items()}
 
 
 def study(family, **options):
     target, other = TARGETS[family]
-    return bridle.study(FRAME, target, exclude=other, models=["lasso"], **QUICK | {"rule": "1se"} | options)
+    given = QUICK | {"rule": "1se"} | options
+    return bridle.study(FRAME, target, family=family, exclude=other, models=["lasso"], **given)
 
 
 @pytest.mark.parametrize("family", TARGETS)
@@ -76,28 +80,22 @@ def test_single_coefficients_may_leave_a_group(family):
     assert any(0.0 < share < 1.0 for share in parts.values())
 
 
-@pytest.mark.parametrize("family", [*TARGETS, "ordinal"])
-def test_adaptive_weights(family, tmp_path):
-    options = {"penalty": "adaptive_lasso", "bootstrap": 2}
-    if family == "ordinal":
-        levels = {"kind": ["a", "b", "c"]}
-        found = bridle.study(FRAME, "kind", exclude=["y1", "y2"], ordered=levels, models=["lasso"], **QUICK | options)
-    else:
-        found = study(family, **options)
+@pytest.mark.parametrize("family", TARGETS)
+def test_adaptive_weights(family):
+    found = study(family, penalty="adaptive_lasso", bootstrap=2)
     result, model = found.result.model("lasso"), found.models["lasso"]
     assert result.label == "Adaptive lasso" and "of a first fit (ridge)" in model.meta.objective
     assert result.certificate.worst_relative_gap <= result.certificate.tolerance
     assert 0 < result.n_nonzero < result.n_features
-    if family != "ordinal":
-        whole = study(family, penalty="adaptive_group_lasso(gamma=2)").models["lasso"]
-        assert set(shares(whole).values()) == {0.0, 1.0}
+    whole = study(family, penalty="adaptive_group_lasso(gamma=2)").models["lasso"]
+    assert set(shares(whole).values()) == {0.0, 1.0}
 
 
 def test_a_study_fits_what_fit_path_fits():
     """The chosen fit, on the study's own encoding, with the groups of its columns."""
     found = study("multinomial", penalty="group_lasso", holdout=0.0)
     model, chosen = found.models["lasso"], found.result.model("lasso").value
-    data = make_dataset(FRAME, "kind", exclude=["y1", "y2"])
+    data = make_dataset(FRAME, "kind", exclude=TARGETS["multinomial"][1])
     design = Encoder.fit(data).transform(data)
     path = fit_path(
         design.for_rows(None), data.y, family="multinomial", penalty="group_lasso", groups=design.groups,
@@ -121,27 +119,27 @@ def test_products_enter_with_their_main_effects(family, kind):
 def test_the_summed_fit_is_optimal_for_overlapping_groups(family):
     """The referee of test_groups.py with K columns: slopes within each group's ball, and their products add up."""
     target, other = TARGETS[family]
-    data = make_dataset(table(3, 120), target, exclude=other, interactions=["dose:sex", "site:z"])
+    data = make_dataset(table(3, 120), target, family=family, exclude=other, interactions=["dose:sex", "site:z"])
     encoder = Encoder.fit(data)
     design = encoder.transform(data)
     latent = latent_groups(encoder, "strong")
     copied = LatentDesign(design, latent)
-    y = data.y / data.y.std(axis=0)
-    y = data.y if family == "multinomial" else y
+    y = data.y / data.y.std(axis=0) if family == "multigaussian" else data.y
     path = fit_path(
         copied.for_rows(None), y, family=family, penalty="group_lasso", groups=latent.groups, n_lambdas=12,
         lambda_min_ratio=0.05, tol=1e-10,
     )  # fmt: skip
     summed, X = copied.collapse(path), design.for_rows(None)
-    assert summed.coef.shape == (12, design.shape[1], y.shape[1])
+    width = 1 if family == "ordinal" else y.shape[1]
+    assert summed.coef.reshape(12, -1).shape[1] == design.shape[1] * width
     np.testing.assert_allclose(summed.linear_predictor(X), path.linear_predictor(copied.for_rows(None)), atol=1e-9)
     sd = np.where(X.std(axis=0) > 0.0, X.std(axis=0), 1.0)
-    Z, labels, width = (X - X.mean(axis=0)) / sd, np.array(latent.groups), y.shape[1]
+    Z, labels = (X - X.mean(axis=0)) / sd, np.array(latent.groups)
     for k in (4, 11):
         lam = summed.lambdas[k]
         slope = -Z.T @ get_family(family).gradient(y, summed.linear_predictor(X)[:, :, k]) / len(y)  # (p, K)
-        parts = path.coef_row(k) * sd[latent.index, None]
-        assert parts.shape == (latent.index.size, width)
+        slope = slope.sum(axis=1, keepdims=True) if family == "ordinal" else slope
+        parts = path.coef_row(k).reshape(-1, width) * sd[latent.index, None]
         total, worst = 0.0, 0.0
         for label in dict.fromkeys(labels):
             at = np.flatnonzero(labels == label)
@@ -149,19 +147,6 @@ def test_the_summed_fit_is_optimal_for_overlapping_groups(family):
             worst = max(worst, np.linalg.norm(slope[latent.index[at]]) / root)
             total += root * np.linalg.norm(parts[at])
         assert worst <= lam * (1 + 1e-5)
-        assert np.sum(slope * summed.coef_row(k) * sd[:, None]) == pytest.approx(lam * total, rel=1e-4)
-
-
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [
-        ({"penalty": "group_lasso"}, "sum over single coefficients, and ordinal has no other.*use elastic_net"),
-        ({"penalty": "scad"}, "penalty 'scad.*use elastic_net"),
-        ({"penalty": "adaptive_group_lasso"}, "use elastic_net or adaptive_lasso"),
-        ({"interactions": ["z:dose"], "hierarchy": "strong"}, "hierarchy needs groups"),
-    ],
-)
-def test_what_ordered_classes_cannot_have(options, said):
-    levels = {"kind": ["a", "b", "c"]}
-    with pytest.raises(InputError, match=said):
-        bridle.study(FRAME, "kind", exclude=["y1", "y2"], ordered=levels, **QUICK, **options)
+        assert np.sum(slope * summed.coef_row(k).reshape(-1, width) * sd[:, None]) == pytest.approx(
+            lam * total, rel=1e-4
+        )

@@ -24,7 +24,8 @@ ONE = (
     "gaussian", "binomial", "trials", "poisson", "gamma", "tweedie(power=1.4)", "negative_binomial(theta=1.5)",
     "huber(delta=0.8)", "quantile(tau=0.3, bandwidth=0.4)", "squared_hinge", "cox", "cox(ties='breslow')",
 )  # fmt: skip
-SEVERAL = ("multinomial", "multigaussian", "ordinal")
+WIDE = ("multinomial", "multigaussian")  # whose groups go over all predictors
+SEVERAL = (*WIDE, "ordinal")
 WITH_GROUPS = ("group_lasso", "sparse_group_lasso(l1_share=0.4)", "group_mcp(gamma=15)", "group_scad(gamma=15)")
 PENALTIES = ("elastic_net", "mcp(gamma=15)", "scad(gamma=15)", *WITH_GROUPS)
 PLAIN = settings(deadline=None, derandomize=True, database=None)
@@ -94,8 +95,8 @@ def target(family: str, eta: Any, rng: np.random.Generator) -> Any:
 def cases(draw: Any) -> Case:
     family = draw(st.sampled_from(ONE + SEVERAL))
     penalty = draw(st.sampled_from(PENALTIES))
-    if family in SEVERAL and penalty != "elastic_net":
-        penalty = "group_lasso" if family != "ordinal" else "elastic_net"
+    if family in WIDE and penalty != "elastic_net":
+        penalty = "group_lasso"
     flags = {
         name: draw(st.booleans()) for name in ("weights", "offset", "factor", "bounds", "standardize", "intercept")
     }
@@ -105,15 +106,15 @@ def cases(draw: Any) -> Case:
     X = np.where(rng.random((N, P)) < 0.3, 0.0, X).astype(np.float32).astype(float)
     signal = (X - X.mean(axis=0)) / X.std(axis=0) @ rng.normal(0.0, 0.25, (P, 3))
     y = target(family, signal, rng)
-    several_groups = family in SEVERAL and penalty == "group_lasso"
+    several_groups = family in WIDE and penalty == "group_lasso"
     factor = np.array([1.0, 1.0, 0.5, 0.5, 0.5, 2.0, rng.choice([0.0, 1.5])])
     held = np.where(np.arange(P) == 5, 0.04, np.inf)
-    width = 3 if family in ("multinomial", "multigaussian") and rng.random() < 0.5 else 1
+    width = 3 if family in WIDE and rng.random() < 0.5 else 1
     offset = 0.2 * rng.normal(size=(N, width))
     options = {
         "penalty": penalty, "l1_ratio": l1_ratio, "standardize": flags["standardize"],
         "fit_intercept": flags["intercept"] or family == "ordinal",
-        "groups": GROUPS if penalty in WITH_GROUPS and family not in SEVERAL else None,
+        "groups": GROUPS if penalty in WITH_GROUPS and family not in WIDE else None,
         "sample_weight": rng.integers(1, 4, N).astype(float) if flags["weights"] else None,
         "offset": (offset if width > 1 else offset[:, 0]) if flags["offset"] else None,
         "penalty_factor": factor if flags["factor"] else None,
@@ -241,7 +242,7 @@ def test_names_and_order_of_levels_do_not_matter(family, penalty, seed):
     levels, two, steps = rng.integers(0, 4, N), rng.integers(0, 2, N), rng.integers(0, 3, N)
     eta = np.outer(0.5 * (levels == 1) - 0.5 * (levels == 2) + 0.4 * two + 0.3 * steps, [1.0, -0.5, 0.3])
     y = target(family, eta - eta.mean(axis=0), rng)
-    if family in SEVERAL:
+    if family in WIDE:
         penalty = "elastic_net"
 
     def fit(names, pair, order):

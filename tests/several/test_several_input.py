@@ -63,8 +63,15 @@ def test_arguments_that_cannot_be(options, message):
 def test_arguments_of_ordered_levels():
     with pytest.raises(InputError, match="always fitted"):
         fit_path(X, LEVELS, family="ordinal", fit_intercept=False)
-    with pytest.raises(InputError, match="one coefficient per feature"):
-        fit_path(X, LEVELS, family="ordinal", penalty="group_lasso")
+    for penalty in ("group_lasso", "sparse_group_lasso", "group_mcp", "adaptive_group_lasso"):
+        with pytest.raises(InputError, match=r"needs groups=..., one label per feature"):
+            fit_path(X, LEVELS, family="ordinal", penalty=penalty)
+    with pytest.raises(InputError, match=r"groups has shape \(2,\); expected one label per feature, \(3,\)"):
+        fit_path(X, LEVELS, family="ordinal", penalty="group_lasso", groups=[0, 1])
+    with pytest.raises(InputError, match="bounds don't go with groups of several features; feature 0"):
+        fit_path(X, LEVELS, family="ordinal", penalty="group_scad", groups=[0, 0, 1], lower=0.0)
+    with pytest.raises(InputError, match="'mcp' has no groups"):
+        fit_path(X, LEVELS, family="ordinal", penalty="mcp", groups=[0, 0, 1])
     with pytest.raises(InputError, match="one offset per row"):
         fit_path(X, LEVELS, family="ordinal", offset=np.tile([0.0, 1.0], (12, 1)))
     with pytest.raises(InputError, match="needs groups"):

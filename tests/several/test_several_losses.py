@@ -37,6 +37,16 @@ def test_derivatives_are_those_of_the_loss(name):
     np.testing.assert_allclose(family.curvature(y, eta), diagonal)
 
 
+def test_second_derivatives_at_the_best_thresholds():
+    """Those of the slopes for which thresholds were found again, as they are: differences."""
+    family, y, _, rng = problem("ordinal")
+    w, o, Z = rng.uniform(size=30), rng.normal(size=30), rng.normal(size=(30, 5))
+    found = family.hessian(y, o[:, None] + family.intercepts(y, w, o), w, Z)
+    for q in range(5):
+        up, down = (family.residual(y, (o + s * Z[:, q])[:, None], w)[:, 0] for s in (1e-5, -1e-5))
+        np.testing.assert_allclose(Z.T @ (down - up) / 2e-5, found[q], rtol=1e-5, atol=1e-7)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_deviance_link_and_mean(name):
     family, y, eta, _ = problem(name)

@@ -14,8 +14,10 @@ from sklearn.datasets import load_digits
 from bridle.errors import BridleWarning, InputError
 from bridle.path import fit_path
 from bridle.selection import cross_validate
+from bridle.several import Ordinal
 
-FAMILIES = ["multinomial", "multigaussian"]
+OWN = ["multinomial", "multigaussian"]  # coefficients of each class or response
+FAMILIES = [*OWN, "ordinal"]
 CONVEX = ["group_lasso", "sparse_group_lasso(l1_share=0.5)"]
 CONCAVE = ["mcp(gamma=12)", "scad(gamma=12)", "group_mcp(gamma=12)", "group_scad(gamma=12)"]
 
@@ -30,7 +32,7 @@ def test_every_penalty_is_certified(kit, family, spec, shape, l1_ratio):
     factor[:3], factor[3:6] = 0.0, np.inf
     labels = [np.arange(shape[1]) // 3] if spec.startswith(("group", "sparse")) else []
     smallest = 0.5 if spec in CONCAVE and shape[1] > shape[0] else 0.1  # below, MCP lets a likelihood run away
-    for groups in [None, *labels]:
+    for groups in labels if family == "ordinal" and labels else [None, *labels]:
         path = fit_path(X, y, family=family, penalty=spec, groups=groups, l1_ratio=l1_ratio, penalty_factor=factor,
                         n_lambdas=6, lambda_min_ratio=smallest, tol=1e-7)  # fmt: skip
         assert path.converged
@@ -39,7 +41,7 @@ def test_every_penalty_is_certified(kit, family, spec, shape, l1_ratio):
         assert path.n_nonzero[-1] > 3
         assert not path.coef[:, 3:6].any()
         if groups is not None and spec.startswith("group"):
-            on = (path.coef != 0.0).any(axis=2)[:, 6:].reshape(6, -1, 3)
+            on = (path.coef != 0.0).reshape(6, shape[1], -1).any(axis=2)[:, 6:].reshape(6, -1, 3)
             assert np.array_equal(on.any(axis=2), on.all(axis=2))
 
 
@@ -103,7 +105,7 @@ def conic_fit(X, y, lam, groups, *, family, l1_ratio, l1_share):
     return x[at[1] : at[2]].reshape(p, K) / X.std(0)[:, None]
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", OWN)
 @pytest.mark.parametrize("spec", CONVEX)
 @pytest.mark.parametrize("l1_ratio", [1.0, 0.6])
 def test_groups_over_predictors_are_those_of_a_conic_programme(kit, family, spec, l1_ratio):
@@ -123,13 +125,15 @@ def test_groups_over_predictors_are_those_of_a_conic_programme(kit, family, spec
 def test_penalties_that_are_the_same_in_other_words(kit, family):
     X, y = kit.make_data(family, 90, 8, seed=3, classes=3)
     options = {"family": family, "n_lambdas": 8, "lambda_min_ratio": 0.05, "tol": 1e-10}
-    plain, whole = (fit_path(X, y, penalty=spec, **options) for spec in ("elastic_net", "group_lasso"))
+    alone = np.arange(8) if family == "ordinal" else None
+    plain = fit_path(X, y, **options)
+    whole = plain if family == "ordinal" else fit_path(X, y, penalty="group_lasso", **options)
     for spec, reference, groups in (
         ("sparse_group_lasso(l1_share=1)", plain, np.arange(8) // 4),
         ("mcp(gamma=1e9)", plain, None),
-        ("sparse_group_lasso(l1_share=0)", whole, None),
+        ("sparse_group_lasso(l1_share=0)", whole, alone),
         ("group_lasso", whole, np.arange(8)),
-        ("group_scad(gamma=1e9)", whole, None),
+        ("group_scad(gamma=1e9)", whole, alone),
     ):
         path = fit_path(X, y, penalty=spec, groups=groups, **options)
         np.testing.assert_allclose(path.lambdas, reference.lambdas, rtol=1e-12)
@@ -231,26 +235,60 @@ def test_many_coefficients_of_responses(kit, spec):
             np.testing.assert_allclose(path.coef[:, :, k], alone.coef, atol=1e-3 * np.abs(alone.coef).max())
 
 
-def test_folds_and_the_end_of_a_path(kit):
-    X, y = kit.make_data("multinomial", 90, 9, seed=1, classes=3)
+@pytest.mark.parametrize("family", ["multinomial", "ordinal"])
+def test_folds_and_the_end_of_a_path(kit, family):
+    X, y = kit.make_data(family, 90, 9, seed=1, classes=3)
     groups = np.arange(9) // 3
-    curve = cross_validate(X, y, family="multinomial", penalty="group_lasso", groups=groups, n_lambdas=5, folds=3)
+    curve = cross_validate(X, y, family=family, penalty="group_lasso", groups=groups, n_lambdas=5, folds=3)
     assert curve.paths[0].groups == tuple(groups.tolist())
     for spec in (*CONVEX, *CONCAVE):
         labels = groups if spec.startswith(("group", "sparse")) else None
-        path = fit_path(X, y, family="multinomial", penalty=spec, groups=labels, lambdas=[0.05, 0.0], tol=1e-8)
+        path = fit_path(X, y, family=family, penalty=spec, groups=labels, lambdas=[0.05, 0.0], tol=1e-8)
         assert path.converged
-        plain = fit_path(X, y, family="multinomial", lambdas=[0.0], tol=1e-8)
+        plain = fit_path(X, y, family=family, lambdas=[0.0], tol=1e-8)
         assert path.deviance[1] == pytest.approx(plain.deviance[0], rel=1e-6)
 
 
-def test_a_likelihood_that_runs_away_is_called_separated(kit):
-    X, y = kit.make_data("multinomial", 40, 60, seed=4)
+@pytest.mark.parametrize("family", ["multinomial", "ordinal"])
+def test_a_likelihood_that_runs_away_is_called_separated(kit, family):
+    X, y = kit.make_data(family, 40, 60, seed=4)
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
-        path = fit_path(X, y, family="multinomial", penalty="mcp(gamma=12)", n_lambdas=4, lambda_min_ratio=0.05)
+        path = fit_path(X, y, family=family, penalty="mcp(gamma=12)", n_lambdas=4, lambda_min_ratio=0.05)
     assert path.status[-1] == "separated"
     assert any(issubclass(w.category, BridleWarning) for w in seen)
+
+
+@pytest.mark.parametrize("spec", [*CONVEX, *CONCAVE])
+def test_two_levels_are_the_binomial_model(kit, spec):
+    X, y = kit.make_data("ordinal", 90, 9, seed=5, classes=2)
+    groups = np.arange(9) // 3 if "group" in spec else None
+    options = {"penalty": spec, "groups": groups, "n_lambdas": 8, "lambda_min_ratio": 0.05, "tol": 1e-10}
+    levels, classes = (fit_path(X, y, family=family, **options) for family in ("ordinal", "binomial"))
+    np.testing.assert_allclose(levels.lambdas, classes.lambdas, rtol=1e-12)
+    np.testing.assert_allclose(levels.coef, classes.coef, atol=1e-4 * np.abs(classes.coef).max())
+    np.testing.assert_allclose(levels.intercept[:, 0], classes.intercept, atol=1e-4)
+    assert levels.convex_min == classes.convex_min
+
+
+def test_ordered_classes_say_where_local_convexity_ends(kit):
+    X, y = kit.make_data("ordinal", 150, 8, seed=7)
+    path = fit_path(X, y, family="ordinal", penalty="mcp(gamma=9)", n_lambdas=25, lambda_min_ratio=0.02)
+    family, Z = Ordinal(), (X - X.mean(axis=0)) / X.std(axis=0)
+    target, w = family.target(y, 150), np.full(150, 1.0 / 150)
+
+    def slope(b, on):
+        eta = Z[:, on] @ b
+        return Z[:, on].T @ family.residual(target, eta[:, None], w)[:, 0]
+
+    convex = []
+    for k in range(25):
+        on = np.flatnonzero(np.any(path.coef[k : k + 2] != 0.0, axis=0))
+        b, step = (path.coef[k] * X.std(axis=0))[on], 1e-5 * np.eye(on.size)
+        H = np.array([(slope(b - move, on) - slope(b + move, on)) / 2e-5 for move in step])
+        convex.append(on.size == 0 or np.linalg.eigvalsh(0.5 * (H + H.T))[0] > 1.0 / 9.0)
+    assert 0 < path.convex_min == convex.index(False)
+    assert fit_path(X, y, family="ordinal", penalty="scad(gamma=1e9)", n_lambdas=5).convex_min is None
 
 
 def test_bounds_and_groups_that_do_not_fit(kit):

@@ -17,7 +17,6 @@ from bridle.job.class_scores import class_scores, confusion, level_error, macro_
 from bridle.job.outcome import BLOCK, Outcome, Scored
 from bridle.losses import Family, get_family
 from bridle.model_io import SeveralModel, TableModel
-from bridle.penalties import read_penalty
 from bridle.results import Output
 from bridle.selection.rules import CROSS_VALIDATED
 from bridle.several import MultiGaussian, Ordinal, SeveralFamily
@@ -57,23 +56,13 @@ class SeveralOutcome(Outcome):
         Raises
         ------
         InputError
-            A rule that counts parameters; groups or MCP and SCAD where all columns share their coefficients.
+            A rule that counts parameters.
         """
-        name = self.family.name
         if options.rule not in CROSS_VALIDATED:
             raise InputError(
-                f"rule {options.rule!r} counts parameters, which isn't defined for the {name} family; use one of "
-                f"{', '.join(CROSS_VALIDATED)}"
+                f"rule {options.rule!r} counts parameters, which isn't defined for the {self.family.name} family; use "
+                f"one of {', '.join(CROSS_VALIDATED)}"
             )
-        kind = read_penalty(options.penalty)
-        if self.wide or kind.separable:
-            return
-        why = f"its solver takes a sum over single coefficients, and {name} has no other"
-        if options.hierarchy:
-            raise InputError(f"hierarchy needs groups, which aren't there for the {name} family: {why}")
-        raise InputError(
-            f"penalty {options.penalty!r} isn't there for the {name} family ({why}); use elastic_net or adaptive_lasso"
-        )
 
     def null(self, problem: Problem) -> tuple[Any, Float]:  # noqa: D102
         o = self.family.read_offset(problem.offset, problem.y)

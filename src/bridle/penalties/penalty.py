@@ -122,6 +122,19 @@ class Penalty:
             )
         return groups
 
+    def check_groups(self, p: int) -> None:
+        """Refuse groups of p features, or their lack, where each feature has one coefficient.
+
+        Raises
+        ------
+        InputError
+            The penalty needs groups and has none, or those of :meth:`blocks`.
+        """
+        if not self.separable:
+            self.blocks(p)
+        if self.kind.grouped and self.groups is None:
+            raise InputError(f"the {self.kind.words} needs groups=..., one label per feature")
+
     def over(self, p: int, predictors: int) -> Penalty:
         """Return the same penalty of all coefficients of several predictors, feature by feature, (p K,).
 

@@ -106,6 +106,13 @@ class Ordinal(SeveralFamily):
         H[:, at[1:], at[:-1]] -= bend
         return H
 
+    def hessian(self, y: Float, eta: Float, w: Float, Z: Float) -> Float:
+        """Return the second derivatives along the columns of Z (n, q) at the best thresholds, (q, q); eta is (n, M)."""
+        rows = w[:, None, None] * self.row_hessians(y, eta)
+        mixed = Z.T @ rows.sum(axis=2)  # (q, M)
+        taken = mixed @ np.linalg.solve(rows.sum(axis=0), mixed.T)  # by the thresholds: a Schur complement
+        return np.asarray(Z.T @ (rows.sum(axis=(1, 2))[:, None] * Z) - taken)
+
     def saturated(self, y: Float) -> Float:  # noqa: D102
         return np.zeros(y.shape[0])
 

@@ -105,9 +105,9 @@ class SeveralProblem:
         InputError
             Data or arguments can't be used as they are.
         """
-        _check_arguments(family, penalty, fit_intercept=fit_intercept)
         design, matrix = as_design(X)
         n, p = design.shape
+        _check_arguments(family, penalty, p, fit_intercept=fit_intercept)
         target = family.target(y, n)
         o = family.read_offset(offset, target)
         w = row_weights(sample_weight, n)
@@ -153,7 +153,7 @@ class SeveralProblem:
 
     def unpenalised_part(self) -> SeveralProblem:
         """Return the same problem without the penalised features."""
-        return replace(self, factor=np.where(self.factor > 0.0, np.inf, 0.0))
+        return replace(self, factor=np.where(self.factor > 0.0, np.inf, 0.0), penalty=Penalty(self.l1_ratio))
 
     def lambda_max(self, settings: Settings) -> float:
         """Smallest lambda at which every penalised coefficient is 0; for ridge as in :meth:`Problem.lambda_max`."""
@@ -185,9 +185,18 @@ class SeveralProblem:
         if self.reference <= 0.0:
             return self._null_result(len(lambdas))
         with one_blas_thread:
-            if self.family.shared:
-                return self._solve_shared(lambdas, settings)
-            return _symmetric(self, lambdas, self._solve_blocks(lambdas, settings))
+            if self.family.shared and self.penalty.separable:
+                raw = self._solve_shared(lambdas, settings)
+            else:
+                raw = self._solve_blocks(lambdas, settings)
+        if self.family.shared:  # the loss has its intercepts inside: they are found again for the solutions
+            eta = self.offset[:, :1] + self.times(raw, slice(None))
+            raw["intercept"] = Thresholds.make(self.y, self.w).solve(eta)
+        if self.penalty.concave and self.family.has_classes:
+            for row in np.flatnonzero(raw["status"]):
+                if self.gives_classes(raw["intercept"][row] + self.times(raw, row)):
+                    raw["status"][row] = _SEPARATED
+        return _symmetric(self, lambdas, raw)
 
     def relative_violation(self, lambdas: Float, raw: Any) -> Float:
         """Return the violations (L,) of a concave penalty's path over the null model's largest slope; at 0 the gap."""
@@ -197,11 +206,12 @@ class SeveralProblem:
 
     def _solve_blocks(self, lambdas: Float, settings: Settings) -> _core.BlockResult:
         kind, groups = self.penalty.kind, self.penalty.blocks(self.shape[1])
-        found = _core.solve_blocks(
+        offset, start = (self.offset[:, :1], np.zeros(1)) if self.family.shared else (self.offset, self.start)
+        return _core.solve_blocks(
             self.design,
             self.family.core(self.y),
             self.family.core_target(self.y),
-            np.asfortranarray(self.offset),
+            np.asfortranarray(offset),
             self.w,
             self.centre,
             self.scale,
@@ -214,39 +224,33 @@ class SeveralProblem:
             self.l1_ratio,
             kind.l1_share,
             self.fit_intercept,
-            np.ascontiguousarray(self.start),
+            np.ascontiguousarray(start),
             self.reference,
             lambdas,
             settings.tol,
             settings.max_iter,
         )
-        for row in np.flatnonzero(found["status"]) if self.penalty.concave else ():
-            if self.family.name == "multinomial" and self.gives_classes(
-                found["intercept"][row] + self.times(found, row)
-            ):
-                found["status"][row] = _SEPARATED
-        return found
 
     def gives_classes(self, eta: Float) -> bool:
-        """Return whether predictors (n, K) give every row its class: a bounded penalty can't hold such a likelihood."""
+        """Return whether predictors (n, M) give every row its class: a bounded penalty can't hold such a likelihood."""
+        if self.family.shared:  # eta falls from threshold to threshold, and is above 0 for those below the row's level
+            side = np.where(np.arange(eta.shape[1]) < np.argmax(self.y, axis=1)[:, None], 1.0, -1.0)
+            return bool(np.all((side * eta)[self.w > 0.0] > 0.0))
         own = np.where(self.y == 1.0, eta, -np.inf).max(axis=1)
         others = np.where(self.y == 1.0, -np.inf, eta).max(axis=1)
         return bool(np.all((own > others)[self.w > 0.0]))
 
     def _solve_shared(self, lambdas: Float, settings: Settings) -> Any:
-        """One predictor, whose loss has its intercepts inside: they are found again for the solutions."""
+        """One predictor, and a sum of convex terms over single features."""
         o = np.ascontiguousarray(self.offset[:, 0])
         products = self.design.dots(np.ascontiguousarray(self.family.residual(self.y, self.offset, self.w)[:, 0]))
         moments = (self.centre, self.scale, self.mean, self.deviation, products)
         bounds = (self.factor, self.lower, self.upper)
-        raw: Any = _core.solve_paths(
+        return _core.solve_paths(
             self.design, self.family.core(self.y), self.family.core_target(self.y), o,
             [(self.w, moments, bounds, 0.0, self.reference, None)], self.l1_ratio, True, lambdas, settings.tol,
             settings.max_iter, 2, 1,
         )[0]  # fmt: skip
-        eta = self.times(raw, slice(None))
-        raw["intercept"] = Thresholds.make(self.y, self.w).solve(o[:, None] + eta)
-        return raw
 
     def times(self, raw: Any, which: Any = 0) -> Float:
         """Return X b of one fit, (n, Q), or of all where they have one predictor, (n, L)."""
@@ -301,15 +305,13 @@ def _symmetric(problem: SeveralProblem, lambdas: Float, raw: _core.BlockResult) 
     return raw
 
 
-def _check_arguments(family: SeveralFamily, penalty: Penalty, *, fit_intercept: bool) -> None:
+def _check_arguments(family: SeveralFamily, penalty: Penalty, p: int, *, fit_intercept: bool) -> None:
     kind = penalty.kind
-    if family.shared and not kind.separable:
-        raise InputError(
-            f"the {family.name} family has one coefficient per feature: penalty must be 'elastic_net' or "
-            "'adaptive_lasso'"
-        )
+    if family.shared and not fit_intercept:
+        raise InputError(f"the thresholds of the {family.name} family are always fitted: fit_intercept must be True")
+    if family.shared:  # groups are as for one predictor
+        penalty.check_groups(p)
+        return
     bounded: Sequence[bool] = [bool(np.isfinite(bound).any()) for bound in (penalty.lower, penalty.upper)]
     if any(bounded) and kind.grouped:
         raise InputError("bounds can't be combined with a penalty of groups: use penalty='elastic_net', or no bounds")
-    if family.shared and not fit_intercept:
-        raise InputError(f"the thresholds of the {family.name} family are always fitted: fit_intercept must be True")

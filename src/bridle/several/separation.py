@@ -68,14 +68,7 @@ def separates(problem: SeveralProblem, raw: Any, tol: float) -> bool:
 
 def _splits(problem: SeveralProblem, eta: Float) -> bool:
     """Whether the fit itself gives every row its own class, so that multiples of it are such a direction."""
-    y, on = problem.y, problem.w > 0.0
-    if not np.all((y == 0.0) | (y == 1.0)):
-        return False
-    if problem.family.shared:  # eta falls from threshold to threshold, and is above 0 for those below the row's level
-        level = np.argmax(y, axis=1)[:, None]
-        side = np.where(np.arange(eta.shape[1]) < level, 1.0, -1.0)
-        return bool(np.all((side * eta)[on] > 0.0))
-    return problem.gives_classes(eta)
+    return bool(np.all((problem.y == 0.0) | (problem.y == 1.0))) and problem.gives_classes(eta)
 
 
 def _columns(problem: SeveralProblem) -> Float:
