@@ -229,7 +229,7 @@ def solve_problem(
         if not problem.penalty.concave:
             return path
         return replace(path, convex_min=blocks.convex_until(problem, path.coef_sparse, path.intercept, grid))
-    if isinstance(problem, Problem) and applies(problem, grid, settings):
+    if applies(problem, grid, settings):
         raw = solve_reduced(problem, grid, settings)
     else:
         raw = problem.solve(grid, settings)

@@ -19,6 +19,7 @@ from scipy import linalg, sparse
 from bridle import _core
 from bridle.losses import GAUSSIAN
 from bridle.problem import Problem, Settings, one_blas_thread
+from bridle.several import SeveralProblem
 
 Float = NDArray[np.float64]
 
@@ -27,7 +28,7 @@ MOST_PER_ENTRY = 20  # and where there are more entries of the kernel than this 
 _BLOCK_BYTES = 1 << 25
 
 
-def applies(problem: Problem, lambdas: Float, settings: Settings) -> bool:
+def applies(problem: Problem | SeveralProblem, lambdas: Float, settings: Settings) -> bool:
     """Whether n features do, or principal components help: many columns, and neither an L1 part nor bounds."""
     n, p = problem.shape
     free = bool(np.isinf(problem.lower).all() and np.isinf(problem.upper).all())
@@ -38,7 +39,7 @@ def applies(problem: Problem, lambdas: Float, settings: Settings) -> bool:
     return settings.mode == 0 and smooth and free and p > max(most, 64) and few
 
 
-def solve_reduced(problem: Problem, lambdas: Float, settings: Settings) -> _core.PathResult:
+def solve_reduced(problem: Problem | SeveralProblem, lambdas: Float, settings: Settings) -> Any:
     """Solve a ridge path in the space of the rows, and give coefficients of the features.
 
     Parameters
@@ -53,7 +54,7 @@ def solve_reduced(problem: Problem, lambdas: Float, settings: Settings) -> _core
     Returns
     -------
     PathResult
-        As from the core, with dense coefficients.
+        As from the problem's own ``solve``, with dense coefficients.
     """
     ridge = (problem.factor > 0.0) & np.isfinite(problem.factor)
     kept = np.flatnonzero(problem.factor == 0.0)
@@ -64,13 +65,13 @@ def solve_reduced(problem: Problem, lambdas: Float, settings: Settings) -> _core
 
 
 def _solve(
-    problem: Problem,
+    problem: Problem | SeveralProblem,
     columns: _Standardised,
     ridge: NDArray[np.bool_],
     kept: NDArray[np.int64],
     lambdas: Float,
     settings: Settings,
-) -> _core.PathResult:
+) -> Any:
     values, Q = linalg.eigh(columns.kernel(), driver="evd", overwrite_a=True, check_finite=False)
     on = values > values[-1] * 1e-15 * len(values)
     on[-1] = True  # columns that are all 0 leave one feature of 0
@@ -78,13 +79,15 @@ def _solve(
     Z = np.asfortranarray(np.hstack([Q[:, on] * root, columns.plain(kept)]))  # (n, r + unpenalised)
     raw = problem.in_space(Z, unpenalised=len(kept)).solve(lambdas, settings)
 
-    zeta = sparse.csr_array((raw["values"], raw["columns"], raw["starts"]), shape=(len(lambdas), Z.shape[1])).toarray()
-    r = int(on.sum())
-    coef = np.zeros((len(lambdas), problem.shape[1]))
+    r, count, p, width = int(on.sum()), len(lambdas), problem.shape[1], problem.width
+    found = sparse.csr_array((raw["values"], raw["columns"], raw["starts"]), shape=(count, Z.shape[1] * width)).toarray()
+    zeta = found.reshape(count, Z.shape[1], width).transpose(0, 2, 1).reshape(count * width, -1)  # one row a predictor
+    coef = np.zeros((count * width, p))
     columns.back((Q[:, on] / root) @ zeta[:, :r].T, coef)
     coef[:, kept] = zeta[:, r:]
-    result = sparse.csr_array(coef)
-    raw["intercept"] = raw["intercept"] - coef[:, ridge] @ problem.centre[ridge]
+    shift = coef[:, ridge] @ problem.centre[ridge]
+    raw["intercept"] = raw["intercept"] - (shift if raw["intercept"].ndim == 1 else shift.reshape(count, width))
+    result = sparse.csr_array(coef.reshape(count, width, p).transpose(0, 2, 1).reshape(count, -1))
     raw["values"], raw["columns"], raw["starts"] = result.data, result.indices, result.indptr
     return raw
 
@@ -92,7 +95,7 @@ def _solve(
 class _Standardised:
     """Chosen columns of a design, centred and divided, in blocks of columns that are small beside the matrix."""
 
-    def __init__(self, problem: Problem, chosen: NDArray[np.int64], divisor: Float) -> None:
+    def __init__(self, problem: Problem | SeveralProblem, chosen: NDArray[np.int64], divisor: Float) -> None:
         self._X: Any = problem.matrix
         self._chosen = chosen
         self._centre, self._divisor = problem.centre, divisor

@@ -78,6 +78,23 @@ def test_whole_paths_are_certified(kit, family, penalty, shape, l1_ratio):
     assert np.all(np.diff(path.deviance) <= 1e-6)
 
 
+@pytest.mark.parametrize("storage", [np.asarray, sparse.csc_array])
+@pytest.mark.parametrize("family", ["multinomial", "multigaussian", "ordinal"])
+def test_ridge_of_more_features_than_rows_is_solved_in_the_space_of_the_rows(kit, family, storage):
+    X, y = kit.make_data(family, 50, 90, seed=7)
+    X[:, 4] = 2.0
+    rest = {"penalty_factor": np.r_[0.0, np.inf, 3.0, np.ones(87)], "sample_weight": np.r_[0.0, np.linspace(1, 2, 49)]}
+    options = {"family": family, "l1_ratio": 0.0, "n_lambdas": 5, "tol": 1e-10} | rest
+    path = kit.fit_path(storage(X), y, **options)
+    assert path.converged
+    held = {"factor": rest["penalty_factor"], "sample_weight": rest["sample_weight"]}
+    assert kit.worst(path, X, y, every=1, **held) <= 1.1e-10
+    columns = kit.fit_path(X, y, mode="columns", **(options | {"lambdas": path.lambdas}))
+    np.testing.assert_allclose(path.coef, columns.coef, atol=1e-4 * np.abs(path.coef).max())
+    np.testing.assert_allclose(path.intercept, columns.intercept, atol=1e-4)
+    assert not path.coef[:, [1, 4]].any()
+
+
 @pytest.mark.parametrize(("family", "penalty"), KINDS)
 def test_deviance_is_that_of_the_predictions(kit, family, penalty):
     X, y = kit.make_data(family, 70, 5, seed=8)

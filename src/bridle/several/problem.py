@@ -155,6 +155,22 @@ class SeveralProblem:
         """Return the same problem without the penalised features."""
         return replace(self, factor=np.where(self.factor > 0.0, np.inf, 0.0), penalty=Penalty(self.l1_ratio))
 
+    def in_space(self, Z: Float, unpenalised: int) -> SeveralProblem:
+        """Return the same problem with other features Z (n, r), as they are; the last ``unpenalised`` are free."""
+        r = Z.shape[1]
+        return replace(
+            self,
+            design=_core.dense(Z),
+            matrix=Z,
+            mean=np.zeros(r),
+            deviation=np.sqrt(self.w @ Z**2),
+            scale=np.ones(r),
+            factor=np.where(np.arange(r) < r - unpenalised, 1.0, 0.0),
+            lower=np.full(r, -np.inf),
+            upper=np.full(r, np.inf),
+            penalty=Penalty(self.l1_ratio),
+        )
+
     def lambda_max(self, settings: Settings) -> float:
         """Smallest lambda at which every penalised coefficient is 0; for ridge as in :meth:`Problem.lambda_max`."""
         eta, room, noise = self.offset + self.start, 1.0, 0.0
