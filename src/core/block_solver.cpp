@@ -126,12 +126,16 @@ void BlockSolver::look() {
 
 void BlockSolver::look_outside() {
   outside_known_ = true;
-  if (working() == static_cast<index_t>(groups_.features().size()) && !moved_) {  // nothing is outside
-    for (index_t k = 0; k < predictors_; ++k)
-      for (index_t i = 0; i < working(); ++i) outside_[k * p_ + list_[i]] = slope_[k * working() + i];
-    return;
+  std::vector<index_t> others;
+  for (index_t g = 0; g < in_.groups; ++g)
+    if (!inside_[g]) others.insert(others.end(), groups_.begin(g), groups_.end(g));
+  const index_t m = working(), rest = static_cast<index_t>(others.size());
+  std::vector<double> slopes(rest * predictors_);
+  panels_.dots(others.data(), rest, residual_.data(), predictors_, slopes.data());
+  for (index_t k = 0; k < predictors_; ++k) {
+    for (index_t i = 0; i < m; ++i) outside_[k * p_ + list_[i]] = slope_[k * m + i];
+    for (index_t i = 0; i < rest; ++i) outside_[k * p_ + others[i]] = slopes[k * rest + i];
   }
-  panels_.dots(nullptr, p_, residual_.data(), predictors_, outside_.data());
 }
 
 void BlockSolver::centre_intercept() {
