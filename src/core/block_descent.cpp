@@ -12,7 +12,6 @@ constexpr int kQuiet = 20;         // sweeps that mend slopes and gain nothing
 constexpr index_t kMany = 5000;        // sweeps and Newton steps in one model
 constexpr index_t kManyConcave = 300;  // the same where the model may have no minimum nearby
 constexpr index_t kCells = 50;     // whose Newton step costs as much as a sweep more
-constexpr index_t kByRows = 2;     // sweeps that one in the space of the rows costs
 constexpr int kProximal = 10;      // steps within a block with an L1 part
 constexpr double kNext = 1e-10;    // share of a threshold that a block may hold: less is as good as 0, and has no direction
 constexpr double kDependent = 1e-13;  // share of a block's largest curvature that is rounding
@@ -36,40 +35,49 @@ void BlockDescent::gather(const Block& block, const double* from, double* to) co
 
 // Eigenvectors of the blocks that came since the last time, or of all where H has changed.
 void BlockDescent::decompose() {
-  if (version_ != matrix_.version) {
-    vectors_.clear();
-    known_.assign(size_, 0);
-    version_ = matrix_.version;
-  }
-  values_.resize(size_);
-  vectors_at_.resize(size_);
-  known_.resize(size_, 0);
+  if (version_ != matrix_.version) known_.clear();
+  version_ = matrix_.version;
   std::vector<double> work;
   for (const Block& block : *blocks_) {
-    if (known_[block.from] == block.size) continue;
-    known_[block.from] = block.size;
-    vectors_at_[block.from] = static_cast<index_t>(vectors_.size());
-    if (block.size == 1) {
-      values_[block.from] = curvature(block.from);
-      vectors_.push_back(1.0);
-      continue;
+    const index_t at = key(block), m = block.size;
+    if (static_cast<index_t>(known_.size()) <= at) known_.resize(at + 1);
+    Shape& to = known_[at];
+    if (to.size == m) continue;
+    to.size = m;
+    to.matrix.resize(m * m);
+    for (index_t k = 0; k < m; ++k) {
+      if (matrix_.columns)
+        column_dots(matrix_.columns->columns(block.from), m, *matrix_.columns->columns(block.from + k), matrix_.columns->rows(),
+                    to.matrix.data() + k * m);
+      else
+        std::copy_n(matrix_.column(block.from + k) + block.from, m, to.matrix.data() + k * m);
     }
-    for (index_t k = 0; k < block.size; ++k) {
-      const double* column = matrix_.column(block.from + k) + block.from;
-      vectors_.insert(vectors_.end(), column, column + block.size);
-    }
+    to.vectors.assign(1, 1.0);
+    to.values = to.matrix;
+    if (m == 1) continue;
+    to.vectors = to.matrix;
+    to.values.resize(m);
     char job = 'V', uplo = 'U';
-    int n = static_cast<int>(block.size), lwork = 34 * n, info = 0;
+    int n = static_cast<int>(m), lwork = 34 * n, info = 0;
     work.resize(lwork);
-    blas().dsyev(&job, &uplo, &n, vectors_.data() + vectors_at_[block.from], &n, values_.data() + block.from,
-                 work.data(), &lwork, &info);
-    double* values = values_.data() + block.from;  // ascending; a direction without curvature has none from rounding
-    for (index_t k = 0; k < block.size; ++k)
-      if (values[k] < kDependent * values[block.size - 1]) values[k] = 0.0;
+    blas().dsyev(&job, &uplo, &n, to.vectors.data(), &n, to.values.data(), work.data(), &lwork, &info);
+    for (double& value : to.values)  // ascending; a direction without curvature has none from rounding
+      if (value < kDependent * to.values[m - 1]) value = 0.0;
   }
 }
 
-void BlockDescent::move(const Block& block, const double* delta) {
+// slopes of a block's cells, (cells,)
+void BlockDescent::slopes(const Block& block, double* to) const {
+  if (!matrix_.columns) return gather(block, slope_, to);
+  column_dots(matrix_.columns->columns(block.from), block.size, matrix_.columns->residual(), matrix_.columns->rows(), to);
+}
+
+void BlockDescent::move(const Block& block, double* delta) {
+  if (matrix_.columns) {
+    for (index_t i = 0; i < block.size; ++i) delta[i] = -delta[i];
+    column_add(matrix_.columns->columns(block.from), block.size, delta, matrix_.columns->residual(), matrix_.columns->rows());
+    return;
+  }
   for (index_t k = block.first; k < block.last; ++k, delta += block.size) {
     index_t i = 0;
     for (; i + 4 <= block.size; i += 4) {
@@ -89,14 +97,14 @@ void BlockDescent::move(const Block& block, const double* delta) {
 // next_: the block's minimiser without L1 part, in the eigenbasis of H_gg, where the model is a sum over coordinates.
 void BlockDescent::update_norm(const Block& block) {
   const index_t m = block.size, cells = block.cells();
-  const double* Q = vectors_.data() + vectors_at_[block.from];
+  const double *Q = shape(block).vectors.data(), *values = shape(block).values.data();
   rotated_.resize(2 * cells);
   bends_.resize(cells);
   double* before = rotated_.data();
   double* z = before + cells;
   for (index_t k = 0; k < cells / m; ++k)
     for (index_t i = 0; i < m; ++i) {
-      const double h = values_[block.from + i], b = simd::dot(Q + i * m, now_.data() + k * m, m);
+      const double h = values[i], b = simd::dot(Q + i * m, now_.data() + k * m, m);
       before[k * m + i] = b;
       bends_[k * m + i] = h;
       z[k * m + i] = h > 0.0 ? simd::dot(Q + i * m, pull_.data() + k * m, m) + h * b : 0.0;
@@ -120,7 +128,7 @@ void BlockDescent::update_norm(const Block& block) {
 void BlockDescent::update_sparse(const Block& block) {
   const index_t m = block.size, cells = block.cells();
   double step = 0.0;
-  for (index_t i = 0; i < m; ++i) step = std::max(step, values_[block.from + i]);
+  for (double value : shape(block).values) step = std::max(step, value);
   std::copy_n(now_.begin(), cells, next_.begin());
   if (!(step + block.term.ridge > 0.0)) return;
   rotated_.resize(2 * cells);
@@ -131,7 +139,7 @@ void BlockDescent::update_sparse(const Block& block) {
     for (index_t k = 0; k < cells / m; ++k)
       for (index_t i = 0; i < m; ++i) {
         const double moved = b[k * m + i] - now_[k * m + i];
-        if (moved != 0.0) simd::axpy(-moved, matrix_.column(block.from + i) + block.from, z + k * m, m);
+        if (moved != 0.0) simd::axpy(-moved, shape(block).matrix.data() + i * m, z + k * m, m);
       }
   };
   std::fill_n(next_.begin(), cells, 0.0);
@@ -158,7 +166,7 @@ void BlockDescent::update_sparse(const Block& block) {
 void BlockDescent::forget(const Block& block) {
   const index_t cells = block.cells();
   double bend = 0.0;
-  for (index_t i = 0; i < block.size; ++i) bend = std::max(bend, values_[block.from + i]);
+  for (double value : shape(block).values) bend = std::max(bend, value);
   const double least = std::min(kNext, kNothing * precision_->share) * block.term.l2;
   if ((bend + block.term.ridge) * norm(next_.data(), cells) < least) std::fill_n(next_.begin(), cells, 0.0);
 }
@@ -187,16 +195,18 @@ bool BlockDescent::update(const Block& block) {
   off_ = gain_ = 0.0;
   if (cells == 1) {
     const index_t at = block.first * size_ + block.from;
-    const double h = values_[block.from], b = beta_[at];
+    const double h = shape(block).values[0], b = beta_[at];
     if (!(h + term.ridge > 0.0)) return false;
-    if (b == 0.0 && std::abs(slope_[at]) <= (1.0 + 1e-12) * hold + precision_->noise * std::sqrt(h)) return false;
+    double slope = 0.0;
+    slopes(block, &slope);
+    if (b == 0.0 && std::abs(slope) <= (1.0 + 1e-12) * hold + precision_->noise * std::sqrt(h)) return false;
     now_[0] = b;
-    next_[0] = term.minimiser(h * b + slope_[at], h);
+    next_[0] = term.minimiser(h * b + slope, h);
     off_ = (h + term.ridge) * std::abs(next_[0] - b);
     gain_ = off_ * std::abs(next_[0] - b);
   } else {
     gather(block, beta_, now_.data());
-    gather(block, slope_, pull_.data());
+    slopes(block, pull_.data());
     const bool off = all_zero(now_.data(), cells);
     if (off && term.excess(pull_.data(), cells) <= 1e-12 * hold + precision_->noise) return false;
     if (term.l1 > 0.0)
@@ -252,27 +262,27 @@ void BlockDescent::minimise(const ModelMatrix& matrix, index_t predictors, const
   tidy();
 }
 
-// Sweeps, and Newton steps in between, until neither wins what counts.
+// Sweeps, and Newton steps in between, until neither wins what counts. Without a matrix a look at the data costs no more than
+// a sweep, so that one good Newton step ends it, and the gap decides.
 void BlockDescent::descend() {
   const auto same = [](const Cell& a, const Cell& b) { return a.position == b.position && a.predictor == b.predictor; };
   solved_.clear();
   bool concave = false;
   for (const Block& block : *blocks_) concave = concave || block.term.concave();
   const index_t last = budget_->used + (concave ? kManyConcave : kMany);
-  int since = 0;
-  newton();  // after a step along the path what isn't 0 is nearly known
+  index_t since = 0;
+  if (!matrix_.columns) newton();  // after a step along the path what isn't 0 is nearly known
   while (true) {
     const bool gained = sweep();
-    if (!budget_->spend() || !gained || budget_->used >= last) return;
+    if (!budget_->spend() || (!gained && !matrix_.columns) || budget_->used >= last) return;
     collect();
-    const index_t free = static_cast<index_t>(cells_.size());
-    if (++since < 1 + static_cast<int>(by_rows_ ? kByRows : free / kCells)) continue;
+    if (!matrix_.columns && ++since < 1 + static_cast<index_t>(cells_.size()) / kCells) continue;
     since = 0;
     const bool done = newton();
     if (budget_->stop || budget_->used >= budget_->limit) return;
     const bool repeated =
         done && solved_.size() == cells_.size() && std::equal(cells_.begin(), cells_.end(), solved_.begin(), same);
-    if (repeated) return;
+    if (repeated || (matrix_.columns && (done || !gained))) return;
     if (done)
       solved_ = cells_;
     else

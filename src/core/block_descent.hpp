@@ -7,6 +7,7 @@
 
 #include <vector>
 
+#include "block_columns.hpp"
 #include "block_penalty.hpp"
 #include "block_rows.hpp"
 #include "descent.hpp"
@@ -20,11 +21,13 @@ struct Block {
   index_t cells() const { return size * (last - first); }
 };
 
-// A symmetric matrix by columns as it lies, leading dimension ld; version changes whenever entries that were there do.
+// A symmetric matrix by columns as it lies, leading dimension ld, or what takes its place; version changes whenever entries
+// that were there do.
 struct ModelMatrix {
   const double* data;
   index_t size, ld;
   unsigned version;
+  BlockColumns* columns = nullptr;  // one predictor, and no matrix
   const double* column(index_t k) const { return data + k * ld; }
   double at(index_t i, index_t k) const { return data[k * ld + i]; }
 };
@@ -32,19 +35,18 @@ struct ModelMatrix {
 // The model of a move D (m, K): 1/2 tr(D'H D) - tr(S'D), H (m, m).
 class BlockDescent {
  public:
-  // From beta (m, K), by columns, and the slopes S there to the minimum; both follow. sweeps > 0: no more than so many,
-  // and no Newton steps.
+  // From beta (m, K), by columns, and the slopes S there to the minimum; both follow (without a matrix the residual does, and
+  // slopes are left anyhow). sweeps > 0: no more than so many, and no Newton steps.
   void minimise(const ModelMatrix& matrix, index_t predictors, const std::vector<Block>& blocks,
                 const Precision& precision, Budget& budget, double* beta, double* slope, index_t sweeps = 0);
-  // For one predictor: positions are the features of a list (m,), and H = X~'WX~ as the rows have it.
-  void on_rows(RowNewton* rows, const index_t* list) {
-    rows_ = rows;
-    list_ = list;
-  }
 
  private:
   struct Cell {
     index_t position, predictor, block;
+  };
+  struct Shape {  // of a block: H_gg = Q diag(values) Q', symmetric matrices by columns
+    index_t size = 0;
+    std::vector<double> matrix, vectors, values;
   };
   void decompose();
   void descend();
@@ -55,8 +57,14 @@ class BlockDescent {
   void update_norm(const Block& block);
   void update_sparse(const Block& block);
   void gather(const Block& block, const double* from, double* to) const;
-  void move(const Block& block, const double* delta);  // slopes follow a move of one block
-  double curvature(index_t position) const { return matrix_.at(position, position); }
+  void slopes(const Block& block, double* to) const;
+  void move(const Block& block, double* delta);  // slopes follow a move of one block
+  double curvature(index_t position) const {
+    return matrix_.columns ? matrix_.columns->square(position) : matrix_.at(position, position);
+  }
+  // Of what is known of a block from one lambda to the next.
+  index_t key(const Block& block) const { return matrix_.columns ? matrix_.columns->feature(block.from) : block.from; }
+  const Shape& shape(const Block& block) const { return known_[key(block)]; }
 
   void collect();                 // cells_ that are free to move on both sides
   bool newton();                  // to the minimum over these; false where the model isn't convex there
@@ -65,12 +73,15 @@ class BlockDescent {
   bool solve_system();
   bool solve_by_old_factor();
   bool solve_by_predictors();
+  double crossing(const Curve& curve) const;
+  bool end_at_zero(double promised);
+  bool lowers(double t, index_t blocking, double promised);
   bool take_step(double promised, bool& blocked);
   double landing(index_t a, double t, bool blocked) const;
   bool kink(const Cell& cell) const;
   index_t place(const Cell& cell) const { return cell.predictor * size_ + cell.position; }
   double room(double most, index_t& blocking) const;
-  void spread_step();             // slopes' change along the step
+  void spread_step(index_t first, index_t last, const double* share, std::vector<double>& to) const;
   double penalty_of_active();
 
   ModelMatrix matrix_{nullptr, 0, 0, 0};
@@ -80,10 +91,7 @@ class BlockDescent {
   double *beta_ = nullptr, *slope_ = nullptr;
   index_t size_ = 0, predictors_ = 1;
 
-  // Of each block of several features: H_gg = Q diag(values) Q'
-  std::vector<double> values_, vectors_;  // (m,); the Q one after another
-  std::vector<index_t> vectors_at_;       // (m,) where the Q of the block that starts here starts
-  std::vector<index_t> known_;            // sizes for which it is known, by first position
+  std::vector<Shape> known_;  // by key
   unsigned version_ = 0;
 
   std::vector<double> now_, next_, pull_, rotated_, bends_;  // of one block
@@ -96,10 +104,9 @@ class BlockDescent {
   std::vector<double> gradient_, step_, hessian_, change_, trial_;
   std::vector<Curve> curves_;          // of the penalty, on the cells
   std::vector<double> directions_;     // (cells,) b / |b|
-  RowNewton* rows_ = nullptr;
-  const index_t* list_ = nullptr;
-  std::vector<index_t> features_;      // (cells,)
-  bool by_rows_ = false;               // whether step_ came from there
+  RowNewton rows_;
+  std::vector<const double*> own_;     // (cells,) columns of the model, where it has no matrix
+  bool by_rows_ = false;               // whether rows_ found step_
 };
 
 }  // namespace bridle

@@ -80,19 +80,28 @@ void BlockSolver::extrapolate(double lam) {
   std::vector<double> constant(predictors_);
   past_.resize(p_ * predictors_, 0.0);
   past_b0_.resize(predictors_, 0.0);
-  for (const Block& block : blocks_)
+  for (const Block& block : blocks_) {
+    const bool norm = block.cells() > 1 && block.term.l1 == 0.0;  // whose single coefficients may go through 0
+    double along = 0.0;
     for (index_t k = block.first; k < block.last; ++k)
       for (index_t i = block.from; i < block.from + block.size; ++i) {
         const double b = before[k * m + i], to = b + share * (b - past_[k * p_ + list_[i]]);
-        if (b != 0.0) beta_[k * m + i] = to * b > 0.0 ? std::max(block.term.lower, std::min(block.term.upper, to)) : 0.0;
+        if (b == 0.0) continue;
+        beta_[k * m + i] = to * b > 0.0 || norm ? std::max(block.term.lower, std::min(block.term.upper, to)) : 0.0;
+        along += b * beta_[k * m + i];
       }
+    for (index_t k = block.first; k < block.last && along <= 0.0; ++k)
+      std::fill_n(beta_.begin() + k * m + block.from, block.size, 0.0);
+  }
   for (index_t k = 0; k < predictors_; ++k) constant[k] = share * (b0_[k] - past_b0_[k]);
   std::fill(past_.begin(), past_.end(), 0.0);
   for (index_t k = 0; k < predictors_; ++k)
     for (index_t i = 0; i < m; ++i) past_[k * p_ + list_[i]] = before[k * m + i];
   past_b0_ = b0_;
   past_lam_ = previous_ > lam ? previous_ : 0.0;
+  const Caution caution = caution_;
   if (share > 0.0 && beta_ != before) line_search(before, constant);
+  caution_ = caution;
   gained_ = 0.0;
   refresh_ = false;
   flat_ = flat;

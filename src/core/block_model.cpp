@@ -37,7 +37,11 @@ void solve_eigen(const std::vector<double>& vectors, const std::vector<double>& 
 
 void BlockModel::reset(const double* curvatures, index_t n, std::shared_ptr<const Curvature> coupling) {
   if (!coupled_) {
-    gram_.reset(curvatures, n, std::move(coupling));
+    if (matrix_free_)
+      columns_.reset(curvatures, n);
+    else
+      gram_.reset(curvatures, n, std::move(coupling));
+    ++version_;  // where gram_ has none
     return;
   }
   curvatures_.assign(curvatures, curvatures + n * pairs());
@@ -67,7 +71,10 @@ void BlockModel::settle(const std::vector<index_t>& sizes) {
 void BlockModel::extend(const Columns& x, const std::vector<index_t>& list, const std::vector<index_t>& sizes) {
   const index_t count = static_cast<index_t>(list.size());
   if (!coupled_) {
-    gram_.extend(x, list.data(), count);
+    if (matrix_free_)
+      columns_.extend(x, list.data(), count);
+    else
+      gram_.extend(x, list.data(), count);
     return;
   }
   if (count <= features_) return;
@@ -157,7 +164,10 @@ void BlockModel::by_panels(const Columns& x, const index_t* list, index_t from, 
 
 void BlockModel::keep(const std::vector<index_t>& places, const std::vector<index_t>& sizes) {
   if (!coupled_) {
-    gram_.keep(places);
+    if (matrix_free_)
+      columns_.keep(places);
+    else
+      gram_.keep(places);
     return;
   }
   std::vector<index_t> cells;  // of whole groups, so that they ascend
@@ -176,7 +186,8 @@ void BlockModel::keep(const std::vector<index_t>& places, const std::vector<inde
   ++version_;
 }
 
-ModelMatrix BlockModel::matrix() const {
+ModelMatrix BlockModel::matrix() {
+  if (matrix_free_) return {nullptr, columns_.size(), 0, version_, &columns_};
   if (!coupled_) return {gram_.column(0), gram_.size(), gram_.leading(), gram_.version()};
   return {data_.data(), features_ * predictors_, ld_, version_};
 }
@@ -202,6 +213,7 @@ void BlockModel::reorder(std::vector<double>& values, bool back) const {
 }
 
 double BlockModel::curvature(index_t feature, index_t predictor) const {
+  if (matrix_free_) return columns_.square(feature);
   if (!coupled_) return gram_.at(feature, feature);
   const index_t c = cell(feature, predictor);
   return data_[c * ld_ + c];
@@ -212,7 +224,8 @@ void BlockModel::intercepts(const Columns& x, const std::vector<index_t>& list, 
   std::fill_n(out, predictors_, 0.0);
   if (!coupled_) {
     for (index_t k = 0; k < predictors_; ++k)
-      for (index_t i = 0; i < m; ++i) out[k] -= move[k * m + i] / x.scale[list[i]] * gram_.shift(i);
+      for (index_t i = 0; i < m; ++i)
+        out[k] -= move[k * m + i] / x.scale[list[i]] * (matrix_free_ ? columns_.shift(i) : gram_.shift(i));
     return;
   }
   if (!x.centred) return;

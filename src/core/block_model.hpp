@@ -8,6 +8,7 @@
 #include <memory>
 #include <vector>
 
+#include "block_columns.hpp"
 #include "block_descent.hpp"
 #include "gram.hpp"
 #include "losses.hpp"
@@ -31,15 +32,25 @@ class BlockModel {
   // Forget everything and take the curvatures (n, weights()) of the loss at some point; of one predictor `coupling` in
   // their place, where rows act on each other.
   void reset(const double* curvatures, index_t n, std::shared_ptr<const Curvature> coupling);
-  bool empty() const { return coupled_ ? curvatures_.empty() : gram_.empty(); }
-  index_t features() const { return coupled_ ? features_ : gram_.size(); }
+  // One predictor whose rows don't act on each other: from the next reset on there is no matrix.
+  void leave_matrix() {
+    matrix_free_ = true;
+    version_ = gram_.version();
+    gram_ = Gram();
+  }
+  bool matrix_free() const { return matrix_free_; }
+  bool empty() const { return coupled_ ? curvatures_.empty() : matrix_free_ ? columns_.empty() : gram_.empty(); }
+  index_t features() const { return coupled_ ? features_ : matrix_free_ ? columns_.size() : gram_.size(); }
   // Take in list[features()..): whole groups, whose sizes in order make up `sizes` for all of the list.
   void extend(const Columns& x, const std::vector<index_t>& list, const std::vector<index_t>& sizes);
   // Keep features at places[0] < places[1] < ..., whole groups, whose sizes are then `sizes`.
   void keep(const std::vector<index_t>& places, const std::vector<index_t>& sizes);
 
   // What the descent sees: the matrix, how many predictors share it, and a block's place there.
-  ModelMatrix matrix() const;
+  ModelMatrix matrix();
+  void start(const double* residual) {  // minus the loss's gradient in eta where the next descent starts
+    if (matrix_free_) columns_.start(residual);
+  }
   index_t predictors() const { return coupled_ ? 1 : predictors_; }
   Block place(const Block& block) const;
   // values (m, K) by columns to the matrix's order, and back
@@ -62,7 +73,9 @@ class BlockModel {
 
   index_t predictors_;
   bool coupled_;
+  bool matrix_free_ = false;
   Gram gram_;
+  BlockColumns columns_;  // in its place
   // Coupled only:
   std::vector<double> curvatures_;          // (n, pairs)
   index_t rows_ = 0, features_ = 0, ld_ = 0;

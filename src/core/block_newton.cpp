@@ -20,6 +20,8 @@ constexpr double kSolved = 1e-7;   // of the squared residual
 constexpr double kSlow = 0.1;      // of the last step's gain: one that wins more is far off still, and descent is due
 constexpr double kJitter = 1e-12;  // of the largest diagonal: dependent columns get a direction that a kink ends
 
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
 bool all_zero(const double* x, index_t count) {
   return std::all_of(x, x + count, [](double value) { return value == 0.0; });
 }
@@ -56,6 +58,12 @@ void BlockDescent::collect() {
 void BlockDescent::newton_gradient() {
   const index_t n = static_cast<index_t>(cells_.size());
   gradient_.resize(n);
+  if (matrix_.columns) {
+    own_.clear();
+    for (const Cell& cell : cells_) own_.push_back(*matrix_.columns->columns(cell.position));
+    column_dots(own_.data(), n, matrix_.columns->residual(), matrix_.columns->rows(), gradient_.data());
+    for (index_t a = 0; a < n; ++a) slope_[cells_[a].position] = gradient_[a];
+  }
   directions_.assign(n, 1.0);
   curves_.clear();
   for (index_t first = 0; first < n;) {  // cells of a block follow one another
@@ -84,7 +92,15 @@ void BlockDescent::newton_gradient() {
 void BlockDescent::newton_matrix() {
   const index_t n = static_cast<index_t>(cells_.size());
   hessian_.assign(n * n, 0.0);
-  for (index_t a = 0; a < n; ++a) {
+  if (matrix_.columns) {
+    char uplo = 'U', trans = 'T';
+    int size = static_cast<int>(n), rows = static_cast<int>(matrix_.columns->rows());
+    double one = 1.0, zero = 0.0;
+    std::vector<double> A;
+    for (const double* column : own_) A.insert(A.end(), column, column + rows);
+    blas().dsyrk(&uplo, &trans, &size, &rows, &one, A.data(), &rows, &zero, hessian_.data(), &size);
+  }
+  for (index_t a = 0; a < n && !matrix_.columns; ++a) {
     const double* column = matrix_.column(cells_[a].position);
     for (index_t c = 0; c <= a; ++c)
       if (cells_[c].predictor == cells_[a].predictor) hessian_[a * n + c] = column[cells_[c].position];
@@ -116,11 +132,57 @@ double BlockDescent::room(double most, index_t& blocking) const {
   return t;
 }
 
-void BlockDescent::spread_step() {
-  change_.assign(size_ * predictors_, 0.0);
-  if (by_rows_) return rows_->slopes(list_, size_, change_.data());
-  for (size_t a = 0; a < cells_.size(); ++a)
-    simd::axpy(step_[a], matrix_.column(cells_[a].position), change_.data() + cells_[a].predictor * size_, size_);
+// to += what the share of the step in cells [first, last) takes from the slopes, or from the residual
+void BlockDescent::spread_step(index_t first, index_t last, const double* share, std::vector<double>& to) const {
+  if (matrix_.columns) {
+    column_add(own_.data() + first, last - first, share, to.data(), matrix_.columns->rows());
+    return;
+  }
+  for (index_t a = first; a < last; ++a, ++share)
+    simd::axpy(*share, matrix_.column(cells_[a].position), to.data() + cells_[a].predictor * size_, size_);
+}
+
+// At which share of the step a norm is carried through 0, where it has its kink; infinite if it isn't.
+double BlockDescent::crossing(const Curve& curve) const {
+  const BlockTerm& term = (*blocks_)[cells_[curve.first].block].term;
+  if (curve.count() == 1 || term.l1 > 0.0 || term.concave()) return kInfinity;
+  double along = 0.0, squares = 0.0;
+  for (index_t a = curve.first; a < curve.last; ++a) {
+    const double b = beta_[place(cells_[a])];
+    along += b * step_[a];
+    squares += b * b;
+  }
+  return along < 0.0 ? squares / -along : kInfinity;
+}
+
+// Norms that the step carries through 0 go to 0: all of them at the end of the step, or the first, where it gets there. False if
+// neither lowers the model.
+bool BlockDescent::end_at_zero(double promised) {
+  double nearest = kInfinity;
+  for (const Curve& curve : curves_) nearest = std::min(nearest, crossing(curve));
+  if (!(nearest <= 1.0)) return false;
+  const std::vector<double> step = step_, change = change_;
+  for (const double t : {1.0, nearest}) {
+    index_t blocking = -1;
+    if (room(t, blocking) < t) continue;
+    std::vector<double> shorter = step;
+    for (double& each : shorter) each *= t;
+    for (size_t i = 0; i < change.size(); ++i) change_[i] = t * change[i];
+    for (const Curve& curve : curves_) {
+      if (crossing(curve) > t) continue;
+      std::vector<double> rest;
+      for (index_t a = curve.first; a < curve.last; ++a) {
+        rest.push_back(-beta_[place(cells_[a])] - shorter[a]);
+        shorter[a] = -beta_[place(cells_[a])];
+      }
+      spread_step(curve.first, curve.last, rest.data(), change_);
+    }
+    step_.swap(shorter);
+    if (lowers(1.0, -1, t * promised)) return true;
+    step_ = step;
+  }
+  change_ = change;
+  return false;
 }
 
 // Of the blocks that have free cells, at trial_.
@@ -138,13 +200,9 @@ double BlockDescent::penalty_of_active() {
 // step_ = (Hessian)^-1 gradient_; false where the model isn't convex.
 bool BlockDescent::solve_system() {
   const index_t n = static_cast<index_t>(cells_.size());
-  by_rows_ = rows_ && rows_->suits(n, curves_);
-  if (by_rows_) {
-    features_.clear();
-    for (const Cell& cell : cells_) features_.push_back(list_[cell.position]);
-    by_rows_ = rows_->solve(features_, curves_, directions_, gradient_, step_);
-    if (by_rows_) return true;
-  }
+  by_rows_ = matrix_.columns && rows_.suits(matrix_.columns->rows(), n, curves_) &&
+             rows_.solve(matrix_.columns->rows(), own_, curves_, directions_, gradient_, step_, change_);
+  if (by_rows_) return true;
   if (predictors_ > 1 && n >= kStale && solve_by_predictors()) return true;
   if (n > kDirect) return false;
   newton_matrix();
@@ -262,35 +320,51 @@ double BlockDescent::landing(index_t a, double t, bool blocked) const {
   return kink(cells_[a]) && b * step_[a] < 0.0 ? 0.0 : (step_[a] > 0.0 ? term.upper : term.lower);
 }
 
-// Go along step_ as far as the model with its penalty falls; false if it doesn't. blocked: whether a kink ended it.
-bool BlockDescent::take_step(double promised, bool& blocked) {
+// Take the share t of step_ if the model with its penalty falls by enough of what the step promised; blocking: the cell that a kink ends.
+bool BlockDescent::lowers(double t, index_t blocking, double promised) {
   const index_t n = static_cast<index_t>(cells_.size());
-  spread_step();
-  double square = 0.0, linear = 0.0;  // of the model along the step
+  double square = 0.0, linear = 0.0, before = 0.0, after = 0.0;  // of the model along the step; penalties
+  if (matrix_.columns) square = simd::dot(change_.data(), change_.data(), matrix_.columns->rows());
   for (index_t a = 0; a < n; ++a) {
-    square += step_[a] * change_[place(cells_[a])];
+    if (!matrix_.columns) square += step_[a] * change_[place(cells_[a])];
     linear += step_[a] * slope_[place(cells_[a])];
   }
-  index_t blocking = -1;
-  double t = room(1.0, blocking);
   trial_.assign(beta_, beta_ + size_ * predictors_);
-  const double before = penalty_of_active();
-  for (int halving = 0;; ++halving, t *= 0.5, blocking = -1) {
-    if (halving == kHalvings) return false;
-    for (index_t a = 0; a < n; ++a) trial_[place(cells_[a])] = landing(a, t, a == blocking);
-    const double model = -t * linear + 0.5 * t * t * square, after = penalty_of_active();
-    const double rounding = 1e-15 * (std::abs(before) + std::abs(t * linear));
-    if (model + after - before <= -1e-4 * t * promised + rounding) break;
-  }
+  before = penalty_of_active();
+  for (index_t a = 0; a < n; ++a) trial_[place(cells_[a])] = landing(a, t, a == blocking);
+  after = penalty_of_active();
+  const double model = -t * linear + 0.5 * t * t * square, rounding = 1e-15 * (std::abs(before) + std::abs(t * linear));
+  if (!(model + after - before <= -1e-4 * t * promised + rounding)) return false;
   std::copy(trial_.begin(), trial_.end(), beta_);
-  simd::axpy(-t, change_.data(), slope_, size_ * predictors_);
-  blocked = blocking >= 0;
+  if (matrix_.columns)
+    simd::axpy(-t, change_.data(), matrix_.columns->residual(), matrix_.columns->rows());
+  else
+    simd::axpy(-t, change_.data(), slope_, size_ * predictors_);
   return true;
 }
 
+// Go along step_ as far as the model with its penalty falls; false if it doesn't. blocked: whether a kink ended it.
+bool BlockDescent::take_step(double promised, bool& blocked) {
+  if (!by_rows_) {
+    change_.assign(matrix_.columns ? matrix_.columns->rows() : size_ * predictors_, 0.0);
+    spread_step(0, static_cast<index_t>(cells_.size()), step_.data(), change_);
+  }
+  blocked = end_at_zero(promised);
+  if (blocked) return true;
+  index_t blocking = -1;
+  double t = room(1.0, blocking);
+  for (int halving = 0; halving < kHalvings; ++halving, t *= 0.5, blocking = -1)
+    if (lowers(t, blocking, promised)) {
+      blocked = blocking >= 0;
+      return true;
+    }
+  return false;
+}
+
 bool BlockDescent::newton() {
-  double last = std::numeric_limits<double>::infinity();
-  for (int turn = 0; turn < kNewton; ++turn) {
+  double last = kInfinity;
+  bool blocked = false;
+  for (int turn = 0; turn < kNewton; turn += !blocked) {  // a kink or bound takes a cell away, or all of a norm's
     collect();
     const index_t n = static_cast<index_t>(cells_.size());
     if (n == 0) return false;
@@ -298,11 +372,10 @@ bool BlockDescent::newton() {
     if (!solve_system()) return false;
     const double promised = simd::dot(gradient_.data(), step_.data(), n);
     if (!(promised > 0.0)) return promised == 0.0;
-    bool blocked = false;
     if (!take_step(promised, blocked) || !budget_->spend()) return false;
     if (!blocked && promised <= precision_->enough) return true;
-    if (promised > kSlow * last) return false;
-    last = promised;
+    if (!blocked && promised > kSlow * last) return false;
+    last = blocked ? kInfinity : promised;
   }
   return false;
 }

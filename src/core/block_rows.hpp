@@ -1,6 +1,6 @@
 // Newton's system of more coefficients than there are rows, in the space of the rows.
 //
-// A = sqrt(W) X~ (n, c) of the free coefficients, S their penalty's curvature: of a norm it is (I - d d') times its slope over
+// A (n, c) are the free coefficients' columns (block_columns.hpp), S their penalty's curvature: of a norm it is (I - d d') times its slope over
 // |b|, d = b / |b|. Along directions without curvature of their own, Y = A d, rows are projected, Q = I - Y (Y'Y)^-1 Y'; with the
 // rest eliminated (Woodbury), n equations with M = I + Q A S^-1 A'Q are left. Conjugate gradients solve them with the factor
 // of an older M: that needs neither the same coefficients nor the same penalty.
@@ -8,7 +8,7 @@
 
 #include <vector>
 
-#include "columns.hpp"
+#include "simd.hpp"
 
 namespace bridle {
 
@@ -22,19 +22,15 @@ struct Curve {
 
 class RowNewton {
  public:
-  explicit RowNewton(const Columns& x) : x_(x) {}
-  void reset(const double* weights);  // of the quadratic model, (n,)
-  // Whether this costs less than the matrix of all cells, and can be done.
-  bool suits(index_t cells, const std::vector<Curve>& curves) const;
-  // step (c,) = (A'A + penalty's)^-1 gradient, to a small share of what it promises; features (c,), unit directions d (c,),
-  // curve after curve. False where it couldn't be found.
-  bool solve(const std::vector<index_t>& features, const std::vector<Curve>& curves, const std::vector<double>& direction,
-             const std::vector<double>& gradient, std::vector<double>& step);
-  // out (count,) = x~_j'W X~ step for columns of a list
-  void slopes(const index_t* list, index_t count, double* out);
+  // Whether this costs less than the matrix of all cells, and can be done for n rows.
+  bool suits(index_t n, index_t cells, const std::vector<Curve>& curves) const;
+  // step (c,) = (A'A + penalty's)^-1 gradient, to a small share of what it promises, and image (n,) = A step; columns (c,) of A,
+  // unit directions d (c,), curve after curve. False where it couldn't be found.
+  bool solve(index_t n, const std::vector<const double*>& columns, const std::vector<Curve>& curves,
+             const std::vector<double>& direction, const std::vector<double>& gradient, std::vector<double>& step,
+             std::vector<double>& image);
 
  private:
-  void take_columns(const std::vector<index_t>& features);
   bool take_flat();
   void factor();
   bool iterate(const std::vector<double>& right, double most);
@@ -48,18 +44,16 @@ class RowNewton {
 
   static constexpr double kOwnLoop = 16.0;  // operations of BLAS that a cell's share of a product takes a row
 
-  const Columns& x_;
   index_t n_ = 0, cells_ = 0, flat_ = 0;
-  std::vector<double> root_, share_;           // (n,) sqrt(w), w / sum(w)
-  std::vector<double> pool_;                   // columns of A one after another, as they were first asked for
-  std::vector<index_t> slot_;                  // (p,) where a feature's column is, or -1
-  std::vector<const double*> columns_;         // (c,)
+  const double* const* columns_ = nullptr;     // (c,)
   const std::vector<Curve>* curves_ = nullptr;
   const double* direction_ = nullptr;
-  std::vector<double> basis_, upper_;          // V = Y U^-1 (n, flat), orthonormal; U with Y'Y = U'U
+  std::vector<double> flats_, upper_;          // Y (n, flat); U with Y'Y = U'U
+  std::vector<const double*> flat_columns_;    // (flat,) of Y
   std::vector<double> factor_;                 // Cholesky, upper, of an older M; empty: none
   double debt_ = 0.0;                          // operations spent on products that a newer factor might have spared
-  std::vector<double> q_, image_, held_;
+  std::vector<double> q_, held_;
+  mutable std::vector<double> along_;
 };
 
 }  // namespace bridle

@@ -12,6 +12,8 @@ namespace {
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kFar = 1e300;  // a lambda at which nothing that is penalised takes part
 constexpr double kGain = 1e-3;  // of the gap asked for: a step that wins more isn't rounding
+constexpr double kFine = 1e-3, kCoarse = 0.1;  // of the gap asked for: what a model's solution may miss, first
+constexpr double kColumnsAnew = 2.0;           // steps of the outer loop that columns under new weights cost
 constexpr double kStraight = 0.8;    // share of what its slope promises that a step wins where the model is far too steep
 constexpr double kLeastFlat = 1e-9;
 constexpr index_t kSweeps = 3;  // of a majoriser
@@ -39,7 +41,6 @@ BlockSolver::BlockSolver(const BlockProblem& problem, const Settings& settings)
       outside_(p_ * predictors_),
       model_(*problem.loss),
       meet_(model_.coupled()),
-      rows_(x_),
       b0_(problem.start, problem.start + predictors_),
       eta_(problem.offset, problem.offset + n_ * predictors_),
       residual_(n_ * predictors_),
@@ -75,7 +76,7 @@ Status BlockSolver::solve(double lam) {
     }
     // 2. What the last step has won decides how old the model and how coarse its solution may be.
     if (std::isfinite(last_)) {
-      const double price = steps_for_gram(working(), in_.design->bytes());
+      const double price = model_.matrix_free() ? kColumnsAnew : steps_for_gram(working(), in_.design->bytes());
       const bool far = gap_ > target_ && std::log(gap_ / target_) > (1.0 + price) * std::log(last_ / gap_);
       refresh_ = refresh_ || ++spare_steps_ > price || far;
     }
@@ -109,10 +110,11 @@ void BlockSolver::begin(double lam) {
   bool refits = false;
   for (const Block& block : blocks_) refits = refits || BlockGap::unheld(block.term);
   target_ = (refits && lam * in_.l1_ratio > 0.0 ? kDoubt : kSafety) * set_.tol * (concave_ ? null_slope_ : in_.reference);
-  coarseness_ = 1e-3 * set_.tol * (concave_ ? set_.tol : 1.0);  // an objective is off by the square of its slopes
+  // An objective is off by the square of its slopes.
+  coarseness_ = (model_.matrix_free() ? kCoarse : kFine) * set_.tol * (concave_ ? set_.tol : 1.0);
   last_ = kInfinity;
   idle_ = rounds_ = 0;
-  if (meet_ && !concave_) extrapolate(lam);
+  if (!concave_) extrapolate(lam);
 }
 
 void BlockSolver::look() {
@@ -124,12 +126,16 @@ void BlockSolver::look() {
 
 void BlockSolver::look_outside() {
   outside_known_ = true;
-  if (working() == static_cast<index_t>(groups_.features().size()) && !moved_) {  // nothing is outside
-    for (index_t k = 0; k < predictors_; ++k)
-      for (index_t i = 0; i < working(); ++i) outside_[k * p_ + list_[i]] = slope_[k * working() + i];
-    return;
+  std::vector<index_t> others;
+  for (index_t g = 0; g < in_.groups; ++g)
+    if (!inside_[g]) others.insert(others.end(), groups_.begin(g), groups_.end(g));
+  const index_t m = working(), rest = static_cast<index_t>(others.size());
+  std::vector<double> slopes(rest * predictors_);
+  panels_.dots(others.data(), rest, residual_.data(), predictors_, slopes.data());
+  for (index_t k = 0; k < predictors_; ++k) {
+    for (index_t i = 0; i < m; ++i) outside_[k * p_ + list_[i]] = slope_[k * m + i];
+    for (index_t i = 0; i < rest; ++i) outside_[k * p_ + others[i]] = slopes[k * rest + i];
   }
-  panels_.dots(nullptr, p_, residual_.data(), predictors_, outside_.data());
 }
 
 void BlockSolver::centre_intercept() {
@@ -266,21 +272,20 @@ double BlockSolver::penalty_value() const {
 
 bool BlockSolver::improve() {
   const index_t m = working();
-  const bool by_rows = predictors_ == 1 && !in_.loss->coupled();
   if (!on_rows_ && wants_rows()) {
     on_rows_ = true;
     model_ = BlockModel(*in_.loss, true);
   }
+  if (!model_.matrix_free() && wants_no_matrix()) model_.leave_matrix();
   if (model_.empty() || (refresh_ && !in_.loss->quadratic())) {
     if (on_rows_) majorise();
     model_total_ = on_rows_ ? simd::sum(weights_.data(), n_) : 0.0;
     model_.reset(on_rows_ ? weights_.data() : curvatures(), n_, in_.loss->second(in_.w, eta_.data(), n_));
-    if (by_rows) rows_.reset(weights_.data());
     spare_steps_ = 0;
   }
   refresh_ = false;
-  descent_.on_rows(by_rows ? &rows_ : nullptr, list_.data());
   model_.extend(x_, list_, sizes());
+  model_.start(residual_.data());
   const std::vector<double> before = beta_, slope = slope_;
   const Precision precision{coarseness_ * in_.reference, std::sqrt(coarseness_), 1e-15 * std::sqrt(in_.reference)};
   std::vector<Block> blocks = blocks_;

@@ -40,6 +40,7 @@ class BlockSolver {
   bool wants_cells();
   bool improve_exactly();        // the same in the exact model of cells_
   bool wants_rows() const;
+  bool wants_no_matrix() const;
   void split();                  // diagonal_ and root_ at eta
   void majorise();
   void extrapolate(double lam);  // along the path, from the last two solutions
@@ -87,7 +88,6 @@ class BlockSolver {
   double model_total_ = 0.0;  // sum of its weights
   int rounds_ = 0;            // on them, at this lambda
   bool slow_ = false;         // they have been too many at one
-  RowNewton rows_;
   BlockDescent descent_, exact_descent_;
   Cells cells_;
   CellModel exact_;

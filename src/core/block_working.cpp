@@ -9,6 +9,7 @@ namespace bridle {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kShort = 0.5;
 
 }  // namespace
 
@@ -40,13 +41,22 @@ void BlockSolver::shrink(double reach) {
   for (index_t i = 0; i < after; ++i) list_[i] = list_[places[i]];
   beta_.resize(after * predictors_);
   slope_.resize(after * predictors_);
-  const bool followed = !model_.empty() && model_.features() == before;
   here_.swap(kept);
   list_.resize(after);
-  if (followed)
-    model_.keep(places, sizes());
-  else
-    model_ = BlockModel(*in_.loss, on_rows_);
+  if (model_.empty()) return;
+  const auto known = std::lower_bound(places.begin(), places.end(), model_.features());  // others have come since
+  places.erase(known, places.end());
+  std::vector<index_t> sizes;
+  index_t total = 0;
+  for (index_t g : here_)
+    if ((total += members(g)) <= static_cast<index_t>(places.size())) sizes.push_back(members(g));
+  model_.keep(places, sizes);
+}
+
+// Groups of which so many coefficients aren't 0 that the model's columns are hardly longer than its matrix's.
+bool BlockSolver::wants_no_matrix() const {
+  return predictors_ == 1 && !in_.loss->coupled() && in_.shape == Shape::lasso && groups_.largest() > 1 &&
+         static_cast<double>(active_features()) > kShort * static_cast<double>(n_);
 }
 
 double BlockSolver::excess_outside(index_t group, double lam) const {

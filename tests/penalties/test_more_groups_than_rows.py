@@ -38,6 +38,28 @@ def test_paths_are_certified(kit, family, spec, l1_ratio):
     assert kit.referee(path, X, y, factor=factor, sample_weight=w, every=1) <= 1e-8 * (1.0 + 1e-6)
 
 
+@pytest.mark.parametrize("tol", [1e-3, 1e-9])
+@pytest.mark.parametrize("family", ["gaussian", "binomial"])
+def test_sizes_that_differ(kit, family, tol):
+    """Single coefficients beside groups; at a loose tolerance groups come and go between two steps."""
+    X, y, _ = wide(kit, family)
+    groups = np.repeat(np.arange(200), np.tile([1, 1, 3, 10, 15], 40))
+    path = kit.fit(X, y, "group_lasso", groups, family=family, n_lambdas=30, lambda_min_ratio=0.003, tol=tol)
+    assert path.converged
+    assert path.n_nonzero[-1] > 120  # twice as many as rows
+    assert kit.referee(path, X, y, every=1) <= tol * (1.0 + 1e-6)
+
+
+@pytest.mark.parametrize("spec", ["group_lasso", "sparse_group_lasso(l1_share=0.5)"])
+def test_hardly_different_columns_take_few_steps(kit, spec):
+    """A step that meets a kink goes on without what it met there: descent would bring it back, thousands of times."""
+    X, y, groups = wide(kit, "poisson")
+    X = X[:, :500] + 10.0 * X[:, -1:]
+    path = kit.fit(X, y, spec, groups[:500], family="poisson", n_lambdas=8, lambda_min_ratio=0.001, max_iter=1000)
+    assert path.converged
+    assert kit.referee(path, X, y, every=1) <= 1e-6 * (1.0 + 1e-6)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("fit_intercept", [True, False])
 def test_storage_makes_no_difference(kit, kind, fit_intercept):
