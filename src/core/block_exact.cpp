@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "block_gap.hpp"
 #include "block_solver.hpp"
 
 namespace bridle {
@@ -43,7 +44,7 @@ void BlockSolver::choose_cells(double reach) {
 bool BlockSolver::wants_cells() {
   if (!meet_ || concave_) return false;
   for (const Block& block : blocks_)
-    if (block.term.free()) return false;
+    if (BlockGap::unheld(block.term)) return false;
   choose_cells(std::max(0.0, std::min(lam_, 2.0 * lam_ - previous_)));
   const double c = static_cast<double>(cells_.count()), all = static_cast<double>(working() * predictors_);
   slow_ = slow_ || rounds_ > kRounds;

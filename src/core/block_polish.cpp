@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "block_gap.hpp"
 #include "block_implicit.hpp"
 #include "block_solver.hpp"
 
@@ -21,7 +22,7 @@ constexpr double kRounding = 1e-16;  // of the loss: a step that promises less i
 bool BlockSolver::wants_rows() const {
   if (!model_.coupled() || concave_) return false;
   for (const Block& block : blocks_)
-    if (block.term.free()) return false;
+    if (BlockGap::unheld(block.term)) return false;
   const double m = static_cast<double>(working()), k = static_cast<double>(predictors_), n = static_cast<double>(n_);
   const double made = static_cast<double>(model_.pairs()) * n * m * m * 2.0 + std::pow(m * k, 3.0) / 3.0;
   return made > kLarge && made > kPatience * kProducts * n * m * k;

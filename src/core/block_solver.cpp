@@ -85,9 +85,9 @@ Status BlockSolver::solve(double lam) {
     gained_ = 0.0;
     last_ = std::min(gap_, last_);
     // 3. Model, its minimum, line search; then Newton on the rows, where the model is only a majoriser.
-    const bool exact = wants_cells();
-    bool lowered = exact ? improve_exactly() : improve();
-    if (!exact && on_rows_ && !budget_.stop) {
+    const bool smooth = wants_products(), exact = !smooth && wants_cells();
+    bool lowered = smooth ? improve_smoothly() : (exact ? improve_exactly() : improve());
+    if (!smooth && !exact && on_rows_ && !budget_.stop) {
       ++rounds_;
       if (moved_) look();
       if (certificate(false) > target_) lowered = polish() || lowered;

@@ -39,6 +39,9 @@ class BlockSolver {
   void choose_cells(double reach);
   bool wants_cells();
   bool improve_exactly();        // the same in the exact model of cells_
+  bool wants_products() const;
+  bool improve_smoothly();       // Newton's step by products with the columns, where the objective is smooth
+  void bend(double* u) const;
   bool wants_rows() const;
   bool wants_no_matrix() const;
   void split();                  // diagonal_ and root_ at eta

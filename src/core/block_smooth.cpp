@@ -1,0 +1,109 @@
+// Ridge alone on many features of several predictors: the objective is smooth, and Newton's step takes products with the
+// columns only; no matrix of the features is made.
+#include <algorithm>
+#include <cmath>
+
+#include "block_gap.hpp"
+#include "block_solver.hpp"
+#include "conjugate.hpp"
+
+namespace bridle {
+namespace {
+
+constexpr double kWorth = 40.0;       // products that the features' matrix and its factors may cost
+constexpr index_t kWideSparse = 300;  // sparse features whose products are always cheaper
+constexpr index_t kProducts = 500;
+constexpr double kForcing = 1e-3;  // share of the squared residual that is left to the next step
+constexpr double kEnough = 0.01;   // of the gap asked for: a step that promises less needn't be better
+
+}  // namespace
+
+bool BlockSolver::wants_products() const {
+  const double m = static_cast<double>(working()), k = static_cast<double>(predictors_), n = static_cast<double>(n_);
+  const bool wide = in_.design->sparse() ? working() > kWideSparse : m / (4.0 * k) + m * m / (12.0 * n) > kWorth;
+  if (predictors_ == 1 || !wide) return false;
+  return std::all_of(blocks_.begin(), blocks_.end(), [](const Block& block) {
+    return block.term.free() && !BlockGap::unheld(block.term) && std::isinf(block.term.lower) && std::isinf(block.term.upper);
+  });
+}
+
+bool BlockSolver::improve_smoothly() {
+  const index_t m = working(), cells = m * predictors_;
+  // 1. Curvatures of the rows and, for the preconditioner, of the coefficients alone.
+  if (meet_) split();
+  std::vector<double> row(meet_ ? n_ : 0, 0.0), totals(predictors_);
+  for (index_t k = 0; k < predictors_; ++k) {
+    if (!meet_) totals[k] = simd::sum(weights_.data(), n_);
+    for (index_t i = 0; meet_ && i < n_; ++i) {
+      const double own = diagonal_[k * n_ + i] - root_[k * n_ + i] * root_[k * n_ + i];
+      row[i] += own;
+      totals[k] += own;
+    }
+  }
+  const double* weights = meet_ ? row.data() : weights_.data();
+  const double total = simd::sum(weights, n_);
+  std::vector<double> ridge(cells), diagonal(cells), gradient(cells + predictors_, 0.0);
+  for (const Block& block : blocks_)
+    for (index_t k = block.first; k < block.last; ++k)
+      for (index_t i = block.from; i < block.from + block.size; ++i) ridge[k * m + i] = block.term.ridge;
+  for (index_t i = 0; i < m; ++i) {
+    const index_t j = list_[i];
+    const double square = x_.design.square(j, weights, total, x_.centre[j]) / (x_.scale[j] * x_.scale[j] * total);
+    for (index_t k = 0; k < predictors_; ++k) {
+      const index_t c = k * m + i;
+      diagonal[c] = totals[k] * square + ridge[c];
+      gradient[c] = slope_[c] - ridge[c] * beta_[c];
+    }
+  }
+  // 2. Newton's step; the intercepts are at their best, and move along.
+  const auto precondition = [&](const std::vector<double>& r, std::vector<double>& z) {
+    for (index_t c = 0; c < cells; ++c) z[c] = r[c] / diagonal[c];
+    for (index_t k = 0; k < predictors_; ++k) z[cells + k] = x_.centred && totals[k] > 0.0 ? r[cells + k] / totals[k] : 0.0;
+  };
+  std::vector<double> coef(cells), image(n_ * predictors_), step;
+  const auto product = [&](const std::vector<double>& v, std::vector<double>& out) {
+    for (index_t k = 0; k < predictors_; ++k) {
+      double constant = v[cells + k];
+      for (index_t i = 0; i < m; ++i) {
+        coef[k * m + i] = v[k * m + i] / x_.scale[list_[i]];
+        constant -= coef[k * m + i] * x_.centre[list_[i]];
+      }
+      std::fill_n(image.begin() + k * n_, n_, x_.centred ? constant : 0.0);
+    }
+    panels_.times(list_.data(), m, coef.data(), predictors_, image.data());
+    bend(image.data());
+    panels_.dots(list_.data(), m, image.data(), predictors_, out.data());
+    for (index_t c = 0; c < cells; ++c) out[c] += ridge[c] * v[c];
+    for (index_t k = 0; k < predictors_; ++k) out[cells + k] = x_.centred ? simd::sum(image.data() + k * n_, n_) : 0.0;
+  };
+  const double enough = kEnough * target_;
+  conjugate_gradients(step, gradient, kProducts, precondition, product, [&](const auto&, double now, double first) {
+    return !(now > std::max(kForcing * first, enough)) || !budget_.spend();
+  });
+  if (budget_.stop) return false;
+  // 3. Line search.
+  const std::vector<double> before = beta_;
+  std::vector<double> constant(step.begin() + cells, step.end());
+  for (index_t k = 0; k < predictors_; ++k)
+    for (index_t i = 0; i < m; ++i) {
+      beta_[k * m + i] += step[k * m + i];
+      constant[k] -= step[k * m + i] / x_.scale[list_[i]] * x_.centre[list_[i]];
+    }
+  return line_search(before, constant);
+}
+
+// u (n, K) becomes W u, W the curvature of the rows.
+void BlockSolver::bend(double* u) const {
+  if (!meet_) {
+    for (index_t k = 0; k < predictors_; ++k)
+      for (index_t i = 0; i < n_; ++i) u[k * n_ + i] *= weights_[i];
+    return;
+  }
+  std::vector<double> along(n_, 0.0);
+  for (index_t k = 0; k < predictors_; ++k)
+    for (index_t i = 0; i < n_; ++i) along[i] += root_[k * n_ + i] * u[k * n_ + i];
+  for (index_t k = 0; k < predictors_; ++k)
+    for (index_t i = 0; i < n_; ++i) u[k * n_ + i] = diagonal_[k * n_ + i] * u[k * n_ + i] - root_[k * n_ + i] * along[i];
+}
+
+}  // namespace bridle
