@@ -229,10 +229,7 @@ def solve_problem(
         if not problem.penalty.concave:
             return path
         return replace(path, convex_min=blocks.convex_until(problem, path.coef_sparse, path.intercept, grid))
-    if applies(problem, grid, settings):
-        raw = solve_reduced(problem, grid, settings)
-    else:
-        raw = problem.solve(grid, settings)
+    raw = solve_reduced(problem, grid, settings) if applies(problem, grid, settings) else problem.solve(grid, settings)
     path = as_path(problem, grid, raw, settings, lambda_max=lambda_max, notes=notes, relax=relax)
     if isinstance(problem, SeveralProblem) and problem.penalty.concave:
         path = replace(path, relative_gap=problem.relative_violation(grid, raw))

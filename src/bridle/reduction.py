@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, sparse
 
-from bridle import _core
 from bridle.losses import GAUSSIAN
 from bridle.problem import Problem, Settings, one_blas_thread
 from bridle.several import SeveralProblem
@@ -80,7 +79,8 @@ def _solve(
     raw = problem.in_space(Z, unpenalised=len(kept)).solve(lambdas, settings)
 
     r, count, p, width = int(on.sum()), len(lambdas), problem.shape[1], problem.width
-    found = sparse.csr_array((raw["values"], raw["columns"], raw["starts"]), shape=(count, Z.shape[1] * width)).toarray()
+    shape = (count, Z.shape[1] * width)
+    found = sparse.csr_array((raw["values"], raw["columns"], raw["starts"]), shape=shape).toarray()
     zeta = found.reshape(count, Z.shape[1], width).transpose(0, 2, 1).reshape(count * width, -1)  # one row a predictor
     coef = np.zeros((count * width, p))
     columns.back((Q[:, on] / root) @ zeta[:, :r].T, coef)

@@ -14,7 +14,7 @@ constexpr double kWorth = 40.0;       // products that the features' matrix and 
 constexpr index_t kWideSparse = 300;  // sparse features whose products are always cheaper
 constexpr index_t kProducts = 500;
 constexpr double kForcing = 1e-3;  // share of the squared residual that is left to the next step
-constexpr double kEnough = 0.01;   // of the gap asked for: a step that promises less needn't be better
+constexpr double kEnough = 0.1;    // of the gap asked for, that may be left
 
 }  // namespace
 
@@ -76,9 +76,10 @@ bool BlockSolver::improve_smoothly() {
     for (index_t c = 0; c < cells; ++c) out[c] += ridge[c] * v[c];
     for (index_t k = 0; k < predictors_; ++k) out[cells + k] = x_.centred ? simd::sum(image.data() + k * n_, n_) : 0.0;
   };
-  const double enough = kEnough * target_;
-  conjugate_gradients(step, gradient, kProducts, precondition, product, [&](const auto&, double now, double first) {
-    return !(now > std::max(kForcing * first, enough)) || !budget_.spend();
+  conjugate_gradients(step, gradient, kProducts, precondition, product, [&](const auto& left, double now, double first) {
+    double gap = 0.0;  // once this is left of the slopes
+    for (index_t c = 0; c < cells; ++c) gap += 0.5 * left[c] * left[c] / ridge[c];
+    return gap <= kEnough * target_ || !(now > kForcing * first) || !budget_.spend();
   });
   if (budget_.stop) return false;
   // 3. Line search.
