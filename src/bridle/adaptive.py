@@ -96,7 +96,7 @@ def _settings() -> Settings:
 
 
 def _solve(problem: Problem | SeveralProblem, lambdas: Float) -> Any:
-    if isinstance(problem, Problem) and applies(problem, lambdas, _settings()):
+    if applies(problem, lambdas, _settings()):
         return solve_reduced(problem, lambdas, _settings())
     return problem.solve(lambdas, _settings())
 

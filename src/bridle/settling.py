@@ -152,21 +152,31 @@ def _means(problem: Problem, lambdas: Float | None, size: float, tol: float) -> 
         lambdas = lambda_grid(top, *problem.shape, _LAMBDAS if top > 0.0 else 1, ratio, problem.l1_ratio)
     if problem.reference == 0.0:  # the null model is perfect
         return problem.family.mean(problem.start + problem.offset)
-    raw = problem.solve(lambdas, settings)
-    best = 0
-    if lambdas.size > 1:
-        loss = np.maximum(2.0 * (raw["loss"] - problem.saturated), 1e-12 * problem.reference)
-        count = np.diff(raw["starts"])
-        terms = problem.family.information_term(loss, size) + np.log(size) * count
-        rows, p = np.count_nonzero(problem.w), problem.shape[1]
-        if p > _LARGEST * rows:  # the extended BIC of Chen and Chen (2008), gamma = 1
-            terms += 2.0 * (gammaln(p + 1.0) - gammaln(count + 1.0) - gammaln(p - count + 1.0))
-        terms[count > _LARGEST * rows] = np.inf
-        best = int(np.argmin(terms))
+    raw, best = _solve_to_the_smallest(problem, lambdas, size, settings)
     b = np.zeros(problem.shape[1])
     part = slice(raw["starts"][best], raw["starts"][best + 1])
     b[raw["columns"][part]] = raw["values"][part]
     return problem.family.mean(problem.offset + raw["intercept"][best] + problem.design.times(b))
+
+
+def _solve_to_the_smallest(problem: Problem, lambdas: Float, size: float, settings: Settings) -> tuple[Any, int]:
+    """Solve the path and find its smallest BIC; with many features the path ends soon after, for its end is costly."""
+    rows, p = np.count_nonzero(problem.w), problem.shape[1]
+    many = p > _LARGEST * rows
+    for stop in (8, 12, 16, 20, lambdas.size) if many else (lambdas.size,):
+        raw = problem.solve(lambdas[:stop], settings)
+        if lambdas.size == 1:
+            return raw, 0
+        loss = np.maximum(2.0 * (raw["loss"] - problem.saturated), 1e-12 * problem.reference)
+        count = np.diff(raw["starts"])
+        terms = problem.family.information_term(loss, size) + np.log(size) * count
+        if many:  # the extended BIC of Chen and Chen (2008), gamma = 1
+            terms += 2.0 * (gammaln(p + 1.0) - gammaln(count + 1.0) - gammaln(p - count + 1.0))
+            terms[count > _LARGEST * rows] = np.inf
+        best = int(np.argmin(terms))
+        if count[-1] > _LARGEST * rows or best + 4 < stop:
+            break
+    return raw, best
 
 
 def _close(one: Family, other: Family, tol: float) -> bool:

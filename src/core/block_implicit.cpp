@@ -14,6 +14,7 @@ constexpr index_t kRows = 128;
 constexpr double kJitter = 1e-10;       // of the largest diagonal
 constexpr double kNormProducts = 300.0;  // products that a better preconditioner for norms may cost
 constexpr index_t kHeld = 16'000'000;    // entries of copied columns that are kept for the next product
+constexpr index_t kFactored = 500;      // sparse features, above which products with them cost less than their factor
 constexpr double kFarOff = 1e4;         // deviations from 0 from which on columns are centred before their products
 
 }  // namespace
@@ -27,8 +28,9 @@ ImplicitNewton::ImplicitNewton(const Columns& x, const FreeCells& cells, index_t
       diagonal_(diagonal),
       root_(root),
       flat_(x.rows(), 0.0),
-      image_(kRows * predictors),
-      bent_(kRows * predictors) {
+      sparse_(x.design.sparse()),
+      image_((sparse_ ? x.rows() : kRows) * predictors),
+      bent_(image_.size()) {
   for (index_t j : cells.features) {
     inverse_.push_back(1.0 / x.scale[j]);
     shift_.push_back(x.centre[j]);
@@ -36,14 +38,14 @@ ImplicitNewton::ImplicitNewton(const Columns& x, const FreeCells& cells, index_t
   }
   panel_shift_.assign(features_, 0.0);
   panel_inverse_.assign(features_, 1.0);
-  if (!raw_) {
+  if (!raw_ && !sparse_) {
     panel_shift_.swap(shift_);
     panel_inverse_.swap(inverse_);
   }
   const index_t n = x.rows();
   lies_ = raw_ && features_ > 0 && lying(x.design, cells.features[0]) != nullptr;
-  held_ = !lies_ && n * features_ <= kHeld;
-  panel_.resize(lies_ ? 0 : (held_ ? n : kRows) * features_);
+  held_ = !sparse_ && !lies_ && n * features_ <= kHeld;
+  panel_.resize(lies_ || sparse_ ? 0 : (held_ ? n : kRows) * features_);
   if (held_)
     for (index_t row = 0; row < n; row += kRows) copy_rows(row, std::min(kRows, n - row), panel_.data() + row * features_);
   for (index_t k = 0; k < predictors; ++k) {
@@ -70,7 +72,7 @@ void ImplicitNewton::prepare(const ModelMatrix& gram, const std::vector<index_t>
   std::vector<double> diagonal = cells_.ridge;
   for (const FreeCells::Norm& norm : cells_.norms)
     for (index_t cell : norm.cells) diagonal[cell] += norm.slope;
-  const bool whole = norms_pay() && factor(gram, places, total, diagonal) && factor_norms();
+  const bool whole = (!sparse_ || features_ <= kFactored) && norms_pay() && factor(gram, places, total, diagonal) && factor_norms();
   if (whole) return;
   norms_.clear();
   for (const FreeCells::Norm& norm : cells_.norms)
@@ -83,6 +85,13 @@ void ImplicitNewton::prepare(const ModelMatrix& gram, const std::vector<index_t>
 bool ImplicitNewton::factor(const ModelMatrix& gram, const std::vector<index_t>& places, double total,
                             const std::vector<double>& diagonal) {
   factors_.assign(predictors_, {});
+  single_.clear();
+  if (sparse_ && features_ > kFactored) {
+    for (index_t k = 0; k < predictors_; ++k)
+      for (index_t i = 0; i < features_; ++i)
+        single_.push_back(totals_[k] / total * gram.at(places[i], places[i]) + diagonal[k * features_ + i]);
+    return true;
+  }
   bool whole = true;
   for (index_t k = 0; k < predictors_; ++k) {
     const std::vector<index_t>& members = members_[k];
@@ -146,6 +155,8 @@ bool ImplicitNewton::factor_norms() {
 
 // v = P_0^-1 v in the cells
 void ImplicitNewton::solve_classes(std::vector<double>& v) const {
+  for (size_t c = 0; c < single_.size(); ++c) v[c] = single_[c] > 0.0 ? v[c] / single_[c] : 0.0;
+  if (!single_.empty()) return;
   std::vector<double> each;
   for (index_t k = 0; k < predictors_; ++k) {
     const std::vector<index_t>& members = members_[k];
@@ -192,7 +203,8 @@ void ImplicitNewton::apply(const std::vector<double>& v, std::vector<double>& ou
     }
   // 2. Rows, some at a time, which stay in the cache for both products.
   std::vector<const double*> columns(features_);
-  for (index_t row = 0; row < n; row += kRows) {
+  if (sparse_) all_rows(out);
+  for (index_t row = 0; !sparse_ && row < n; row += kRows) {
     const index_t count = std::min(kRows, n - row);
     const double* panel = panel_.data() + (held_ ? row * features_ : 0);
     if (!lies_ && !held_) copy_rows(row, count, panel_.data());
@@ -218,10 +230,28 @@ void ImplicitNewton::apply(const std::vector<double>& v, std::vector<double>& ou
 
 // out += X'W (X coef_ + intercepts) over some rows
 void ImplicitNewton::rows(const std::vector<const double*>& columns, index_t row, index_t rows, std::vector<double>& out) {
-  const index_t n = x_.rows(), cells = features_ * predictors_;
+  const index_t cells = features_ * predictors_;
   for (index_t l = 0; l < predictors_; ++l)
     std::fill_n(image_.begin() + l * rows, rows, x_.centred ? coef_[cells + l] : 0.0);
   simd::times(columns.data(), features_, coef_.data(), features_, predictors_, image_.data(), rows, rows);
+  bend(row, rows, out);
+  simd::products(columns.data(), features_, bent_.data(), rows, predictors_, out.data(), features_, rows);
+}
+
+void ImplicitNewton::all_rows(std::vector<double>& out) {
+  const index_t n = x_.rows(), cells = features_ * predictors_;
+  for (index_t l = 0; l < predictors_; ++l) {
+    std::fill_n(image_.begin() + l * n, n, x_.centred ? coef_[cells + l] : 0.0);
+    x_.design.add(cells_.features.data(), features_, coef_.data() + l * features_, image_.data() + l * n);
+  }
+  bend(0, n, out);
+  for (index_t l = 0; l < predictors_; ++l)
+    x_.design.dots(cells_.features.data(), features_, bent_.data() + l * n, out.data() + l * features_);
+}
+
+// bent_ = W image_ of some rows, whose sums are added to the intercepts' part of out
+void ImplicitNewton::bend(index_t row, index_t rows, std::vector<double>& out) {
+  const index_t n = x_.rows(), cells = features_ * predictors_;
   std::vector<double> along(rows, 0.0), sum(rows, 0.0);  // r'u, and 1'u times what it's bent by
   for (index_t l = 0; l < predictors_; ++l) {
     const double* r = root_ + l * n + row;
@@ -240,7 +270,6 @@ void ImplicitNewton::rows(const std::vector<const double*>& columns, index_t row
     for (index_t i = 0; i < rows; ++i) to[i] = d[i] * u[i] - r[i] * along[i] + sum[i];
     out[cells + l] += simd::sum(to, rows);
   }
-  simd::products(columns.data(), features_, bent_.data(), rows, predictors_, out.data(), features_, rows);
 }
 
 void ImplicitNewton::solve(double share, double enough, std::vector<double>& step, std::vector<double>& intercepts) {
@@ -248,7 +277,7 @@ void ImplicitNewton::solve(double share, double enough, std::vector<double>& ste
   std::vector<double> x, r = cells_.gradient;
   r.resize(size, 0.0);  // intercepts are at their best
   conjugate_gradients(
-      x, r, kMost, [&](const auto& from, auto& z) { precondition(from, z); },
+      x, r, single_.empty() ? kMost : kMostSparse, [&](const auto& from, auto& z) { precondition(from, z); },
       [&](const auto& along, auto& image) { apply(along, image); },
       [&](const auto&, double now, double first) { return !(now > std::max(share * first, enough)); });
   step.assign(x.begin(), x.begin() + cells);

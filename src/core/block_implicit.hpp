@@ -34,9 +34,12 @@ class ImplicitNewton {
   void solve(double share, double enough, std::vector<double>& step, std::vector<double>& intercepts);
 
  private:
-  static constexpr int kMost = 60;  // products
+  static constexpr int kMost = 60;         // products
+  static constexpr int kMostSparse = 300;  // with a diagonal preconditioner
   void apply(const std::vector<double>& v, std::vector<double>& out);  // (f K + K,)
   void rows(const std::vector<const double*>& columns, index_t row, index_t rows, std::vector<double>& out);
+  void all_rows(std::vector<double>& out);  // the same for sparse columns
+  void bend(index_t row, index_t rows, std::vector<double>& out);
   void precondition(const std::vector<double>& r, std::vector<double>& z) const;
   bool factor(const ModelMatrix& gram, const std::vector<index_t>& places, double total,
               const std::vector<double>& diagonal);
@@ -51,6 +54,7 @@ class ImplicitNewton {
   const double* diagonal_;
   const double* root_;
   std::vector<double> flat_;  // (n,)
+  const bool sparse_;
   bool lies_ = false, held_ = false;  // whether columns are read where they lie, or copied once for all products
   bool raw_ = true;           // whether columns are read as they are, and centred and scaled in the coefficients
   std::vector<double> inverse_, shift_;              // (f,) what is left for these,
@@ -59,6 +63,7 @@ class ImplicitNewton {
   std::vector<double> totals_;                 // (K,) sums of the diagonal curvatures
   std::vector<std::vector<index_t>> members_;  // of each predictor, free features
   std::vector<std::vector<double>> factors_;   // Cholesky, upper, of each predictor
+  std::vector<double> single_;                 // (f, K) where there are none: the diagonal
   std::vector<double> norms_;                  // of what norms take away from that; empty: not taken in
 };
 

@@ -101,11 +101,13 @@ bool BlockSolver::polish() {
   if (!budget_.spend() && budget_.stop) return false;
   const std::vector<double> before = beta_;
   const index_t m = working(), f = static_cast<index_t>(places.size());
+  std::vector<index_t> at(m, -1);
+  for (index_t i = 0; i < f; ++i) at[places[i]] = i;
   for (const Block& block : blocks_)
     for (index_t k = block.first; k < block.last; ++k)
-      for (index_t i = 0; i < f; ++i) {
-        const index_t place = places[i];
-        if (place < block.from || place >= block.from + block.size || !cells.free[k * f + i]) continue;
+      for (index_t place = block.from; place < block.from + block.size; ++place) {
+        const index_t i = at[place];
+        if (i < 0 || !cells.free[k * f + i]) continue;
         const bool kink = block.term.l1 > 0.0 || block.cells() == 1;
         const double b = before[k * m + place];
         double to = std::max(block.term.lower, std::min(block.term.upper, b + step[k * f + i]));
