@@ -87,12 +87,13 @@ def test_predictions_of_the_file_are_those_of_the_study(home, cli):
 
 def test_fit_takes_standard_input_and_gives_the_same(home, process):
     text = (home / "patients.csv").read_text()
-    done = process("fit", "-", "--target", "sick", "--json", *QUICK, stdin=text)
+    done = process("fit", "-", "--target", "sick", "--json", "--models", "ridge,lasso", *QUICK, stdin=text)
     assert done.returncode == 0, done.stderr
     record = json.loads(done.stdout)
     assert [f.rpartition("/")[2] for f in record["files"]] == list(FILES)
     assert record["files"][0].startswith("bridle-stdin")
     first = json.loads((home / "study" / "metrics.json").read_text())["models"]
+    assert {"ridge", "lasso"} <= {model["name"] for model in record["models"]}
     for model in record["models"]:
         assert model["cv_loss"] == first[model["name"]]["cv_loss"]
 
