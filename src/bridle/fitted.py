@@ -54,9 +54,7 @@ class Path:
     notes: tuple[str, ...]
     penalty: str = "elastic_net"  # its spec
     groups: tuple[Any, ...] | None = None  # (p,) labels, for penalties that have groups
-    convex_min: int | None = (
-        None  # first lambda's index at which MCP or SCAD isn't locally convex; one coefficient a feature
-    )
+    convex_min: int | None = None  # first lambda's index where MCP or SCAD isn't locally convex; none for K classes
     responses: tuple[Any, ...] | None = None  # labels of the classes or names of the responses, where there are several
     relaxed: Path | None = None  # the fits without penalty of the active features, at the same lambdas
     factor: Float | None = None  # (p,) v of an adaptive penalty, its weights multiplied in
