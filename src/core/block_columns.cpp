@@ -28,6 +28,7 @@ void BlockColumns::reset(const double* weights, index_t n) {
 void BlockColumns::extend(const Columns& x, const index_t* list, index_t count) {
   const index_t n = rows();
   const double one = 1.0;
+  x_ = &x;
   if (made_ > kSpare * count) {
     std::vector<Kept> kept(x.design.columns());
     for (index_t j : list_) kept[j] = std::move(kept_[j]);
@@ -65,6 +66,31 @@ void BlockColumns::keep(const std::vector<index_t>& places) {
 void BlockColumns::start(const double* residual) {
   residual_.resize(rows());
   for (index_t i = 0; i < rows(); ++i) residual_[i] = root_[i] > 0.0 ? residual[i] / root_[i] : 0.0;
+}
+
+void BlockColumns::times(const std::vector<index_t>& positions, const double* v, std::vector<double>& out) const {
+  features_.clear();
+  held_.clear();
+  double constant = 0.0;
+  for (size_t i = 0; i < positions.size(); ++i) {
+    features_.push_back(list_[positions[i]]);
+    held_.push_back(v[i] / x_->scale[features_.back()]);
+    constant += held_.back() * shift(positions[i]);
+  }
+  out.assign(rows(), 0.0);
+  x_->design.add(features_.data(), static_cast<index_t>(features_.size()), held_.data(), out.data());
+  for (index_t i = 0; i < rows(); ++i) out[i] = root_[i] * (out[i] - constant);
+}
+
+void BlockColumns::dots(const std::vector<index_t>& positions, const std::vector<double>& u, double* out) const {
+  features_.clear();
+  for (index_t position : positions) features_.push_back(list_[position]);
+  held_.resize(rows());
+  for (index_t i = 0; i < rows(); ++i) held_[i] = root_[i] * u[i];
+  const double total = simd::sum(held_.data(), rows());
+  x_->design.dots(features_.data(), static_cast<index_t>(features_.size()), held_.data(), out);
+  for (size_t i = 0; i < positions.size(); ++i)
+    out[i] = (out[i] - shift(positions[i]) * total) / x_->scale[features_[i]];
 }
 
 void column_dots(const double* const* columns, index_t count, const double* v, index_t n, double* out) {

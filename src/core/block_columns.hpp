@@ -24,12 +24,19 @@ class BlockColumns {
   double square(index_t position) const { return kept_[list_[position]].square; }  // of A's column
   const double* const* columns(index_t position) const { return columns_.data() + position; }
   double* residual() { return residual_.data(); }
+  // Products by the entries that are stored, of columns at some positions: out (n,) = A v, and out (count,) = A'u
+  bool sparse() const { return x_ && x_->design.sparse(); }
+  void times(const std::vector<index_t>& positions, const double* v, std::vector<double>& out) const;
+  void dots(const std::vector<index_t>& positions, const std::vector<double>& u, double* out) const;
 
  private:
   struct Kept {
     std::vector<double> column;
     double shift = 0.0, square = 0.0;
   };
+  const Columns* x_ = nullptr;
+  mutable std::vector<index_t> features_;
+  mutable std::vector<double> held_;
   std::vector<double> root_, share_, residual_;  // (n,) sqrt(w), w / sum(w), r
   std::vector<index_t> list_;
   std::vector<const double*> columns_;

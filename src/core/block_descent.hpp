@@ -73,6 +73,7 @@ class BlockDescent {
   bool solve_system();
   bool solve_by_old_factor();
   bool solve_by_predictors();
+  bool solve_by_entries();
   double crossing(const Curve& curve) const;
   bool end_at_zero(double promised);
   bool lowers(double t, index_t blocking, double promised);
@@ -106,7 +107,7 @@ class BlockDescent {
   std::vector<double> directions_;     // (cells,) b / |b|
   RowNewton rows_;
   std::vector<const double*> own_;     // (cells,) columns of the model, where it has no matrix
-  bool by_rows_ = false;               // whether rows_ found step_
+  bool by_rows_ = false;               // whether step_ was found together with its image in the rows
 };
 
 }  // namespace bridle

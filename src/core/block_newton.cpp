@@ -17,6 +17,8 @@ constexpr index_t kStale = 200;    // cells from which on an old factor is tried
 constexpr int kProducts = 10;      // that may take
 constexpr int kMostProducts = 100;  // of the matrix of features, for several predictors
 constexpr double kSolved = 1e-7;   // of the squared residual
+constexpr int kEntryProducts = 500;  // of sparse columns
+constexpr double kEntrySolved = 1e-4;  // of the squared residual, that these leave
 constexpr double kSlow = 0.1;      // of the last step's gain: one that wins more is far off still, and descent is due
 constexpr double kJitter = 1e-12;  // of the largest diagonal: dependent columns get a direction that a kink ends
 
@@ -197,9 +199,45 @@ double BlockDescent::penalty_of_active() {
   return total;
 }
 
+// The same by conjugate gradients on sparse columns: a product takes twice their entries. change_ is its image.
+bool BlockDescent::solve_by_entries() {
+  const size_t n = cells_.size();
+  std::vector<index_t> positions;
+  for (const Cell& cell : cells_) positions.push_back(cell.position);
+  std::vector<double> diagonal, left = gradient_, rows;
+  for (const Curve& curve : curves_) {
+    if (curve.along < 0.0 || curve.across < 0.0) return false;
+    for (index_t a = curve.first; a < curve.last; ++a) {
+      const double d = directions_[a] * directions_[a];
+      diagonal.push_back(curvature(positions[a]) + (1.0 - d) * curve.across + d * curve.along);
+    }
+  }
+  if (!std::all_of(diagonal.begin(), diagonal.end(), [](double each) { return each > 0.0; })) return false;
+  const bool solved = conjugate_gradients(
+      step_, left, kEntryProducts,
+      [&](const std::vector<double>& from, std::vector<double>& z) {
+        for (size_t a = 0; a < n; ++a) z[a] = from[a] / diagonal[a];
+      },
+      [&](const std::vector<double>& v, std::vector<double>& out) {
+        matrix_.columns->times(positions, v.data(), rows);
+        matrix_.columns->dots(positions, rows, out.data());
+        for (const Curve& curve : curves_) {
+          const double* d = directions_.data() + curve.first;
+          const double along = simd::dot(d, v.data() + curve.first, curve.count());
+          for (index_t a = curve.first; a < curve.last; ++a)
+            out[a] += curve.across * v[a] + (curve.along - curve.across) * along * directions_[a];
+        }
+      },
+      [&](const std::vector<double>&, double now, double first) { return !(now > kEntrySolved * first); });
+  if (solved) matrix_.columns->times(positions, step_.data(), change_);
+  return solved;
+}
+
 // step_ = (Hessian)^-1 gradient_; false where the model isn't convex.
 bool BlockDescent::solve_system() {
   const index_t n = static_cast<index_t>(cells_.size());
+  by_rows_ = matrix_.columns && matrix_.columns->sparse() && solve_by_entries();
+  if (by_rows_) return true;
   by_rows_ = matrix_.columns && rows_.suits(matrix_.columns->rows(), n, curves_) &&
              rows_.solve(matrix_.columns->rows(), own_, curves_, directions_, gradient_, step_, change_);
   if (by_rows_) return true;
