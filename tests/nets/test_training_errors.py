@@ -1,6 +1,7 @@
 """Training that can't be, that fails, or that is interrupted: clear words, and nobody else is touched."""
 
 import _thread
+import signal
 import threading
 import time
 
@@ -294,8 +295,12 @@ def test_an_interrupt_ends_training_with_what_there_is():
             timers.append(threading.Timer(0.3, _thread.interrupt_main))
             timers[0].start()
 
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore interrupts
     began = time.monotonic()
-    found = run(Rows(X, y), np.linspace(0.8, 0.0, 30), MANY, training=LONG, n_jobs=2, progress=progress)
+    try:
+        found = run(Rows(X, y), np.linspace(0.8, 0.0, 30), MANY, training=LONG, n_jobs=2, progress=progress)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert time.monotonic() - began < 60.0  # LONG would take hours
     check_interrupted(found, X)
     assert any(len(one.history.validation) > 1 for of_task in found for one in of_task)
