@@ -208,21 +208,8 @@ class Problem:
 
     def in_space(self, Z: Float, unpenalised: int) -> Problem:
         """Return the same problem with other features Z (n, r), as they are; the last ``unpenalised`` are free."""
-        r = Z.shape[1]
-        return replace(
-            self,
-            design=_core.dense(Z),
-            matrix=Z,
-            mean=np.zeros(r),
-            deviation=np.sqrt(self.w @ Z**2),
-            products=Z.T @ self.family.residual(self.y, self.offset + self.start, self.w),
-            scale=np.ones(r),
-            factor=np.where(np.arange(r) < r - unpenalised, 1.0, 0.0),
-            lower=np.full(r, -np.inf),
-            upper=np.full(r, np.inf),
-            penalty=Penalty(self.l1_ratio),
-            summary=None,
-        )
+        products = Z.T @ self.family.residual(self.y, self.offset + self.start, self.w)
+        return replace(self, products=products, summary=None, **plain_features(Z, unpenalised, self.w, self.l1_ratio))
 
     def _null_result(self, count: int) -> _core.PathResult:
         zeros = np.zeros(count)
@@ -272,6 +259,39 @@ def _summary(design: _core.Design, y: Float, w: Float, moments: Moments | None) 
     if summary.cancellation <= WORST_CANCELLATION or not np.isfinite(summary.deviation).all():
         return summary
     return Moments.make(design, y, w, centre=summary.mean).summary()
+
+
+def plain_features(Z: Float, unpenalised: int, w: Float, l1_ratio: float) -> dict[str, Any]:
+    """Return the fields of a problem whose features are the columns of a matrix as they are, without bounds.
+
+    Parameters
+    ----------
+    Z : (n, r)
+        Centred columns.
+    unpenalised : int
+        How many of the last ones are free.
+    w : (n,)
+        Weights that sum to 1.
+    l1_ratio : float
+        Of the penalty on the others.
+
+    Returns
+    -------
+    dict
+        Fields that :class:`Problem` and its twin of several predictors have alike.
+    """
+    r = Z.shape[1]
+    return {
+        "design": _core.dense(Z),
+        "matrix": Z,
+        "mean": np.zeros(r),
+        "deviation": np.sqrt(w @ Z**2),
+        "scale": np.ones(r),
+        "factor": np.where(np.arange(r) < r - unpenalised, 1.0, 0.0),
+        "lower": np.full(r, -np.inf),
+        "upper": np.full(r, np.inf),
+        "penalty": Penalty(l1_ratio),
+    }
 
 
 def solve_together(

@@ -171,12 +171,18 @@ def _solve_to_the_smallest(problem: Problem, lambdas: Float, size: float, settin
         count = np.diff(raw["starts"])
         terms = problem.family.information_term(loss, size) + np.log(size) * count
         if many:  # the extended BIC of Chen and Chen (2008), gamma = 1
-            terms += 2.0 * (gammaln(p + 1.0) - gammaln(count + 1.0) - gammaln(p - count + 1.0))
+            terms += 2.0 * log_models(p, count)
             terms[count > _LARGEST * rows] = np.inf
         best = int(np.argmin(terms))
         if count[-1] > _LARGEST * rows or best + 4 < stop:
             break
     return raw, best
+
+
+def log_models(p: int, count: NDArray[Any]) -> Float:
+    """Return the logarithm of the number of models with ``count`` (L,) of p features."""
+    q = np.asarray(count, dtype=np.float64)
+    return np.asarray(gammaln(p + 1.0) - gammaln(q + 1.0) - gammaln(p - q + 1.0))
 
 
 def _close(one: Family, other: Family, tol: float) -> bool:

@@ -74,6 +74,7 @@ class BlockDescent {
   bool solve_by_old_factor();
   bool solve_by_predictors();
   bool solve_by_entries();
+  void add_curvature(const std::vector<double>& along, std::vector<double>& out) const;  // the penalty's, times along
   double crossing(const Curve& curve) const;
   bool end_at_zero(double promised);
   bool lowers(double t, index_t blocking, double promised);

@@ -72,7 +72,7 @@ void ImplicitNewton::prepare(const ModelMatrix& gram, const std::vector<index_t>
   std::vector<double> diagonal = cells_.ridge;
   for (const FreeCells::Norm& norm : cells_.norms)
     for (index_t cell : norm.cells) diagonal[cell] += norm.slope;
-  const bool whole = (!sparse_ || features_ <= kFactored) && norms_pay() && factor(gram, places, total, diagonal) && factor_norms();
+  const bool whole = !alone() && norms_pay() && factor(gram, places, total, diagonal) && factor_norms();
   if (whole) return;
   norms_.clear();
   for (const FreeCells::Norm& norm : cells_.norms)
@@ -85,8 +85,8 @@ void ImplicitNewton::prepare(const ModelMatrix& gram, const std::vector<index_t>
 bool ImplicitNewton::factor(const ModelMatrix& gram, const std::vector<index_t>& places, double total,
                             const std::vector<double>& diagonal) {
   factors_.assign(predictors_, {});
-  single_.clear();
-  if (sparse_ && features_ > kFactored) {
+  if (alone()) {
+    single_.clear();
     for (index_t k = 0; k < predictors_; ++k)
       for (index_t i = 0; i < features_; ++i)
         single_.push_back(totals_[k] / total * gram.at(places[i], places[i]) + diagonal[k * features_ + i]);
@@ -118,6 +118,8 @@ bool ImplicitNewton::factor(const ModelMatrix& gram, const std::vector<index_t>&
   }
   return whole;
 }
+
+bool ImplicitNewton::alone() const { return sparse_ && features_ > kFactored; }
 
 // Whether to take in that a norm has no curvature along its coefficients: few products cost as much.
 bool ImplicitNewton::norms_pay() const {
@@ -155,8 +157,10 @@ bool ImplicitNewton::factor_norms() {
 
 // v = P_0^-1 v in the cells
 void ImplicitNewton::solve_classes(std::vector<double>& v) const {
-  for (size_t c = 0; c < single_.size(); ++c) v[c] = single_[c] > 0.0 ? v[c] / single_[c] : 0.0;
-  if (!single_.empty()) return;
+  if (alone()) {
+    for (size_t c = 0; c < single_.size(); ++c) v[c] = single_[c] > 0.0 ? v[c] / single_[c] : 0.0;
+    return;
+  }
   std::vector<double> each;
   for (index_t k = 0; k < predictors_; ++k) {
     const std::vector<index_t>& members = members_[k];
@@ -277,7 +281,7 @@ void ImplicitNewton::solve(double share, double enough, std::vector<double>& ste
   std::vector<double> x, r = cells_.gradient;
   r.resize(size, 0.0);  // intercepts are at their best
   conjugate_gradients(
-      x, r, single_.empty() ? kMost : kMostSparse, [&](const auto& from, auto& z) { precondition(from, z); },
+      x, r, alone() ? kMostSparse : kMost, [&](const auto& from, auto& z) { precondition(from, z); },
       [&](const auto& along, auto& image) { apply(along, image); },
       [&](const auto&, double now, double first) { return !(now > std::max(share * first, enough)); });
   step.assign(x.begin(), x.begin() + cells);

@@ -43,6 +43,7 @@ class ImplicitNewton {
   void precondition(const std::vector<double>& r, std::vector<double>& z) const;
   bool factor(const ModelMatrix& gram, const std::vector<index_t>& places, double total,
               const std::vector<double>& diagonal);
+  bool alone() const;  // whether the diagonal is all that preconditions
   bool norms_pay() const;
   bool factor_norms();
   void solve_classes(std::vector<double>& v) const;

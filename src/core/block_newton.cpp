@@ -199,7 +199,19 @@ double BlockDescent::penalty_of_active() {
   return total;
 }
 
-// The same by conjugate gradients on sparse columns: a product takes twice their entries. change_ is its image.
+void BlockDescent::add_curvature(const std::vector<double>& along, std::vector<double>& out) const {
+  for (const Curve& curve : curves_) {
+    const index_t count = curve.count();
+    simd::axpy(curve.diagonal(), along.data() + curve.first, out.data() + curve.first, count);
+    if (count == 1) continue;
+    const double* d = directions_.data() + curve.first;
+    const double bend = (curve.along - curve.across) * simd::dot(d, along.data() + curve.first, count);
+    simd::axpy(bend, d, out.data() + curve.first, count);
+  }
+}
+
+// step_ = (Hessian)^-1 gradient_ by conjugate gradients on sparse columns: a product takes twice their entries. change_ is
+// its image.
 bool BlockDescent::solve_by_entries() {
   const size_t n = cells_.size();
   std::vector<index_t> positions;
@@ -221,12 +233,7 @@ bool BlockDescent::solve_by_entries() {
       [&](const std::vector<double>& v, std::vector<double>& out) {
         matrix_.columns->times(positions, v.data(), rows);
         matrix_.columns->dots(positions, rows, out.data());
-        for (const Curve& curve : curves_) {
-          const double* d = directions_.data() + curve.first;
-          const double along = simd::dot(d, v.data() + curve.first, curve.count());
-          for (index_t a = curve.first; a < curve.last; ++a)
-            out[a] += curve.across * v[a] + (curve.along - curve.across) * along * directions_[a];
-        }
+        add_curvature(v, out);
       },
       [&](const std::vector<double>&, double now, double first) { return !(now > kEntrySolved * first); });
   if (solved) matrix_.columns->times(positions, step_.data(), change_);
@@ -316,14 +323,8 @@ bool BlockDescent::solve_by_predictors() {
     double one = 1.0, zero = 0.0;
     blas().dgemm(&plain, &plain, &rows, &columns, &rows, &one, const_cast<double*>(matrix_.data), &ld, dense.data(), &rows,
                  &zero, image.data(), &rows);
-    for (index_t a = 0; a < n; ++a) out[a] = image[place(cells_[a])] + diagonal[a] * along[a];
-    for (const Curve& curve : curves_) {
-      const index_t count = curve.count();
-      if (count == 1) continue;
-      const double* d = directions_.data() + curve.first;
-      const double bend = (curve.along - curve.across) * simd::dot(d, along.data() + curve.first, count);
-      simd::axpy(bend, d, out.data() + curve.first, count);
-    }
+    for (index_t a = 0; a < n; ++a) out[a] = image[place(cells_[a])];
+    add_curvature(along, out);
   };
   std::vector<double> r = gradient_;
   return conjugate_gradients(step_, r, kMostProducts, precondition, product,

@@ -125,7 +125,7 @@ class PathCV(RegressorMixin, LinearPrediction):  # type: ignore[misc]
         k = self.selection_.index
         if not options["relax"] and self.path_.relative_gap[k] <= options["tol"]:
             return self.path_.only(k)
-        return fit_last(X, y, self.path_.lambdas[: self.selection_.index + 1], options)
+        return fit_last(X, y, self.path_.lambdas[: k + 1], options)
 
     def _penalty(self, p: int) -> dict[str, Any]:
         """Return what says which penalty of p features is meant, if it isn't the elastic net."""

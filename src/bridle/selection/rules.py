@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from bridle.errors import InputError
 from bridle.losses import get_family
 from bridle.selection.curve import Curve, Selection
+from bridle.settling import log_models
 
 Float = NDArray[np.float64]
 
@@ -162,14 +163,11 @@ def _settings(rule: str, options: Mapping[str, float]) -> dict[str, float]:
 
 def _log_models(curve: Curve) -> Float:
     """(L,) log of the number of models with as many features as the fit."""
-    from scipy.special import gammaln
-
     if curve.n_nonzero is None or curve.n_features == 0:
         raise InputError("ebic counts the features in each fit, and this curve doesn't hold them: choose bic")
     if curve.l1_ratio == 0:
         raise InputError("ebic weighs how many models of a size there are; ridge keeps every feature: choose bic")
-    p, q = float(curve.n_features), curve.n_nonzero.astype(np.float64)
-    return np.asarray(gammaln(p + 1.0) - gammaln(q + 1.0) - gammaln(p - q + 1.0))
+    return log_models(curve.n_features, curve.n_nonzero)
 
 
 def _full_fit(curve: Curve, rule: str) -> tuple[Float, Float, float]:

@@ -14,7 +14,15 @@ from bridle.certificates import constant_below, penalty_scale
 from bridle.errors import InputError
 from bridle.grid import L1_FLOOR
 from bridle.penalties import Penalty
-from bridle.problem import Settings, as_design, check_finite, name_columns, one_blas_thread, row_weights
+from bridle.problem import (
+    Settings,
+    as_design,
+    check_finite,
+    name_columns,
+    one_blas_thread,
+    plain_features,
+    row_weights,
+)
 from bridle.several.base import SeveralFamily
 from bridle.several.thresholds import Thresholds
 
@@ -157,19 +165,7 @@ class SeveralProblem:
 
     def in_space(self, Z: Float, unpenalised: int) -> SeveralProblem:
         """Return the same problem with other features Z (n, r), as they are; the last ``unpenalised`` are free."""
-        r = Z.shape[1]
-        return replace(
-            self,
-            design=_core.dense(Z),
-            matrix=Z,
-            mean=np.zeros(r),
-            deviation=np.sqrt(self.w @ Z**2),
-            scale=np.ones(r),
-            factor=np.where(np.arange(r) < r - unpenalised, 1.0, 0.0),
-            lower=np.full(r, -np.inf),
-            upper=np.full(r, np.inf),
-            penalty=Penalty(self.l1_ratio),
-        )
+        return replace(self, **plain_features(Z, unpenalised, self.w, self.l1_ratio))
 
     def lambda_max(self, settings: Settings) -> float:
         """Smallest lambda at which every penalised coefficient is 0; for ridge as in :meth:`Problem.lambda_max`."""
