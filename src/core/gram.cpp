@@ -13,7 +13,6 @@ constexpr index_t kPanelRows = 256;  // a panel of 300 columns stays in the seco
 constexpr index_t kFewColumns = 8;   // below this a pass of inner products costs less than building panels
 constexpr index_t kCoupled = index_t{1} << 21;  // numbers of columns W x that are held at a time (16 MB)
 constexpr double kCancels = 100.0;   // mean square over variance, from which on a column is centred before its products
-constexpr double kOwnLoops = 2e7;    // products below which threads woken by BLAS cost more than they bring
 
 }  // namespace
 
@@ -125,32 +124,18 @@ void Gram::by_rows(const Columns& x, const index_t* list, index_t from, index_t 
   }
 }
 
-// Blocks of rows, centred and scaled by sqrt(W), go through BLAS: no Gram of uncentred data loses digits here.
+// Blocks of rows, centred and scaled by sqrt(W) before their products: no Gram of uncentred data loses digits here.
 void Gram::by_panels(const Columns& x, const index_t* list, index_t from, index_t count) {
   const index_t n = x.rows();
-  std::vector<double> panel(kPanelRows * count), root(kPanelRows), inverse(count);
+  std::vector<double> root(kPanelRows), inverse(count);
   for (index_t k = 0; k < count; ++k) inverse[k] = 1.0 / x.scale[list[k]];
   for (index_t k = from; k < count; ++k) std::fill_n(data_.data() + k * ld_, count, 0.0);
-  const bool own = static_cast<double>(n) * static_cast<double>(count - from) * static_cast<double>(count) < kOwnLoops;
-  double one = 1.0;
-  char upper = 'U', trans = 'T', plain = 'N';
   for (index_t row = 0; row < n; row += kPanelRows) {
     const index_t rows = std::min(kPanelRows, n - row);
     for (index_t i = 0; i < rows; ++i) root[i] = std::sqrt(weights_[row + i]);
-    x.design.panel(row, rows, list, count, root.data(), shift_.data(), inverse.data(), panel.data());
-    if (own) {
-      for (index_t k = from; k < count; ++k)
-        for (index_t i = 0; i <= k; ++i)
-          data_[k * ld_ + i] += simd::dot(panel.data() + i * rows, panel.data() + k * rows, rows);
-      continue;
-    }
-    int size = static_cast<int>(rows), fresh = static_cast<int>(count - from), old = static_cast<int>(from);
-    int ld = static_cast<int>(ld_);
-    double* added = panel.data() + from * rows;  // (rows, fresh)
-    double* to = data_.data() + from * ld_;
-    if (old > 0)
-      blas().dgemm(&trans, &plain, &old, &fresh, &size, &one, panel.data(), &size, added, &size, &one, to, &ld);
-    blas().dsyrk(&upper, &trans, &fresh, &size, &one, added, &size, &one, to + from, &ld);
+    packed_.resize(rows, count);
+    packed_.take(x.design, {row, nullptr, rows, root.data()}, list, count, shift_.data(), inverse.data());
+    packed_.add(0, rows, from, data_.data(), ld_);
   }
 }
 

@@ -6,6 +6,7 @@
 
 #include "columns.hpp"
 #include "losses.hpp"
+#include "packed_columns.hpp"
 #include "sparse_rows.hpp"
 
 namespace bridle {
@@ -41,6 +42,7 @@ class Gram {
   void by_coupling(const Columns& x, const index_t* list, index_t from, index_t count);
 
   std::vector<double> weights_, data_, shift_, product_;
+  PackedColumns packed_;
   SparseRows rows_;             // of sparse columns; these don't change with the weights
   std::vector<char> cancels_;   // by number there: whether sums of raw products would lose digits
   bool some_cancel_ = false;

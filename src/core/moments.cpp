@@ -5,54 +5,35 @@
 #include <limits>
 
 #include "blas.hpp"
+#include "packed_columns.hpp"
 
 namespace bridle {
 namespace {
 
-constexpr index_t kPanelBytes = 12 << 20;  // of a block of rows: in the last cache level, while its products are made
-constexpr index_t kFewestRows = 256, kMostRows = 4096;
-constexpr index_t kSampleRuns = 8, kSampleRows = 64;  // rows that make the provisional centre
+constexpr index_t kPanelBytes = 8 << 20;  // of a block of rows: in the last cache level, while its products are made
+constexpr index_t kFewestRows = 256, kMostRows = 4096;  // a cell's rows come to the former, of ten cells' to the latter
+constexpr index_t kSampleRuns = 8, kSampleRows = 64;    // rows that make the provisional centre
 
-// Rows of a block, cell by cell. A panel has row i at i * row, column j at j * column.
-struct Panel {
-  std::vector<double> data, root;   // root (rows,) of the weights, in the panel's order
+// Rows of a block, cell by cell.
+struct Block {
+  std::vector<double> root, y;      // (rows,) of the weights; root y; in the block's order
   std::vector<std::int32_t> order;  // (rows,) by cell, from 0
   std::vector<index_t> starts;      // (cells + 1,)
-  index_t row = 0, column = 0;
 };
 
-void sort_by_cell(const MomentRows& rows, index_t from, index_t to, Panel& panel) {
-  panel.starts.assign(rows.cells + 1, 0);
-  panel.order.resize(to - from);
-  for (index_t i = from; i < to; ++i) ++panel.starts[(rows.cell ? rows.cell[i] : 0) + 1];
-  for (index_t c = 0; c < rows.cells; ++c) panel.starts[c + 1] += panel.starts[c];
-  std::vector<index_t> next(panel.starts.begin(), panel.starts.end() - 1);
-  for (index_t i = from; i < to; ++i) panel.order[next[rows.cell ? rows.cell[i] : 0]++] = static_cast<std::int32_t>(i - from);
-}
-
-template <class T>
-void fill(const MomentRows& rows, const DenseView& view, index_t from, Panel& panel) {
-  const index_t size = static_cast<index_t>(panel.order.size()), p = rows.design->columns();
-  const T* data = static_cast<const T*>(view.data);
-  const double* root = panel.root.data();
-  if (view.row_stride == 1) {  // by columns, as in X
-    for (index_t j = 0; j < p; ++j) {
-      const T* x = data + j * view.column_stride + from;
-      const double m = rows.centre[j];
-      double* to = panel.data.data() + j * panel.column;
-      if (rows.cells == 1) {
-        simd::shift_scale(root, x, m, 1.0, to, size);
-        continue;
-      }
-      const std::int32_t* order = panel.order.data();
-      for (index_t i = 0; i < size; ++i) to[i] = root[i] * (static_cast<double>(x[order[i]]) - m);
-    }
-    return;
-  }
+void sort_by_cell(const MomentRows& rows, index_t from, index_t to, Block& block) {
+  const index_t size = to - from;
+  block.starts.assign(rows.cells + 1, 0);
+  block.order.resize(size);
+  for (index_t i = from; i < to; ++i) ++block.starts[(rows.cell ? rows.cell[i] : 0) + 1];
+  for (index_t c = 0; c < rows.cells; ++c) block.starts[c + 1] += block.starts[c];
+  std::vector<index_t> next(block.starts.begin(), block.starts.end() - 1);
+  for (index_t i = from; i < to; ++i) block.order[next[rows.cell ? rows.cell[i] : 0]++] = static_cast<std::int32_t>(i - from);
+  block.root.resize(size);
+  block.y.resize(size);
   for (index_t i = 0; i < size; ++i) {
-    const T* x = data + (from + panel.order[i]) * view.row_stride;
-    double* to = panel.data.data() + i * panel.row;
-    for (index_t j = 0; j < p; ++j) to[j] = root[i] * (static_cast<double>(x[j]) - rows.centre[j]);
+    block.root[i] = std::sqrt(rows.w[from + block.order[i]]);
+    block.y[i] = block.root[i] * rows.y[from + block.order[i]];
   }
 }
 
@@ -64,37 +45,23 @@ double rounding_of(index_t rows) {
 }  // namespace
 
 void Moments::add(const MomentRows& rows, index_t from, index_t to) {
-  const DenseView view = *rows.design->dense();
   const index_t q = p_ + 2;
-  const index_t block = std::max(kFewestRows, std::min(kMostRows, kPanelBytes / (8 * q)));
-  const index_t most = std::min(block, to - from);
-  const bool by_columns = view.row_stride == 1;
-  Panel panel;
-  panel.row = by_columns ? 1 : q;
-  panel.column = by_columns ? most + 8 - most % 8 + 8 : 1;  // no power of two, or a row's entries share a cache set
-  panel.data.resize(by_columns ? q * panel.column : most * q);
-  panel.root.resize(most);
-  for (index_t start = from; start < to; start += block) {
-    sort_by_cell(rows, start, std::min(to, start + block), panel);
-    const index_t size = static_cast<index_t>(panel.order.size());
-    for (index_t i = 0; i < size; ++i) panel.root[i] = std::sqrt(rows.w[start + panel.order[i]]);
-    if (view.single)
-      fill<float>(rows, view, start, panel);
-    else
-      fill<double>(rows, view, start, panel);
-    for (index_t i = 0; i < size; ++i) {
-      panel.data[i * panel.row + p_ * panel.column] = panel.root[i] * rows.y[start + panel.order[i]];
-      panel.data[i * panel.row + (p_ + 1) * panel.column] = panel.root[i];
-    }
-    char upper = 'U', trans = by_columns ? 'T' : 'N';
-    int columns = static_cast<int>(q), ld = static_cast<int>(by_columns ? panel.column : panel.row);
-    double one = 1.0;
+  const index_t most = std::min({kPanelBytes / (8 * q), kMostRows, cells_ * kFewestRows});
+  const index_t length = std::max(kFewestRows, most);
+  const std::vector<double> ones(p_, 1.0);
+  Block block;
+  PackedColumns packed;
+  for (index_t start = from; start < to; start += length) {
+    const index_t end = std::min(to, start + length);
+    sort_by_cell(rows, start, end, block);
+    packed.resize(end - start, q);
+    const PanelRows which{start, cells_ > 1 ? block.order.data() : nullptr, end - start, block.root.data()};
+    packed.take(*rows.design, which, nullptr, p_, rows.centre, ones.data());
+    packed.set(p_, block.y.data());
+    packed.set(p_ + 1, block.root.data());
     for (index_t c = 0; c < cells_; ++c) {
-      int count = static_cast<int>(panel.starts[c + 1] - panel.starts[c]);
-      if (count == 0) continue;
-      rows_[c] += count;
-      blas().dsyrk(&upper, &trans, &columns, &count, &one, panel.data.data() + panel.starts[c] * panel.row, &ld, &one,
-                   sums_.data() + c * q * q, &columns);
+      rows_[c] += block.starts[c + 1] - block.starts[c];
+      packed.add(block.starts[c], block.starts[c + 1], 0, sums_.data() + c * q * q, q);
     }
   }
 }

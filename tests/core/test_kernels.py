@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from bridle import _core
+from bridle import _core, fit_path
 from bridle.problem import as_design
 
 
@@ -75,3 +75,35 @@ def test_vectorised_exponentials_and_logarithms_keep_their_digits(family):
             [(np.ones(1), moments, penalty, 0.0, 1.0, None)], 1.0, False, np.ones(1), 1e-6, 10, 0, 1,
         )  # fmt: skip
         np.testing.assert_allclose(raw["loss"][0], exact(eta), rtol=1e-15)
+
+
+@pytest.mark.parametrize("order", ["F", "C"])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize(("n", "p"), [(4, 1), (9, 2), (70, 7), (257, 33), (530, 201)])
+def test_products_of_rows_give_the_solution_of_the_normal_equations(n, p, dtype, order):
+    # blocks of 256 rows and 96 columns and groups of 4 or 8, whole and begun
+    rng = np.random.default_rng(n)
+    X = np.asarray(rng.normal(1.0, 1.0, (n, p)), dtype=dtype, order=order)
+    y, w = rng.normal(size=n), rng.uniform(0.5, 2.0, n)
+    w /= w.sum()
+    path = fit_path(X, y, sample_weight=w, l1_ratio=0.0, lambdas=[0.1], standardize=False, tol=1e-13)
+    Z = X - w @ X.astype(float)
+    expected = np.linalg.solve(Z.T @ (w[:, None] * Z) + 0.1 * np.eye(p), Z.T @ (w * (y - w @ y)))
+    np.testing.assert_allclose(path.coef[0], expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("order", ["F", "C"])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("cells", [1, 3])
+def test_products_of_rows_with_the_target_keep_to_their_cells(cells, dtype, order):
+    rng = np.random.default_rng(cells)
+    X = np.asarray(rng.normal(1.0, 1.0, (1500, 37)), dtype=dtype, order=order)
+    y, w = rng.normal(size=1500), rng.uniform(0.5, 2.0, 1500)
+    cell = rng.integers(0, cells, 1500).astype(np.int32)
+    sums = _core.moments(_core.dense(X), y, w, np.full(37, 0.9), 0.0, cell if cells > 1 else None, cells, (0, 1500))
+    for k in range(cells):
+        summary, rows = sums.summary(np.array([k], dtype=np.int32)), cell == k
+        share = w[rows] / w[rows].sum()
+        Z = X[rows] - share @ X[rows].astype(float)
+        np.testing.assert_allclose(summary.weight, w[rows].sum(), rtol=1e-13)
+        np.testing.assert_allclose(summary.slope, Z.T @ (share * y[rows]), atol=1e-13)
