@@ -1,4 +1,6 @@
 // A path with blocks: in the space of the covariance matrix while that has the digits, else on the rows.
+#include <algorithm>
+#include <cmath>
 #include <new>
 
 #include "block_gram_path.hpp"
@@ -6,6 +8,23 @@
 
 namespace bridle {
 namespace {
+
+constexpr double kStride = 0.5;   // how far lambda may fall at once
+constexpr double kSmooth = 0.1;   // share of the L1 part below which the penalty is ridge with little else
+
+// With several predictors a long way down is gone in strides, which together cost less than one leap: features enter few at a
+// time, and each model holds where the next one starts (one predictor's Newton steps leap as well). Not for concave
+// penalties, where the way decides on the optimum.
+Status approach(BlockSolver& solver, const BlockProblem& problem, double from, double to) {
+  const bool leaps = problem.loss->responses() == 1 || problem.shape != Shape::lasso || problem.l1_ratio < kSmooth;
+  if (leaps || !(to > 0.0)) return Status::converged;
+  const double strides = std::ceil(std::log(from / to) / -std::log(kStride));
+  for (double k = 1.0; k < strides; ++k) {
+    const Status status = solver.solve(from * std::pow(to / from, k / strides));
+    if (status != Status::converged) return status;
+  }
+  return Status::converged;
+}
 
 // The number of lambdas that were done; the solver for the rest goes on from there.
 Status solve_summarised(const BlockProblem& problem, const double* lambdas, index_t count, const Settings& settings,
@@ -39,7 +58,9 @@ Status solve_blocks(const BlockProblem& problem, const double* lambdas, index_t 
     BlockSolver solver(problem, settings);
     slope = solver.null_slope();
     if (problem.summary) solver.resume(lambdas[l], beta, b0);
-    for (; l < count; ++l) {
+    double last = l > 0 ? lambdas[l - 1] : slope / std::max(problem.l1_ratio, kSmooth);
+    for (; l < count; last = lambdas[l++]) {
+      if (approach(solver, problem, last, lambdas[l]) == Status::interrupted) return Status::interrupted;
       if (solver.solve(lambdas[l]) == Status::interrupted) return Status::interrupted;
       solver.record(result);
     }
