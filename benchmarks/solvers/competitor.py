@@ -41,14 +41,15 @@ def make_setting(case: Case, folder: Path, length: int = 100) -> Setting:
     work = case.make()
     n = work.X.shape[0] // work.problems
     parts = [slice(k * n, (k + 1) * n) for k in range(work.problems)] if work.problems > 1 else [slice(None)]
-    terms = (case.l1_ratio, case.penalty, case.groups, case.joint)
+    terms = (case.l1_ratio, case.penalty, case.groups, case.joint, case.intercept)
     tasks = tuple(Task(case.family, work.X[rows], work.y[rows], *terms) for rows in parts)
     lambdas = np.asarray([lambda_grid(task, length) for task in tasks])
     is_sparse = sparse.issparse(work.X)
     job = {
         "family": case.family, "l1_ratio": case.l1_ratio, "n": work.X.shape[0], "p": work.X.shape[1],
         "problems": work.problems, "sparse": is_sparse, "penalty": case.penalty, "groups": case.groups,
-        "joint": case.joint, "predictors": tasks[0].loss.predictors(work.y),
+        "joint": case.joint, "intercept": case.intercept, "predictors": tasks[0].loss.predictors(work.y),
+        "columns": tasks[0].loss.columns(work.y),
     }  # fmt: skip
     (folder / "job.json").write_text(json.dumps(job))
     if is_sparse:
@@ -107,10 +108,10 @@ class Competitor:
         return Took(float(wall), float(cpu))
 
     def solution(self) -> tuple[Any, NDArray[np.float64]]:
-        """Coefficients (problems * L, p K), a feature's K one after the other; intercepts, (.,) or (., K)."""
+        """Coefficients (problems * L, p columns), a feature's one after the other; intercepts, (.,) or (., K)."""
         parts = tuple(np.load(self.out / f"coef_{part}.npy") for part in ("data", "indices", "indptr"))
         job = json.loads((self.out.parent / "job.json").read_text())
-        coef = sparse.csr_matrix(parts, shape=(len(parts[2]) - 1, job["p"] * job["predictors"]))
+        coef = sparse.csr_matrix(parts, shape=(len(parts[2]) - 1, job["p"] * job["columns"]))
         intercept = np.load(self.out / "intercept.npy")
         return coef, intercept if job["predictors"] == 1 else intercept.reshape(-1, job["predictors"])
 

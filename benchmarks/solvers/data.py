@@ -1,4 +1,4 @@
-"""The work: cases (A) to (N) and real tables, at full size or ``small`` for trying.
+"""The work: cases (A) to (S) and real tables, at full size or ``small`` for trying.
 
 Dense columns are centred and scaled (1/n), a gaussian target too, so that every competitor solves the same objective
 with its own standardisation off, and none has its penalty in other units (glmnet divides a gaussian target by its
@@ -50,10 +50,12 @@ class Case:
     penalty: str = "elastic_net"
     groups: int = 1  # features a group, one group after the other
     joint: bool = False  # whether a feature's coefficients for all predictors make one block
+    intercept: bool = True
+    prover: str = "bridle"  # who goes first, and whose tightest answer bounds the minima from below
 
 
 def cases(small: bool = False) -> list[Case]:
-    """All of the work, (A) to (N), then the real tables."""
+    """All of the work, (A) to (S), then the real tables."""
     size = partial(_size, small)
     a = Case("A gaussian 200k x 300", "gaussian", partial(dense, "gaussian", *size(200_000, 300), rho=0.3))
     b = [
@@ -77,7 +79,7 @@ def cases(small: bool = False) -> list[Case]:
     ]
     for name, ratio in (("elastic net", 0.5), ("ridge", 0.0)):
         listed += [replace(case, name=f"H {name} {case.name}", l1_ratio=ratio) for case in (a, b[1], d)]
-    listed += families(size, 3 if small else 10) + penalties(size)
+    listed += families(size, 3 if small else 10) + penalties(size) + losses(size)
     return listed + [Case(f"real {name}", family, make) for name, family, make in real()]
 
 
@@ -99,7 +101,11 @@ def families(size: Callable[[int, int], tuple[int, int]], K: int) -> list[Case]:
 
 
 def penalties(size: Callable[[int, int], tuple[int, int]]) -> list[Case]:
-    """(M) group lasso, (N) MCP."""
+    """(M) group lasso and sparse groups, (N) MCP and SCAD.
+
+    MCP's gamma is 8 for binomial targets: loss curves by 1/4 at most there, and coordinate descent with a bound of that
+    for its step, skglm's, needs a gamma above 4.
+    """
     listed = []
     for family, shape, group in (
         ("gaussian", (500, 10_000), 10),
@@ -111,8 +117,41 @@ def penalties(size: Callable[[int, int], tuple[int, int]]) -> list[Case]:
         listed.append(
             Case(f"M groups of {group} {family} {n} x {p}", family, make, penalty="group_lasso", groups=group)
         )
-    make = partial(dense, "gaussian", *size(500, 10_000), rho=0.3)
-    return [*listed, Case("N mcp gaussian 500 x 10k", "gaussian", make, penalty="mcp(gamma=3)")]
+    make, tall = partial(dense, rho=0.3), size(20_000, 500)
+    wide = partial(make, "gaussian", *size(500, 10_000))
+    groups = partial(wide, group=10)
+    share = "sparse_group_lasso(l1_share=0.5)"
+    return [
+        *listed,
+        Case("M sparse groups of 10 gaussian 500 x 10k", "gaussian", groups, penalty=share, groups=10),
+        Case("N mcp gaussian 500 x 10k", "gaussian", wide, penalty="mcp(gamma=3)"),
+        Case("N scad gaussian 500 x 10k", "gaussian", wide, penalty="scad(gamma=3.7)"),
+        Case("N mcp binomial 20k x 500", "binomial", partial(make, "binomial", *tall), penalty="mcp(gamma=8)"),
+    ]
+
+
+def losses(size: Callable[[int, int], tuple[int, int]]) -> list[Case]:
+    """(O) negative binomial, (P) Huber, (Q) squared hinge, (R) quantile, (S) ordered classes.
+
+    Hinges have no intercept, since the peer would penalise it. Quantiles have few rows: the peer solves linear
+    programmes, whose vertices have exact dual points.
+    """
+    make = partial(dense, rho=0.3)
+    listed = []
+    for letter, family, shapes in (
+        ("O", "negative_binomial(theta=2)", ((100_000, 100),)),
+        ("P", "huber(delta=0.8)", ((100_000, 100), (500, 10_000))),
+        ("Q", "squared_hinge", ((20_000, 500), (500, 10_000))),
+        ("R", "quantile(tau=0.8)", ((1000, 20), (200, 500))),
+    ):
+        for shape in shapes:
+            n, p = (f"{k // 1000}k" if k >= 1000 else str(k) for k in shape)
+            name = f"{letter} {family.partition('(')[0].replace('_', ' ')} {n} x {p}"
+            case = Case(name, family, partial(make, family, *size(*shape)), intercept=letter != "Q")
+            listed.append(replace(case, prover="scikit-learn") if letter == "R" else case)
+    levels = partial(make, "ordinal", *size(20_000, 100))
+    ordinal = Case("S ordinal 20k x 100", "ordinal", levels)
+    return [*listed, ordinal, replace(ordinal, name="S ordinal ridge 20k x 100", l1_ratio=0.0)]
 
 
 def _size(small: bool, n: int, p: int) -> tuple[int, int]:
@@ -206,14 +245,20 @@ def _draw(family: str, eta: Float, rng: np.random.Generator) -> Float:
     """Targets for linear predictors of deviation 1."""
     if family.endswith("gaussian"):
         return eta + rng.standard_normal(eta.shape) / np.sqrt(3.0)
-    if family == "binomial":
+    if family in ("binomial", "squared_hinge"):
         return (rng.random(eta.size) < 1.0 / (1.0 + np.exp(-2.0 * eta))).astype(np.float64)
     if family == "multinomial":
         return np.argmax(2.0 * eta + rng.gumbel(size=eta.shape), axis=1).astype(np.float64)
     if family == "cox":  # a third is censored; times are in whole units, so that there are ties
         time, censoring = rng.exponential(np.exp(-eta)), rng.exponential(2.0, eta.size)
         return np.column_stack([np.ceil(1000.0 * np.minimum(time, censoring)), time <= censoring]).astype(np.float64)
+    if family.startswith(("huber", "quantile")):  # errors without a variance
+        return eta + 0.5 * rng.standard_t(2.0, eta.size)
+    if family == "ordinal":  # five levels, the middle ones more frequent
+        return np.searchsorted([-3.0, -1.0, 1.0, 3.0], 2.0 * eta + rng.logistic(size=eta.size)).astype(np.float64)
     mu = np.exp(0.7 * eta)
+    if family.startswith("negative_binomial"):  # theta 2
+        return rng.poisson(mu * rng.gamma(2.0, 0.5, eta.size)).astype(np.float64)
     if family == "gamma":
         return rng.gamma(2.0, mu / 2.0)
     if family.startswith("tweedie"):  # power 1.5, dispersion 1: a Poisson number of exponential amounts

@@ -1,94 +1,15 @@
-r"""Losses of the referee: F(eta), its gradient and a bound of its conjugate, in plain NumPy and SciPy, in float64.
-
-F is the mean of f(y_i, eta_i) over n rows, the unit negative log-likelihood without the terms of y alone; Cox's partial
-likelihood isn't a sum over rows. u denotes n times the gradient of F, so that u_i = f'(eta_i). A family with K
-predictors has eta, u (n, K) and intercepts (K,), others (n,) and a number.
-"""
+"""Losses of the referee that are likelihoods, and all of them by name; ``family`` has the notation."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from family import Family, Float, RowFamily, root
+from ordinal import Ordinal
+from robust import Huber, Pinball, SquaredHinge
 from scipy.special import expit, logsumexp, softmax, xlogy
-
-Float = NDArray[np.float64]
-
-
-class Family(ABC):
-    """What the referee needs to know of a loss."""
-
-    several = False  # whether eta is (n, K)
-
-    def predictors(self, y: Float) -> int:
-        """Linear predictors a row: K."""
-        return 1
-
-    @abstractmethod
-    def value(self, y: Float, eta: Float) -> float:
-        """F."""
-
-    @abstractmethod
-    def gradient(self, y: Float, eta: Float) -> Float:
-        """n times the gradient of F."""
-
-    @abstractmethod
-    def balanced(self, y: Float, xb: Float, b0: Any) -> tuple[Any, Float]:
-        """The intercept that is best for these xb, and u at it, which sums to zero; b0 is where to start."""
-
-    @abstractmethod
-    def conjugate(self, y: Float, eta: Float, u: Float, s: float) -> float:
-        """F* at s u / n, or a bound above it that is exact at s = 1; u belongs to eta, 0 <= s <= 1."""
-
-    @abstractmethod
-    def deviance(self, y: Float, eta: Float) -> float:
-        """Mean unit deviance, 2 (F - min F)."""
-
-    @abstractmethod
-    def null(self, y: Float) -> Any:
-        """The intercept that is best without features."""
-
-    def null_eta(self, y: Float) -> Float:
-        """Predictors without features."""
-        return np.zeros((len(y), self.predictors(y)) if self.several else len(y)) + self.null(y)
-
-
-class RowFamily(Family):
-    """F is a mean over rows, of one predictor each."""
-
-    @abstractmethod
-    def loss(self, y: Float, eta: Float) -> Float:
-        """f, element by element."""
-
-    @abstractmethod
-    def least(self, y: Float) -> Float:
-        """min over eta of f(y, eta)."""
-
-    @abstractmethod
-    def row_conjugate(self, y: Float, u: Float) -> Float:
-        """f*(u) = sup over eta of u eta - f(y, eta)."""
-
-    @abstractmethod
-    def balance(self, y: Float, xb: Float, b0: float) -> float:
-        """The best intercept."""
-
-    def value(self, y: Float, eta: Float) -> float:
-        return float(np.mean(self.loss(y, eta)))
-
-    def balanced(self, y: Float, xb: Float, b0: float) -> tuple[float, Float]:
-        b0 = self.balance(y, xb, b0)
-        return b0, self.gradient(y, xb + b0)
-
-    def conjugate(self, y: Float, eta: Float, u: Float, s: float) -> float:
-        return float(np.mean(self.row_conjugate(y, s * u)))
-
-    def deviance(self, y: Float, eta: Float) -> float:
-        return float(np.mean(2.0 * (self.loss(y, eta) - self.least(y))))
-
-    def null(self, y: Float) -> float:
-        return self.balance(y, np.zeros(len(y)), 0.0)
 
 
 class Gaussian(RowFamily):
@@ -222,6 +143,41 @@ class Tweedie(RowFamily):
         middle = 0.5 * float(np.max(xb) + np.min(xb))
         half = 0.5 * (xb - middle)
         return float(np.log(np.sum(y * np.exp(-half))) - np.log(np.sum(np.exp(half)))) - middle
+
+
+@dataclass(frozen=True)
+class NegativeBinomial(RowFamily):
+    """f = (y + theta) log(1 + e^eta / theta) - y eta: mean mu = e^eta, variance mu + mu^2 / theta."""
+
+    theta: float
+
+    def loss(self, y: Float, eta: Float) -> Float:
+        return (y + self.theta) * np.logaddexp(0.0, eta - np.log(self.theta)) - y * eta
+
+    def gradient(self, y: Float, eta: Float) -> Float:
+        """(y + theta) p - y, p = mu / (mu + theta), without its cancelling."""
+        p, q = self._shares(eta)
+        return self.theta * p - y * q
+
+    def least(self, y: Float) -> Float:
+        return -self.row_conjugate(y, np.zeros_like(y))
+
+    def row_conjugate(self, y: Float, u: Float) -> Float:
+        """The sup is at p = (y + u) / (y + theta)."""
+        total = y + self.theta
+        p = np.clip((y + u) / total, 0.0, 1.0)
+        return np.asarray(total * (xlogy(p, p * self.theta) + xlogy(1.0 - p, 1.0 - p)))
+
+    def balance(self, y: Float, xb: Float, b0: float) -> float:
+        def slope(b: float) -> tuple[float, float]:
+            p, q = self._shares(xb + b)
+            return float(np.mean(self.theta * p - y * q)), float(np.mean((y + self.theta) * p * q))
+
+        return root(slope, b0)
+
+    def _shares(self, eta: Float) -> tuple[Float, Float]:
+        z = eta - np.log(self.theta)
+        return np.asarray(expit(z)), np.asarray(expit(-z))
 
 
 class MultiGaussian(Family):
@@ -381,7 +337,12 @@ FAMILIES: dict[str, Family] = {
     "poisson": Poisson(),
     "gamma": Gamma(),
     "tweedie(power=1.5)": Tweedie(),
+    "negative_binomial(theta=2)": NegativeBinomial(2.0),
+    "huber(delta=0.8)": Huber(0.8),
+    "squared_hinge": SquaredHinge(),
+    "quantile(tau=0.8)": Pinball(0.8),
     "multigaussian": MultiGaussian(),
     "multinomial": Multinomial(),
+    "ordinal": Ordinal(),
     "cox": Cox(),
 }

@@ -69,7 +69,8 @@ def measure(
         }  # fmt: skip
         running: dict[str, Competitor] = {}
         bound: NDArray[np.float64] | None = None
-        for name, found in peers.items():
+        for name in sorted(peers, key=lambda name: name != case.prover):
+            found = peers[name]
             row: dict[str, Any] = {}
             entry["peers"][name] = row
             rival = stack.enter_context(Competitor(name, found["python"], setting, options.threads, options.timeout))

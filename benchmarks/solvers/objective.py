@@ -22,9 +22,10 @@ from typing import Any
 import numpy as np
 from families import FAMILIES, Family
 from numpy.typing import NDArray
+from robust import Pinball
 from scipy import sparse
 
-from penalties import Blocks, Mcp, get_penalty
+from penalties import Blocks, Mcp, Scad, get_penalty
 
 Float = NDArray[np.float64]
 
@@ -40,13 +41,14 @@ class Task:
     penalty: str = "elastic_net"
     groups: int = 1  # features a group
     joint: bool = False  # whether the predictors of a feature make one block
+    intercept: bool = True
 
     @property
     def loss(self) -> Family:
         return FAMILIES[self.family]
 
     @property
-    def regulariser(self) -> Blocks | Mcp:
+    def regulariser(self) -> Blocks | Mcp | Scad:
         return get_penalty(self.penalty, self.l1_ratio, self.groups, self.joint)
 
 
@@ -78,8 +80,9 @@ def null_scale(family: str, y: Float) -> float:
 
 def lambda_max(task: Task) -> float:
     """The smallest lambda at which the lasso is empty; for less than 0.001 of lasso, as of 0.001."""
-    u = task.loss.gradient(task.y, task.loss.null_eta(task.y))
-    return task.regulariser.largest(_correlate(task.X, u)) / max(task.l1_ratio, 1e-3)
+    null = task.loss.null_eta(task.y)
+    u = task.loss.gradient(task.y, null if task.intercept else np.zeros_like(null))
+    return task.regulariser.largest(_correlate(task.X, task.loss.by_column(u))) / max(task.l1_ratio, 1e-3)
 
 
 def lambda_grid(task: Task, length: int = 100) -> Float:
@@ -95,8 +98,9 @@ def lambda_grid(task: Task, length: int = 100) -> Float:
 def judge(task: Task, lambdas: Float, intercept: Float, coef: Any) -> Judgement:
     """Judge coefficients (L, p), or (L, p K) by feature, dense or sparse, with intercepts (L,) or (L, K)."""
     scale, largest = null_scale(task.family, task.y), lambda_max(task) * max(task.l1_ratio, 1e-3)
+    columns = _columns(task.family, task.y)
     rows = [
-        _judge_one(task, float(lam), _intercept(b0), _coefficients(coef, k, b0))
+        _judge_one(task, float(lam), _intercept(b0), _coefficients(coef, k, columns))
         for k, (lam, b0) in enumerate(zip(lambdas, intercept, strict=True))
     ]
     objective, gap, kkt = (np.asarray(column) for column in zip(*rows, strict=True))
@@ -105,8 +109,9 @@ def judge(task: Task, lambdas: Float, intercept: Float, coef: Any) -> Judgement:
 
 def held_out(family: str, X: Any, y: Float, intercept: Float, coef: Any) -> Float:
     """Mean unit deviance of other rows at each lambda, (L,)."""
+    columns = _columns(family, y)
     values = [
-        FAMILIES[family].deviance(y, _predict(X, _coefficients(coef, k, b0)) + _intercept(b0))
+        FAMILIES[family].deviance(y, _predict(X, _coefficients(coef, k, columns)) + _intercept(b0))
         for k, b0 in enumerate(intercept)
     ]
     return np.asarray(values)
@@ -117,17 +122,28 @@ def _judge_one(task: Task, lam: float, b0: Any, B: Float) -> tuple[float, float,
     if not (np.all(np.isfinite(b0)) and np.all(np.isfinite(B))):
         return float("inf"), float("inf"), float("inf")
     loss, h, y = task.loss, task.regulariser, task.y
+    if not task.intercept and np.any(b0 != 0.0):
+        return float("inf"), float("inf"), float("inf")
     xb = _predict(task.X, B)
     primal = loss.value(y, xb + b0) + h.value(lam, B)
     here = loss.gradient(y, xb + b0)
-    off = _largest(np.mean(here, axis=0))
+    off = _largest(np.mean(here, axis=0)) if task.intercept else 0.0
+    kkt = float("nan")  # with kinks slopes are open: nothing to say
+    if not isinstance(loss, Pinball):
+        kkt = max(h.violation(lam, B, _correlate(task.X, loss.by_column(here))), off)
     if not isinstance(h, Blocks):
-        return primal, float("nan"), max(h.violation(lam, B, _correlate(task.X, here)), off)
-    best_intercept, u = loss.balanced(y, xb, b0)
-    z = _correlate(task.X, u)
-    duals = [-loss.conjugate(y, xb + best_intercept, u, s) - h.conjugate(lam, s * z) for s in h.scalings(lam, z)]
-    z = z if np.array_equal(best_intercept, b0) else _correlate(task.X, here)
-    return primal, primal - max(duals), max(h.violation(lam, B, z), off)
+        return primal, float("nan"), kkt
+
+    def dual(best: Any, u: Float) -> float:
+        z = _correlate(task.X, loss.by_column(u))
+        return max(-loss.conjugate(y, xb + best, u, s) - h.conjugate(lam, s * z) for s in h.scalings(lam, z))
+
+    if isinstance(loss, Pinball):
+        used = np.flatnonzero(B)
+        slope = -len(y) * lam * task.l1_ratio * np.sign(B[used])  # of the lasso
+        points = loss.dual_points(y, xb, lambda u: dual(0.0, u), np.asarray(task.X[:, used]), slope)
+        return primal, primal - max(dual(0.0, u) for u in points), kkt
+    return primal, primal - dual(*loss.balanced(y, xb, b0) if task.intercept else (b0, here)), kkt
 
 
 def _predict(X: Any, B: Float) -> Float:
@@ -152,10 +168,15 @@ def _in_double(A: Any, v: Float, rows: int = 4096) -> Float:
     return np.concatenate(blocks)
 
 
-def _coefficients(coef: Any, k: int, b0: Any) -> Float:
-    """The k-th lambda's, (p,), or (p, K) with intercepts (K,)."""
+def _columns(family: str, y: Float) -> int:
+    """Coefficients a feature, 0 where B is (p,)."""
+    return FAMILIES[family].columns(y) if FAMILIES[family].several else 0
+
+
+def _coefficients(coef: Any, k: int, columns: int) -> Float:
+    """The k-th lambda's, (p,), or (p, columns)."""
     row = np.asarray(coef[[k]].toarray()[0] if sparse.issparse(coef) else coef[k], dtype=np.float64)
-    return row if np.ndim(b0) == 0 else row.reshape(-1, len(b0))
+    return row if columns == 0 else row.reshape(-1, columns)
 
 
 def _intercept(b0: Any) -> Any:

@@ -3,7 +3,8 @@ r"""Penalties of the referee, over blocks of cells of the coefficients B (p, K).
 .. math:: \lambda \sum_g [a \sqrt{m} |B_g| + \frac{1-a}{2} |B_g|^2]
 
 A block is a cell (lasso, elastic net, ridge), the m features of a group, for each predictor apart, or, where predictors
-are joint, the K cells of a feature or the m K of a group; m counts features only. MCP is of single cells.
+are joint, the K cells of a feature or the m K of a group; m counts features only. Sparse groups have the lasso of cells
+besides; MCP and SCAD are of single cells.
 """
 
 from __future__ import annotations
@@ -73,6 +74,40 @@ class Blocks:
 
 
 @dataclass(frozen=True)
+class SparseBlocks(Blocks):
+    """lam sum_g [t |B_g|_1 + (1 - t) sqrt(m) |B_g|], t = ``share``; no ridge part.
+
+    A Z is within bounds if |S(Z_g, lam t)| <= lam (1 - t) sqrt(m), S the soft threshold: what remains of it when the
+    lasso has taken its part is within the group's ball.
+    """
+
+    share: float = 0.5
+
+    def value(self, lam: float, B: Float) -> float:
+        t = self.share
+        return lam * (t * float(np.sum(np.abs(B))) + (1.0 - t) * self.weight * float(np.sum(self.norms(B))))
+
+    def largest(self, Z: Float) -> float:
+        """By halving, of all groups at once; from above, so that what is scaled by it is within bounds."""
+        size = np.abs(self.blocks(Z))
+        low, high = np.zeros(size.shape[1]), np.max(size, axis=0) / max(self.share, (1.0 - self.share) / self.size)
+        for _ in range(60):
+            middle = 0.5 * (low + high)
+            beyond = _length(np.maximum(size - middle * self.share, 0.0)) > middle * (1.0 - self.share) * self.weight
+            low, high = np.where(beyond, middle, low), np.where(beyond, high, middle)
+        return _largest(high)
+
+    def violation(self, lam: float, B: Float, Z: Float) -> float:
+        """As of ``Blocks``: in a group that is used, of its empty cells what exceeds the lasso's bound."""
+        b, z = self.blocks(B), self.blocks(Z)
+        one, two = lam * self.share, lam * (1.0 - self.share) * self.weight
+        left, norms = np.maximum(np.abs(z) - one, 0.0), _length(b)
+        slope = z + one * np.sign(b) + two * (b / np.where(norms == 0.0, 1.0, norms))
+        away = _length(np.where(b == 0.0, left, slope))
+        return _largest(np.where(norms == 0.0, np.maximum(_length(left) - two, 0.0), away)) / self.weight
+
+
+@dataclass(frozen=True)
 class Mcp:
     """Minimax concave penalty, Zhang (2010): lam |b| - b^2 / (2 gamma) up to |b| = gamma lam, constant from there.
 
@@ -94,14 +129,46 @@ class Mcp:
         return _largest(np.where(B == 0.0, np.maximum(np.abs(Z) - lam, 0.0), Z + slope * np.sign(B)))
 
 
-def get_penalty(name: str, l1_ratio: float, size: int, joint: bool) -> Blocks | Mcp:
-    """By the name that cases have: elastic_net, group_lasso, mcp(gamma=3)."""
-    mcp = re.fullmatch(r"mcp\(gamma=([\d.]+)\)", name)
-    if mcp and l1_ratio == 1.0 and size == 1 and not joint:
-        return Mcp(float(mcp[1]))
+@dataclass(frozen=True)
+class Scad:
+    """Smoothly clipped absolute deviation, Fan and Li (2001): slope lam up to |b| = lam, falling to 0 at gamma lam.
+
+    What is said of MCP holds.
+    """
+
+    gamma: float
+    convex = False
+
+    def value(self, lam: float, B: Float) -> float:
+        """The slope's integral: of lam up to the first knot, of the falling line from there."""
+        size = np.minimum(np.abs(B), self.gamma * lam)
+        past = np.maximum(size - lam, 0.0)
+        return float(np.sum(lam * size - past**2 / (2.0 * (self.gamma - 1.0))))
+
+    def largest(self, Z: Float) -> float:
+        return _largest(Z)
+
+    def violation(self, lam: float, B: Float, Z: Float) -> float:
+        slope = np.clip((self.gamma * lam - np.abs(B)) / (self.gamma - 1.0), 0.0, lam)
+        return _largest(np.where(B == 0.0, np.maximum(np.abs(Z) - lam, 0.0), Z + slope * np.sign(B)))
+
+
+def get_penalty(name: str, l1_ratio: float, size: int, joint: bool) -> Blocks | Mcp | Scad:
+    """By the name that cases have, as in elastic_net, sparse_group_lasso(l1_share=0.5), scad(gamma=3.7)."""
+    kind, number = parameter(name)
+    if kind in ("mcp", "scad") and l1_ratio == 1.0 and size == 1 and not joint:
+        return Mcp(number) if kind == "mcp" else Scad(number)
+    if kind == "sparse_group_lasso" and l1_ratio == 1.0:
+        return SparseBlocks(1.0, size, joint, number)
     if name == "group_lasso" or (name == "elastic_net" and size == 1):
         return Blocks(l1_ratio, size, joint)
     raise ValueError(f"no penalty {name!r} with l1_ratio {l1_ratio}, groups of {size}, joint {joint}")
+
+
+def parameter(name: str) -> tuple[str, float]:
+    """mcp(gamma=3) as mcp, 3; nothing of a name without one."""
+    found = re.fullmatch(r"(\w+)\((?:gamma|l1_share)=([\d.]+)\)", name)
+    return (found[1], float(found[2])) if found else ("", 0.0)
 
 
 def _length(columns: Float) -> Float:

@@ -2,9 +2,9 @@
 
 ``worker.py PEER FOLDER``; requests ``path TOL`` and ``cv TOL``; answers start with ``@``: ``@ready``, ``@done
 SECONDS CPU_SECONDS``, ``@error WHY``. Coefficients go to ``coef_data.npy``, ``coef_indices.npy``, ``coef_indptr.npy``
-(rows are lambdas, columns features; for K predictors p K, a feature's K one after the other) and ``intercept.npy``
-((L,), or (L, K)), the curve of held-out deviance to ``curve.npy``. The clock runs while the competitor works on data
-that lie in its layout in memory.
+(rows are lambdas, columns features; for K predictors p K, a feature's K one after the other; ordered classes have p)
+and ``intercept.npy`` ((L,), or (L, K)), the curve of held-out deviance to ``curve.npy``. The clock runs while the
+competitor works on data that lie in its layout in memory.
 """
 
 import importlib.util
@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 from scipy import sparse
-from scipy.special import logsumexp
+from scipy.special import log_expit, logsumexp
 
 warnings.simplefilter("ignore")  # the referee says what wasn't reached
 
@@ -37,6 +37,33 @@ def load(folder):
     return job, [(tables[k], y[k * rows : (k + 1) * rows]) for k in range(job["problems"])], lambdas
 
 
+def log_chance(y, eta):
+    """Of each row's level k, eta_k the log odds of reaching k; (rows, L)."""
+    edge = np.full((*eta.shape[:2], 1), np.inf)
+    steps = np.concatenate([edge, eta, -edge], axis=2)
+    at = y.astype(int)[:, None, None]
+    upper, lower = (np.take_along_axis(steps, at + k, axis=2)[:, :, 0] for k in (0, 1))
+    return log_expit(upper) + log_expit(-lower) + np.log(-np.expm1(lower - upper))
+
+
+def negative_binomial(y, eta, theta=2.0):
+    log_mu, total = np.log(np.maximum(y, 1e-300)), y + theta
+    return 2.0 * (total * (np.logaddexp(np.log(theta), eta) - np.log(total)) - y * (eta - log_mu))
+
+
+def huber(y, eta, delta=0.8):
+    r = np.abs(y - eta)
+    return np.where(r <= delta, r**2, delta * (2.0 * r - delta))
+
+
+LOSSES = {
+    "negative_binomial(theta=2)": negative_binomial,
+    "huber(delta=0.8)": huber,
+    "quantile(tau=0.8)": lambda y, eta: 2.0 * np.maximum(0.8 * (y - eta), 0.2 * (eta - y)),
+    "squared_hinge": lambda y, eta: np.maximum(0.0, 1.0 - (2.0 * y - 1.0) * eta) ** 2,
+}
+
+
 def deviance(family, y, eta):
     """Mean deviance at each lambda, (L,); eta (rows, L) or (rows, L, K)."""
     if family == "multigaussian":
@@ -44,6 +71,8 @@ def deviance(family, y, eta):
     if family == "multinomial":
         own = np.take_along_axis(eta, y.astype(int)[:, None, None], axis=2)[:, :, 0]
         return 2.0 * (logsumexp(eta, axis=2) - own).mean(axis=0)
+    if family == "ordinal":
+        return -2.0 * log_chance(y, eta).mean(axis=0)
     y = y[:, None]
     if family == "gaussian":
         unit = (y - eta) ** 2
@@ -51,6 +80,8 @@ def deviance(family, y, eta):
         unit = 2.0 * (np.logaddexp(0.0, eta) - y * eta)
     elif family == "gamma":
         unit = 2.0 * (y * np.exp(-eta) + eta - 1.0 - np.log(y))
+    elif family in LOSSES:
+        unit = LOSSES[family](y, eta)
     elif family.startswith("tweedie"):
         unit = 4.0 * (y * np.exp(-0.5 * eta) + np.exp(0.5 * eta) - 2.0 * np.sqrt(y))
     else:

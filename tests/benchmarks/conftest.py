@@ -30,7 +30,7 @@ def load(*names: str) -> Iterator[ModuleType]:
 @pytest.fixture(scope="session")
 def referee() -> Iterator[ModuleType]:
     """benchmarks/solvers/objective.py."""
-    yield from load("families", "penalties", "objective")
+    yield from load("family", "ordinal", "robust", "families", "penalties", "objective")
 
 
 @pytest.fixture(scope="session")

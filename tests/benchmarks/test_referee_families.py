@@ -11,7 +11,10 @@ from scipy import sparse
 from scipy.optimize import approx_fprime, minimize
 from scipy.special import expit
 
-SINGLE = ["gaussian", "binomial", "poisson", "gamma", "tweedie(power=1.5)", "cox"]
+SINGLE = [
+    "gaussian", "binomial", "poisson", "gamma", "tweedie(power=1.5)", "negative_binomial(theta=2)", "huber(delta=0.8)",
+    "squared_hinge", "cox",
+]  # fmt: skip
 MULTIPLE = ["multigaussian", "multinomial"]
 PENALTIES = {  # penalty, features a group, joint
     "lasso": ("elastic_net", 1, False),
@@ -28,7 +31,13 @@ def table(family: str, n: int = 60, p: int = 6, K: int = 3) -> tuple[Any, Any]:
     eta = 0.1 + X @ coef
     if family == "gaussian":
         return X, eta + rng.standard_normal(n)
-    if family == "binomial":
+    if family.startswith(("huber", "quantile")):
+        return X, eta + rng.standard_t(2.0, n)
+    if family == "negative_binomial(theta=2)":
+        return X, rng.poisson(np.exp(0.5 * eta) * rng.gamma(2.0, 0.5, n)).astype(float)
+    if family == "ordinal":
+        return X, np.searchsorted([-2.0, 0.0, 1.5], 1.5 * eta + rng.logistic(size=n)).astype(float)
+    if family in ("binomial", "squared_hinge"):
         return X, (rng.random(n) < expit(eta)).astype(float)
     if family == "poisson":
         return X, rng.poisson(np.exp(0.5 * eta)).astype(float)
@@ -76,30 +85,30 @@ def member(kind: str, K: int) -> Any:
 def optimum(task: Any, lam: float, kind: str) -> tuple[Any, Any]:
     """By SciPy: with rounded norms first, then exactly among the blocks that were left."""
     family, X, y, a = task.loss, task.X, task.y, task.l1_ratio
-    K = family.predictors(y)
-    block = member(kind, K)
+    K, columns = family.predictors(y), family.columns(y)
+    block = member(kind, columns)
 
     def value(v: Any, free: Any, rounding: float) -> Any:
-        B = np.zeros(6 * K)
+        B = np.zeros(6 * columns)
         B[free] = v[K:]
-        eta = X @ B.reshape(6, K) + v[:K]
+        eta = X @ B.reshape(6, columns) + v[:K]
         u = family.gradient(y, eta if K > 1 else eta[:, 0]).reshape(-1, K) / len(y)
         square, weight = norms(B, kind)
         length = np.sqrt(square + rounding**2)
-        slope = (X.T @ u).ravel() + lam * (1 - a) * B
+        slope = (X.T @ family.by_column(u)).ravel() + lam * (1 - a) * B
         slope += lam * a * weight * B / np.where(length > 0.0, length, 1.0)[block]
         f = family.value(y, eta if K > 1 else eta[:, 0]) + lam * (a * weight * length.sum() + (1 - a) / 2 * B @ B)
         return f, np.concatenate([u.sum(axis=0), slope[free]])
 
     tight = {"ftol": 1e-16, "gtol": 1e-10, "maxiter": 20000, "maxfun": 50000}
-    every = np.ones(6 * K, dtype=bool)
-    start = np.concatenate([np.ravel(family.null(y)), np.full(6 * K, 1e-3)])
+    every = np.ones(6 * columns, dtype=bool)
+    start = np.concatenate([np.ravel(family.null(y)), np.full(6 * columns, 1e-3)])
     for rounding in (1e-2, 1e-3, 1e-4, 1e-5):
         start = minimize(value, start, (every, rounding), jac=True, method="L-BFGS-B", options=tight).x
     free = np.sqrt(norms(start[K:], kind)[0])[block] > 2e-4
     start = np.concatenate([start[:K], start[K:][free]])
     v = minimize(value, start, (free, 0.0), jac=True, method="L-BFGS-B", options=tight).x
-    B = np.zeros(6 * K)
+    B = np.zeros(6 * columns)
     B[free] = v[K:]
     return v[:K] if family.several else v[0], B
 
@@ -108,7 +117,8 @@ def judged(referee: ModuleType, task: Any, lam: float, b0: Any, B: Any) -> Any:
     return referee.judge(task, np.array([lam]), np.array([b0]), B[None])
 
 
-CASES = [(f, k) for f in SINGLE for k in ("lasso", "groups")] + [(f, k) for f in MULTIPLE for k in PENALTIES]
+SHARED = ["ordinal"]  # one coefficient a feature for all predictors
+CASES = [(f, k) for f in SINGLE + SHARED for k in ("lasso", "groups")] + [(f, k) for f in MULTIPLE for k in PENALTIES]
 
 
 @pytest.mark.parametrize(("family", "kind"), CASES)
@@ -135,42 +145,50 @@ def test_optimum_has_no_gap_and_others_have_what_they_lose(
 def test_largest_lambda_is_where_all_goes(referee: ModuleType, family: str, kind: str) -> None:
     task = task_of(referee, family, kind)
     top, null = referee.lambda_max(task), referee.null_link(family, task.y)
-    nothing = np.zeros(6 * np.size(null))
+    nothing = np.zeros(6 * task.loss.columns(task.y))
     assert abs(judged(referee, task, top, null, nothing).relative_gap[0]) < 1e-12
     assert judged(referee, task, 0.9 * top, null, nothing).relative_gap[0] > 1e-5
     assert judged(referee, task, 0.9 * top, null, nothing).kkt[0] == pytest.approx(0.1)
 
 
-@pytest.mark.parametrize("family", SINGLE + MULTIPLE)
+def predictors(family: str, shape: Any, seed: int) -> Any:
+    """Random ones, those of ordered classes falling."""
+    eta = np.random.default_rng(seed).standard_normal(shape)
+    return -np.sort(-eta, axis=1) - np.arange(shape[1]) if family == "ordinal" else eta
+
+
+@pytest.mark.parametrize("family", SINGLE + SHARED + MULTIPLE)
 def test_gradient_is_that_of_the_value(referee: ModuleType, family: str) -> None:
     _, y = table(family)
     loss = referee.FAMILIES[family]
     shape = loss.null_eta(y).shape
-    eta = np.random.default_rng(1).standard_normal(shape)
+    eta = predictors(family, shape, 1)
     slope = approx_fprime(eta.ravel(), lambda v: loss.value(y, v.reshape(shape)), 1e-6)
     np.testing.assert_allclose(loss.gradient(y, eta).ravel() / len(y), slope, atol=1e-6)
 
 
-@pytest.mark.parametrize("family", SINGLE + MULTIPLE)
+@pytest.mark.parametrize("family", SINGLE + SHARED + MULTIPLE)
 def test_best_intercept_balances_the_gradients(referee: ModuleType, family: str) -> None:
     _, y = table(family)
     loss = referee.FAMILIES[family]
     null = loss.null(y)
     for size in (0.1, 1.0, 10.0):
-        xb = size * np.random.default_rng(2).standard_normal(loss.null_eta(y).shape)
+        shape = (len(y), 1) if family in SHARED else loss.null_eta(y).shape
+        xb = size * np.random.default_rng(2).standard_normal(shape)
         b0, u = loss.balanced(y, xb, null)
         np.testing.assert_allclose(np.mean(u, axis=0), 0.0, atol=1e-13 * max(1.0, np.max(np.abs(u))))
         np.testing.assert_allclose(u, loss.gradient(y, xb + b0))
-    _, u = loss.balanced(y, loss.null_eta(y) - null, null)
-    np.testing.assert_allclose(loss.null_eta(y), loss.balanced(y, 0.0 * u, 0.0 * null)[0] + 0.0 * u, atol=1e-12)
+    level = 0.0 * xb
+    b0, _ = loss.balanced(y, level, null + (0.3 if family in SHARED else -null))
+    np.testing.assert_allclose(loss.null_eta(y), level + b0, atol=1e-12)
 
 
 @pytest.mark.parametrize("s", [1.0, 0.7, 0.2, 0.0])
-@pytest.mark.parametrize("family", SINGLE + MULTIPLE)
+@pytest.mark.parametrize("family", SINGLE + SHARED + MULTIPLE)
 def test_conjugate_is_the_supremum_or_above_it(referee: ModuleType, family: str, s: float) -> None:
     _, y = table(family, n=12)
     loss = referee.FAMILIES[family]
-    eta = np.random.default_rng(5).standard_normal(loss.null_eta(y).shape)
+    eta = predictors(family, loss.null_eta(y).shape, 5)
     u = loss.gradient(y, eta)
 
     def negative(v: Any) -> tuple[float, Any]:
@@ -180,7 +198,7 @@ def test_conjugate_is_the_supremum_or_above_it(referee: ModuleType, family: str,
 
     best = minimize(negative, eta.ravel(), jac=True, method="L-BFGS-B", options={"ftol": 1e-15, "gtol": 1e-10})
     bound = loss.conjugate(y, eta, u, s)
-    if family == "cox" and 0.0 < s < 1.0:  # its decomposition over events is one of many
+    if family in ("cox", "ordinal") and 0.0 < s < 1.0:  # the decomposition is one of many
         assert -best.fun - 1e-9 <= bound <= -best.fun + 0.1
     elif s > 0.0:
         assert bound == pytest.approx(-best.fun, abs=1e-8)

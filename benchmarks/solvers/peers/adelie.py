@@ -23,8 +23,8 @@ FAMILIES = {
 def refuses(job):
     if job["family"] != "cox" and job["family"] not in FAMILIES:
         return f"no {job['family']} loss"
-    if job["penalty"].startswith("mcp"):
-        return "no concave penalties"
+    if job["penalty"] not in ("elastic_net", "group_lasso"):
+        return f"no {job['penalty']}"
     if job["predictors"] > 1 and not job["joint"]:
         return "groups the predictors of a feature always"
     if job["l1_ratio"] < 1 and (job["groups"] > 1 or job["joint"]):

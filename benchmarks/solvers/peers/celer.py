@@ -12,8 +12,8 @@ from scipy import sparse
 
 
 def refuses(job):
-    if job["penalty"].startswith("mcp"):
-        return "no concave penalties"
+    if job["penalty"] not in ("elastic_net", "group_lasso"):
+        return f"no {job['penalty']}"
     if job["family"] == "multigaussian":
         return None if job["joint"] and job["l1_ratio"] == 1 and job["groups"] == 1 else "has the joint lasso only"
     if job["family"] != "gaussian":

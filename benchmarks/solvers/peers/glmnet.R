@@ -3,8 +3,8 @@
 # Scale: losses are means and lambda the referee's. A gaussian target has standard deviation 1 (1/n) on all rows, so glmnet's own
 # division by it changes nothing there; in folds it moves the elastic net's and ridge's lambda by a per cent or so.
 # type.gaussian is its default (covariance updates below 500 features). Early stops are off: every lambda is asked for.
-# Joint predictors are type.multinomial = "grouped" and mgaussian. Gamma and Tweedie are family objects, as its vignette has them:
-# their outer loop is R's, with a tolerance of its own, epsnr.
+# Joint predictors are type.multinomial = "grouped" and mgaussian. Gamma, Tweedie and negative binomial are family objects, as its vignette has
+# them; MASS has the same theta. Their outer loop is R's, with a tolerance of its own, epsnr.
 suppressPackageStartupMessages({library(glmnet); library(Matrix)})
 
 arguments <- commandArgs(trailingOnly = TRUE)
@@ -47,10 +47,11 @@ refuse <- function(why) { cat("@refused ", why, "\n", sep = ""); quit(status = 0
 if (penalty != "elastic_net") refuse(paste("no", penalty))
 if (family == "multigaussian" && !joint) refuse("joint responses only")
 if (family == "tweedie(power=1.5)" && !requireNamespace("statmod", quietly = TRUE)) refuse("needs R's statmod; apt-get install r-cran-statmod")
+if (grepl("^(huber|quantile|squared_hinge|ordinal)", family)) refuse(paste("no", family))
 type <- list()
 if (family == "multinomial") { y <- factor(y); type <- list(type.multinomial = if (joint) "grouped" else "ungrouped") }
 if (family == "cox") colnames(y) <- c("time", "status")
-family <- switch(family, multigaussian = "mgaussian", gamma = Gamma(link = "log"), "tweedie(power=1.5)" = statmod::tweedie(1.5, link.power = 0), family)
+family <- switch(family, multigaussian = "mgaussian", gamma = Gamma(link = "log"), "negative_binomial(theta=2)" = MASS::negative.binomial(2, link = "log"), "tweedie(power=1.5)" = statmod::tweedie(1.5, link.power = 0), family)
 targets <- if (problems == 1) list(y) else lapply(seq_len(problems), function(k) y[((k - 1) * rows + 1):(k * rows)])
 invisible(glmnet.control(fdev = 0, devmax = 1))
 

@@ -1,11 +1,12 @@
 """glum: ``GeneralizedLinearRegressor(alpha_search=True)``, its own path with warm starts.
 
 Scale: half the mean unit deviance and its elastic-net penalty are the referee's objective, so ``alpha`` is lambda.
-Predictors are not scaled. It has no float32 path of its own and takes any float. Amounts have the link log.
+Predictors are not scaled. It has no float32 path of its own and takes any float. Amounts and counts have the link log.
+Its negative binomial has variance mu + theta mu^2: its theta is one over the referee's.
 """
 
 import numpy as np
-from glum import GeneralizedLinearRegressor
+from glum import GeneralizedLinearRegressor, NegativeBinomialDistribution
 
 FAMILIES = {
     "gaussian": "normal",
@@ -13,6 +14,7 @@ FAMILIES = {
     "poisson": "poisson",
     "gamma": "gamma",
     "tweedie(power=1.5)": "tweedie (1.5)",
+    "negative_binomial(theta=2)": NegativeBinomialDistribution(0.5),
 }
 
 
@@ -39,7 +41,7 @@ def path(data, lambdas, tol, job):
 
 
 def link(job):
-    return "log" if job["family"] == "gamma" or job["family"].startswith("tweedie") else "auto"
+    return "log" if job["family"].startswith(("gamma", "tweedie", "negative_binomial")) else "auto"
 
 
 def ridge(X, y, lambdas, tol, job):
