@@ -7,7 +7,8 @@
 namespace bridle {
 namespace {
 
-constexpr index_t kSpare = 4;  // times as many columns as are needed, which is too many to keep
+constexpr index_t kPanel = 64;  // columns that are copied at a time: rows that lie side by side are read once
+constexpr index_t kSpare = 4;   // times as many columns as are needed, which is too many to keep
 
 }  // namespace
 
@@ -26,8 +27,6 @@ void BlockColumns::reset(const double* weights, index_t n) {
 }
 
 void BlockColumns::extend(const Columns& x, const index_t* list, index_t count) {
-  const index_t n = rows();
-  const double one = 1.0;
   x_ = &x;
   if (made_ > kSpare * count) {
     std::vector<Kept> kept(x.design.columns());
@@ -36,22 +35,36 @@ void BlockColumns::extend(const Columns& x, const index_t* list, index_t count) 
     made_ = size();
   }
   kept_.resize(x.design.columns());
+  features_.clear();
+  for (index_t place = size(); place < count; ++place)
+    if (kept_[list[place]].column.empty()) features_.push_back(list[place]);
+  make(features_);
   for (index_t place = size(); place < count; ++place) {
-    const index_t j = list[place];
-    Kept& to = kept_[j];
-    if (to.column.empty()) {
-      to.column.assign(n, x.centred ? -x.centre[j] : 0.0);
-      double* column = to.column.data();
-      x.design.add(&j, 1, &one, column);
-      const double mean = x.centred ? simd::dot(share_.data(), column, n) : 0.0;
-      to.shift = x.centred ? x.centre[j] + mean : 0.0;
-      for (index_t i = 0; i < n; ++i) column[i] = root_[i] * (column[i] - mean) / x.scale[j];
-      to.square = simd::dot(column, column, n);
-      ++made_;
-    }
-    list_.push_back(j);
-    columns_.push_back(to.column.data());
+    list_.push_back(list[place]);
+    columns_.push_back(kept_[list[place]].column.data());
   }
+}
+
+void BlockColumns::make(const std::vector<index_t>& list) {
+  const index_t n = rows(), count = static_cast<index_t>(list.size());
+  const std::vector<double> ones(std::max(n, kPanel), 1.0);
+  std::vector<double> panel(n * std::min(kPanel, count)), shift(kPanel);
+  for (index_t from = 0; from < count; from += kPanel) {
+    const index_t size = std::min(kPanel, count - from);
+    for (index_t c = 0; c < size; ++c) shift[c] = x_->centred ? x_->centre[list[from + c]] : 0.0;
+    x_->design.panel(0, n, list.data() + from, size, ones.data(), shift.data(), ones.data(), panel.data());
+    for (index_t c = 0; c < size; ++c) {
+      const index_t j = list[from + c];
+      const double* column = panel.data() + c * n;
+      Kept& to = kept_[j];
+      const double mean = x_->centred ? simd::dot(share_.data(), column, n) : 0.0;
+      to.column.resize(n);
+      for (index_t i = 0; i < n; ++i) to.column[i] = root_[i] * (column[i] - mean) / x_->scale[j];
+      to.shift = x_->centred ? x_->centre[j] + mean : 0.0;
+      to.square = simd::dot(to.column.data(), to.column.data(), n);
+    }
+  }
+  made_ += count;
 }
 
 void BlockColumns::keep(const std::vector<index_t>& places) {
@@ -63,9 +76,10 @@ void BlockColumns::keep(const std::vector<index_t>& places) {
   columns_.resize(places.size());
 }
 
-void BlockColumns::start(const double* residual) {
-  residual_.resize(rows());
-  for (index_t i = 0; i < rows(); ++i) residual_[i] = root_[i] > 0.0 ? residual[i] / root_[i] : 0.0;
+void BlockColumns::start(const double* residual, index_t predictors) {
+  residual_.resize(rows() * predictors);
+  for (double* to = residual_.data(); predictors > 0; --predictors, residual += rows(), to += rows())
+    for (index_t i = 0; i < rows(); ++i) to[i] = root_[i] > 0.0 ? residual[i] / root_[i] : 0.0;
 }
 
 void BlockColumns::times(const std::vector<index_t>& positions, const double* v, std::vector<double>& out) const {

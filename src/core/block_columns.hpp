@@ -1,5 +1,6 @@
-// The quadratic model of one predictor without its matrix: columns of A = sqrt(W) X~, centred under W, and a residual r, so
-// that slopes are A'r and a move of the coefficients takes A times it away. Where more coefficients than rows aren't 0, that
+// The quadratic model of one predictor, or several that don't meet in the curvature, without its matrix: columns of
+// A = sqrt(W) X~, centred under W, and a residual r of each predictor, so that slopes are A'r and a move of the coefficients
+// takes A times it away. Where more coefficients than rows aren't 0, that
 // is cheaper than X~'WX~ = A'A.
 #pragma once
 
@@ -15,7 +16,7 @@ class BlockColumns {
   bool empty() const { return root_.empty(); }
   void extend(const Columns& x, const index_t* list, index_t count);  // by list[size()..count)
   void keep(const std::vector<index_t>& places);                      // places[0] < places[1] < ...
-  void start(const double* residual);  // minus the loss's gradient in eta, (n,), where the model starts
+  void start(const double* residual, index_t predictors);  // minus the loss's gradient in eta, (n, K), where it starts
 
   index_t rows() const { return static_cast<index_t>(root_.size()); }
   index_t size() const { return static_cast<index_t>(list_.size()); }
@@ -23,7 +24,7 @@ class BlockColumns {
   double shift(index_t position) const { return kept_[list_[position]].shift; }    // mean of the raw column under W
   double square(index_t position) const { return kept_[list_[position]].square; }  // of A's column
   const double* const* columns(index_t position) const { return columns_.data() + position; }
-  double* residual() { return residual_.data(); }
+  double* residual(index_t predictor = 0) { return residual_.data() + predictor * rows(); }
   // Products by the entries that are stored, of columns at some positions: out (n,) = A v, and out (count,) = A'u
   bool sparse() const { return x_ && x_->design.sparse(); }
   void times(const std::vector<index_t>& positions, const double* v, std::vector<double>& out) const;
@@ -34,10 +35,11 @@ class BlockColumns {
     std::vector<double> column;
     double shift = 0.0, square = 0.0;
   };
+  void make(const std::vector<index_t>& list);  // columns of kept_
   const Columns* x_ = nullptr;
   mutable std::vector<index_t> features_;
   mutable std::vector<double> held_;
-  std::vector<double> root_, share_, residual_;  // (n,) sqrt(w), w / sum(w), r
+  std::vector<double> root_, share_, residual_;  // (n,) sqrt(w), w / sum(w); (n, K) r
   std::vector<index_t> list_;
   std::vector<const double*> columns_;
   std::vector<Kept> kept_;  // (p,) those that were asked for since the last reset

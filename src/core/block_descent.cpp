@@ -69,13 +69,15 @@ void BlockDescent::decompose() {
 // slopes of a block's cells, (cells,)
 void BlockDescent::slopes(const Block& block, double* to) const {
   if (!matrix_.columns) return gather(block, slope_, to);
-  column_dots(matrix_.columns->columns(block.from), block.size, matrix_.columns->residual(), matrix_.columns->rows(), to);
+  for (index_t k = block.first; k < block.last; ++k, to += block.size)
+    column_dots(matrix_.columns->columns(block.from), block.size, matrix_.columns->residual(k), matrix_.columns->rows(), to);
 }
 
 void BlockDescent::move(const Block& block, double* delta) {
   if (matrix_.columns) {
-    for (index_t i = 0; i < block.size; ++i) delta[i] = -delta[i];
-    column_add(matrix_.columns->columns(block.from), block.size, delta, matrix_.columns->residual(), matrix_.columns->rows());
+    for (index_t i = 0; i < block.cells(); ++i) delta[i] = -delta[i];
+    for (index_t k = block.first; k < block.last; ++k, delta += block.size)
+      column_add(matrix_.columns->columns(block.from), block.size, delta, matrix_.columns->residual(k), matrix_.columns->rows());
     return;
   }
   for (index_t k = block.first; k < block.last; ++k, delta += block.size) {

@@ -27,7 +27,7 @@ struct ModelMatrix {
   const double* data;
   index_t size, ld;
   unsigned version;
-  BlockColumns* columns = nullptr;  // one predictor, and no matrix
+  BlockColumns* columns = nullptr;  // no matrix
   const double* column(index_t k) const { return data + k * ld; }
   double at(index_t i, index_t k) const { return data[k * ld + i]; }
 };
@@ -107,7 +107,7 @@ class BlockDescent {
   std::vector<Curve> curves_;          // of the penalty, on the cells
   std::vector<double> directions_;     // (cells,) b / |b|
   RowNewton rows_;
-  std::vector<const double*> own_;     // (cells,) columns of the model, where it has no matrix
+  RowCells own_;                       // of the cells, where the model has no matrix
   bool by_rows_ = false;               // whether step_ was found together with its image in the rows
 };
 

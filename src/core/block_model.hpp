@@ -32,7 +32,7 @@ class BlockModel {
   // Forget everything and take the curvatures (n, weights()) of the loss at some point; of one predictor `coupling` in
   // their place, where rows act on each other.
   void reset(const double* curvatures, index_t n, std::shared_ptr<const Curvature> coupling);
-  // One predictor whose rows don't act on each other: from the next reset on there is no matrix.
+  // Predictors that don't meet, whose rows don't act on each other: from the next reset on there is no matrix.
   void leave_matrix() {
     matrix_free_ = true;
     version_ = gram_.version();
@@ -49,7 +49,7 @@ class BlockModel {
   // What the descent sees: the matrix, how many predictors share it, and a block's place there.
   ModelMatrix matrix();
   void start(const double* residual) {  // minus the loss's gradient in eta where the next descent starts
-    if (matrix_free_) columns_.start(residual);
+    if (matrix_free_) columns_.start(residual, predictors_);
   }
   index_t predictors() const { return coupled_ ? 1 : predictors_; }
   Block place(const Block& block) const;

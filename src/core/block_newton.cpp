@@ -61,10 +61,16 @@ void BlockDescent::newton_gradient() {
   const index_t n = static_cast<index_t>(cells_.size());
   gradient_.resize(n);
   if (matrix_.columns) {
-    own_.clear();
-    for (const Cell& cell : cells_) own_.push_back(*matrix_.columns->columns(cell.position));
-    column_dots(own_.data(), n, matrix_.columns->residual(), matrix_.columns->rows(), gradient_.data());
-    for (index_t a = 0; a < n; ++a) slope_[cells_[a].position] = gradient_[a];
+    own_.rows = matrix_.columns->rows();
+    own_.predictors = predictors_;
+    own_.columns.clear();
+    own_.owner.clear();
+    for (const Cell& cell : cells_) {
+      own_.columns.push_back(*matrix_.columns->columns(cell.position));
+      own_.owner.push_back(cell.predictor);
+    }
+    own_.dots(0, n, matrix_.columns->residual(), gradient_.data());
+    for (index_t a = 0; a < n; ++a) slope_[place(cells_[a])] = gradient_[a];
   }
   directions_.assign(n, 1.0);
   curves_.clear();
@@ -99,8 +105,11 @@ void BlockDescent::newton_matrix() {
     int size = static_cast<int>(n), rows = static_cast<int>(matrix_.columns->rows());
     double one = 1.0, zero = 0.0;
     std::vector<double> A;
-    for (const double* column : own_) A.insert(A.end(), column, column + rows);
+    for (const double* column : own_.columns) A.insert(A.end(), column, column + rows);
     blas().dsyrk(&uplo, &trans, &size, &rows, &one, A.data(), &rows, &zero, hessian_.data(), &size);
+    for (index_t a = 0; a < n && predictors_ > 1; ++a)
+      for (index_t c = 0; c < a; ++c)
+        if (cells_[c].predictor != cells_[a].predictor) hessian_[a * n + c] = 0.0;
   }
   for (index_t a = 0; a < n && !matrix_.columns; ++a) {
     const double* column = matrix_.column(cells_[a].position);
@@ -137,7 +146,7 @@ double BlockDescent::room(double most, index_t& blocking) const {
 // to += what the share of the step in cells [first, last) takes from the slopes, or from the residual
 void BlockDescent::spread_step(index_t first, index_t last, const double* share, std::vector<double>& to) const {
   if (matrix_.columns) {
-    column_add(own_.data() + first, last - first, share, to.data(), matrix_.columns->rows());
+    own_.add(first, last, share, to.data());
     return;
   }
   for (index_t a = first; a < last; ++a, ++share)
@@ -245,10 +254,10 @@ bool BlockDescent::solve_system() {
   const index_t n = static_cast<index_t>(cells_.size());
   by_rows_ = matrix_.columns && matrix_.columns->sparse() && solve_by_entries();
   if (by_rows_) return true;
-  by_rows_ = matrix_.columns && rows_.suits(matrix_.columns->rows(), n, curves_) &&
-             rows_.solve(matrix_.columns->rows(), own_, curves_, directions_, gradient_, step_, change_);
+  by_rows_ = matrix_.columns && rows_.suits(own_, curves_) &&
+             rows_.solve(own_, curves_, directions_, gradient_, step_, change_);
   if (by_rows_) return true;
-  if (predictors_ > 1 && n >= kStale && solve_by_predictors()) return true;
+  if (predictors_ > 1 && !matrix_.columns && n >= kStale && solve_by_predictors()) return true;
   if (n > kDirect) return false;
   newton_matrix();
   double largest = 0.0;
@@ -363,7 +372,7 @@ double BlockDescent::landing(index_t a, double t, bool blocked) const {
 bool BlockDescent::lowers(double t, index_t blocking, double promised) {
   const index_t n = static_cast<index_t>(cells_.size());
   double square = 0.0, linear = 0.0, before = 0.0, after = 0.0;  // of the model along the step; penalties
-  if (matrix_.columns) square = simd::dot(change_.data(), change_.data(), matrix_.columns->rows());
+  if (matrix_.columns) square = simd::dot(change_.data(), change_.data(), own_.rows * predictors_);
   for (index_t a = 0; a < n; ++a) {
     if (!matrix_.columns) square += step_[a] * change_[place(cells_[a])];
     linear += step_[a] * slope_[place(cells_[a])];
@@ -376,7 +385,7 @@ bool BlockDescent::lowers(double t, index_t blocking, double promised) {
   if (!(model + after - before <= -1e-4 * t * promised + rounding)) return false;
   std::copy(trial_.begin(), trial_.end(), beta_);
   if (matrix_.columns)
-    simd::axpy(-t, change_.data(), matrix_.columns->residual(), matrix_.columns->rows());
+    simd::axpy(-t, change_.data(), matrix_.columns->residual(), own_.rows * predictors_);
   else
     simd::axpy(-t, change_.data(), slope_, size_ * predictors_);
   return true;
@@ -385,7 +394,7 @@ bool BlockDescent::lowers(double t, index_t blocking, double promised) {
 // Go along step_ as far as the model with its penalty falls; false if it doesn't. blocked: whether a kink ended it.
 bool BlockDescent::take_step(double promised, bool& blocked) {
   if (!by_rows_) {
-    change_.assign(matrix_.columns ? matrix_.columns->rows() : size_ * predictors_, 0.0);
+    change_.assign((matrix_.columns ? own_.rows : size_) * predictors_, 0.0);
     spread_step(0, static_cast<index_t>(cells_.size()), step_.data(), change_);
   }
   blocked = end_at_zero(promised);

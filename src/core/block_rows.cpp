@@ -17,35 +17,71 @@ constexpr double kSolved = 1e-3;       // of what the step promises, that it may
 constexpr index_t kProducts = 25;      // with an old factor; with a new one few are needed
 constexpr double kJitter = 1e-12;
 
-char kUpper = 'U', kTrans = 'T', kPlain = 'N', kRight = 'R';
-double kOne = 1.0, kMinus = -1.0, kZero = 0.0;
+char kUpper = 'U', kTrans = 'T', kPlain = 'N', kLeft = 'L';
+double kOne = 1.0, kZero = 0.0;
 
 bool is_flat(const Curve& curve) { return !(curve.along > kFlat * curve.across) || curve.along == 0.0; }
 
+bool has_image(const Curve& curve) { return curve.count() > 1 || is_flat(curve); }
+
+// The Cholesky factor, upper, in its place, of a matrix whose upper triangle is given; dependent columns get a pivot.
+bool factorise(std::vector<double>& matrix, index_t size) {
+  double largest = 0.0;
+  for (index_t a = 0; a < size; ++a) largest = std::max(largest, matrix[a * size + a]);
+  for (index_t a = 0; a < size; ++a) matrix[a * size + a] += kJitter * largest;
+  int order = static_cast<int>(size), info = 0;
+  if (size > 0) blas().dpotrf(&kUpper, &order, matrix.data(), &order, &info);
+  return info == 0;
+}
+
+// Upper triangle of out (count, count) = V'V, V (rows, count)
+void squares(std::vector<double>& v, index_t rows, index_t count, std::vector<double>& out) {
+  out.assign(count * count, 0.0);
+  int k = static_cast<int>(rows), size = static_cast<int>(count);
+  if (count > 0) blas().dsyrk(&kUpper, &kTrans, &size, &k, &kOne, v.data(), &k, &kZero, out.data(), &size);
+}
+
 }  // namespace
 
-bool RowNewton::suits(index_t rows, index_t cells, const std::vector<Curve>& curves) const {
-  const double n = static_cast<double>(rows), c = static_cast<double>(cells);
-  index_t flat = 0;
+template <class Use>
+void RowCells::runs(index_t first, index_t last, Use&& use) const {
+  while (first < last) {
+    index_t next = first + 1;
+    while (next < last && owner[next] == owner[first]) ++next;
+    use(first, next - first, owner[first] * rows);
+    first = next;
+  }
+}
+
+void RowCells::dots(index_t first, index_t last, const double* v, double* out) const {
+  runs(first, last, [&](index_t from, index_t size, index_t row) {
+    column_dots(columns.data() + from, size, v + row, rows, out + from - first);
+  });
+}
+
+void RowCells::add(index_t first, index_t last, const double* coef, double* v) const {
+  runs(first, last, [&](index_t from, index_t size, index_t row) {
+    column_add(columns.data() + from, size, coef + from - first, v + row, rows);
+  });
+}
+
+bool RowNewton::suits(const RowCells& cells, const std::vector<Curve>& curves) const {
+  const double n = static_cast<double>(cells.rows), k = static_cast<double>(cells.predictors),
+               c = static_cast<double>(cells.count());
+  index_t flat = 0, images = 0;
   for (const Curve& curve : curves) {
     if (curve.along < 0.0 || (curve.count() > 1 && !(curve.across > 0.0))) return false;
     flat += is_flat(curve);
+    images += has_image(curve);
   }
-  const double f = static_cast<double>(flat);
-  return cells >= kLeast && f < 0.8 * n && n * n * (c + 6.0 * f + n / 3.0) < kShare * c * c * (n + c / 3.0);
+  const double f = static_cast<double>(flat), q = static_cast<double>(images);
+  const double price = n * n * (c / k + k * n / 3.0 + q * k) + 2.0 * q * q * n * k + q * q * q / 3.0;
+  return cells.count() >= kLeast && f < 0.8 * n * k && price < kShare * c * c * (n + c / 3.0);
 }
 
 double RowNewton::factor_price() const {
-  const double n = static_cast<double>(n_);
-  return n * n * (static_cast<double>(cells_) + 6.0 * static_cast<double>(flat_) + n / 3.0);
-}
-
-void RowNewton::dots(const Curve& curve, const double* v, double* out) const {
-  column_dots(columns_ + curve.first, curve.count(), v, n_, out);
-}
-
-void RowNewton::add(const Curve& curve, const double* coef, double* v) const {
-  column_add(columns_ + curve.first, curve.count(), coef, v, n_);
+  const double n = static_cast<double>(n_), c = static_cast<double>(cells_->count());
+  return n * n * (c / static_cast<double>(predictors_) + n / 3.0) * static_cast<double>(factors_.size());
 }
 
 void RowNewton::bend(const Curve& curve, double* values) const {
@@ -56,131 +92,151 @@ void RowNewton::bend(const Curve& curve, double* values) const {
     values[i] = (count > 1 ? (values[i] - along * d[i]) / curve.across : 0.0) + own * d[i];
 }
 
-// Y and its Gram matrix's factor
-bool RowNewton::take_flat() {
-  flat_ = 0;
-  for (const Curve& curve : *curves_) flat_ += is_flat(curve);
-  flats_.assign(n_ * flat_, 0.0);
-  flat_columns_.clear();
-  for (index_t a = 0; a < flat_; ++a) flat_columns_.push_back(flats_.data() + a * n_);
-  upper_.resize(flat_ * flat_);
-  if (flat_ == 0) return true;
-  double* to = flats_.data();
-  for (const Curve& curve : *curves_)
-    if (is_flat(curve)) {
-      add(curve, direction_ + curve.first, to);
-      to += n_;
-    }
-  int rows = static_cast<int>(n_), size = static_cast<int>(flat_), info = 0;
-  blas().dsyrk(&kUpper, &kTrans, &size, &rows, &kOne, flats_.data(), &rows, &kZero, upper_.data(), &size);
-  double largest = 0.0;
-  for (index_t a = 0; a < flat_; ++a) largest = std::max(largest, upper_[a * flat_ + a]);
-  for (index_t a = 0; a < flat_; ++a) upper_[a * flat_ + a] += kJitter * largest;
-  blas().dpotrf(&kUpper, &size, upper_.data(), &size, &info);
-  return info == 0;
+// Y, and the factor of its flat part's Gram matrix
+bool RowNewton::take_images() {
+  flat_ = images_count_ = 0;
+  for (const Curve& curve : *curves_) {
+    flat_ += is_flat(curve);
+    images_count_ += has_image(curve);
+  }
+  images_.assign(rows_ * images_count_, 0.0);
+  bends_.assign(images_count_, 0.0);
+  image_columns_.clear();
+  for (index_t a = 0; a < images_count_; ++a) image_columns_.push_back(images_.data() + a * rows_);
+  index_t flat = 0, other = flat_;
+  for (const Curve& curve : *curves_) {
+    if (!has_image(curve)) continue;
+    const index_t at = is_flat(curve) ? flat++ : other++;
+    add(curve, direction_ + curve.first, images_.data() + at * rows_);
+    if (!is_flat(curve)) bends_[at] = curve.along * curve.across / (curve.across - curve.along);
+  }
+  squares(images_, rows_, flat_, upper_);
+  return factorise(upper_, flat_);
 }
 
 // v = Q v
 void RowNewton::project(std::vector<double>& v) const {
   along_.resize(flat_);
-  column_dots(flat_columns_.data(), flat_, v.data(), n_, along_.data());
+  column_dots(image_columns_.data(), flat_, v.data(), rows_, along_.data());
   solve_upper(upper_.data(), flat_, along_.data());
   for (double& a : along_) a = -a;
-  column_add(flat_columns_.data(), flat_, along_.data(), v.data(), n_);
+  column_add(image_columns_.data(), flat_, along_.data(), v.data(), rows_);
 }
 
 // out = M v, for v = Q v
 void RowNewton::product(const std::vector<double>& v, std::vector<double>& out) {
-  out.assign(n_, 0.0);
+  out.assign(rows_, 0.0);
   for (const Curve& curve : *curves_) {
     dots(curve, v.data(), held_.data());
     bend(curve, held_.data());
     add(curve, held_.data(), out.data());
   }
   project(out);
-  for (index_t i = 0; i < n_; ++i) out[i] += v[i];
+  for (index_t i = 0; i < rows_; ++i) out[i] += v[i];
 }
 
-// K = A S^-1 A', V = Y U^-1, then M = I + Q K Q = I + K - B V' - V B' with B = K V - V (V'K V) / 2
+// N of each predictor, or one for all that have the same cells and curvature
 void RowNewton::factor() {
-  std::vector<double> scaled(n_ * cells_, 0.0), along(n_);
-  index_t at = 0;
-  for (const Curve& curve : *curves_) {
-    const index_t count = curve.count();
-    const double* d = direction_ + curve.first;
-    std::fill(along.begin(), along.end(), 0.0);  // A d
-    if (!is_flat(curve)) add(curve, d, along.data());
-    const double across = count > 1 ? 1.0 / std::sqrt(curve.across) : 0.0,
-                 more = is_flat(curve) ? 0.0 : 1.0 / std::sqrt(curve.along) - across;  // Q takes flat ones away
-    for (index_t c = 0; c < count; ++c, ++at) {
-      simd::axpy(across, columns_[at], scaled.data() + at * n_, n_);
-      if (more != 0.0) simd::axpy(more * d[c], along.data(), scaled.data() + at * n_, n_);
-    }
-  }
-  factor_.assign(n_ * n_, 0.0);
-  int n = static_cast<int>(n_), c = static_cast<int>(cells_), f = static_cast<int>(flat_), info = 0;
-  blas().dsyrk(&kUpper, &kPlain, &n, &c, &kOne, scaled.data(), &n, &kZero, factor_.data(), &n);
-  if (flat_ > 0) {
-    for (index_t b = 0; b < n_; ++b)
-      for (index_t a = 0; a < b; ++a) factor_[a * n_ + b] = factor_[b * n_ + a];
-    std::vector<double> basis = flats_, product(n_ * flat_), inner(flat_ * flat_);
-    double half = -0.5;
-    blas().dtrsm(&kRight, &kUpper, &kPlain, &kPlain, &n, &f, &kOne, upper_.data(), &f, basis.data(), &n);
-    blas().dgemm(&kPlain, &kPlain, &n, &f, &n, &kOne, factor_.data(), &n, basis.data(), &n, &kZero, product.data(), &n);
-    blas().dgemm(&kTrans, &kPlain, &f, &f, &n, &kOne, basis.data(), &n, product.data(), &n, &kZero, inner.data(), &f);
-    blas().dgemm(&kPlain, &kPlain, &n, &f, &f, &half, basis.data(), &n, inner.data(), &f, &kOne, product.data(), &n);
-    blas().dgemm(&kPlain, &kTrans, &n, &n, &f, &kMinus, product.data(), &n, basis.data(), &n, &kOne, factor_.data(), &n);
-    blas().dgemm(&kPlain, &kTrans, &n, &n, &f, &kMinus, basis.data(), &n, product.data(), &n, &kOne, factor_.data(), &n);
-  }
-  double largest = 0.0;
-  for (index_t a = 0; a < n_; ++a) largest = std::max(largest, factor_[a * n_ + a] += 1.0);
-  for (index_t a = 0; a < n_; ++a) factor_[a * n_ + a] += kJitter * largest;
-  blas().dpotrf(&kUpper, &n, factor_.data(), &n, &info);
-  if (info != 0) factor_.clear();
   debt_ = 0.0;
+  std::vector<std::vector<index_t>> members(predictors_);
+  std::vector<double> root(cells_->count());
+  for (const Curve& curve : *curves_)
+    for (index_t a = curve.first; a < curve.last && (curve.count() > 1 || !is_flat(curve)); ++a) {
+      members[cells_->owner[a]].push_back(a);
+      root[a] = 1.0 / std::sqrt(curve.diagonal());
+    }
+  factors_.clear();
+  which_.assign(predictors_, 0);
+  const auto alike = [&](index_t a, index_t b) {
+    return cells_->columns[a] == cells_->columns[b] && root[a] == root[b];
+  };
+  int n = static_cast<int>(n_);
+  for (index_t k = 0; k < predictors_; ++k) {
+    const std::vector<index_t>& own = members[k];
+    if (k > 0 && std::equal(own.begin(), own.end(), members[k - 1].begin(), members[k - 1].end(), alike)) {
+      which_[k] = which_[k - 1];
+      continue;
+    }
+    std::vector<double> scaled(n_ * own.size(), 0.0), matrix(n_ * n_, 0.0);
+    for (size_t c = 0; c < own.size(); ++c)
+      simd::axpy(root[own[c]], cells_->columns[own[c]], scaled.data() + static_cast<index_t>(c) * n_, n_);
+    int count = static_cast<int>(own.size());
+    if (count > 0) blas().dsyrk(&kUpper, &kPlain, &n, &count, &kOne, scaled.data(), &n, &kZero, matrix.data(), &n);
+    for (index_t a = 0; a < n_; ++a) matrix[a * n_ + a] += 1.0;
+    if (!factorise(matrix, n_)) return factors_.clear();
+    which_[k] = static_cast<index_t>(factors_.size());
+    factors_.push_back(std::move(matrix));
+  }
+}
+
+// The small system of M^-1, for N as it is
+bool RowNewton::factor_images() {
+  solved_ = images_;
+  int n = static_cast<int>(n_), far = static_cast<int>(rows_), count = static_cast<int>(images_count_);
+  for (index_t k = 0; k < predictors_ && count > 0; ++k)
+    blas().dtrsm(&kLeft, &kUpper, &kTrans, &kPlain, &n, &count, &kOne, factors_[which_[k]].data(), &n,
+                 solved_.data() + k * n_, &far);
+  squares(solved_, rows_, images_count_, inner_);
+  for (index_t a = 0; a < images_count_; ++a) inner_[a * images_count_ + a] += bends_[a];
+  return factorise(inner_, images_count_);
+}
+
+// v = M^-1 v with the older N
+void RowNewton::precondition(std::vector<double>& v) const {
+  for (index_t k = 0; k < predictors_; ++k) solve_transposed(factors_[which_[k]].data(), n_, v.data() + k * n_);
+  std::vector<const double*> columns;
+  for (index_t a = 0; a < images_count_; ++a) columns.push_back(solved_.data() + a * rows_);
+  along_.resize(images_count_);
+  column_dots(columns.data(), images_count_, v.data(), rows_, along_.data());
+  solve_upper(inner_.data(), images_count_, along_.data());
+  for (double& a : along_) a = -a;
+  column_add(columns.data(), images_count_, along_.data(), v.data(), rows_);
+  for (index_t k = 0; k < predictors_; ++k) solve_plain(factors_[which_[k]].data(), n_, v.data() + k * n_);
+  project(v);  // of rounding: M is the identity on what Q takes away, and nothing of the right side is there
 }
 
 // q_ = M^-1 right, so far that what the step misses is a small share of its promise, `most` - right'q.
 bool RowNewton::iterate(const std::vector<double>& right, double most) {
+  if (factors_.empty() || !factor_images()) return false;
   std::vector<double> r = right;
   return conjugate_gradients(
       q_, r, kProducts,
       [&](const std::vector<double>& from, std::vector<double>& z) {
         z = from;
-        solve_upper(factor_.data(), n_, z.data());
-        project(z);  // M is the identity on what Q takes away, and nothing of the right side is there
+        precondition(z);
       },
       [&](const std::vector<double>& along, std::vector<double>& image) {
         product(along, image);
         debt_ += product_price();
       },
       [&](const std::vector<double>& rest, double, double) {
-        const double promise = most - simd::dot(right.data(), q_.data(), n_);
-        return !(simd::dot(rest.data(), rest.data(), n_) > kSolved * promise);
+        const double promise = most - simd::dot(right.data(), q_.data(), rows_);
+        return !(simd::dot(rest.data(), rest.data(), rows_) > kSolved * promise);
       });
 }
 
-bool RowNewton::solve(index_t n, const std::vector<const double*>& columns, const std::vector<Curve>& curves,
-                      const std::vector<double>& direction, const std::vector<double>& gradient,
-                      std::vector<double>& step, std::vector<double>& image) {
-  n_ = n;
-  columns_ = columns.data();
+bool RowNewton::solve(const RowCells& cells, const std::vector<Curve>& curves, const std::vector<double>& direction,
+                      const std::vector<double>& gradient, std::vector<double>& step, std::vector<double>& image) {
+  const bool known = n_ == cells.rows && predictors_ == cells.predictors;
+  cells_ = &cells;
   curves_ = &curves;
   direction_ = direction.data();
-  cells_ = static_cast<index_t>(columns.size());
-  held_.resize(cells_);
-  if (static_cast<index_t>(factor_.size()) != n_ * n_) factor_.clear();
-  if (!take_flat()) return false;
+  n_ = cells.rows;
+  predictors_ = cells.predictors;
+  rows_ = n_ * predictors_;
+  held_.resize(cells.count());
+  if (!known) factors_.clear();
+  if (!take_images()) return false;
   // 1. Along Y alone: rows move by h = Y (Y'Y)^-1 rho with rho = d'gradient.
-  std::vector<double> rho, moved(n_, 0.0), right(n_, 0.0);
+  std::vector<double> rho, moved(rows_, 0.0), right(rows_, 0.0);
   for (const Curve& curve : curves)
     if (is_flat(curve))
       rho.push_back(simd::dot(direction_ + curve.first, gradient.data() + curve.first, curve.count()));
   std::vector<double> inner = rho;
   solve_upper(upper_.data(), flat_, inner.data());
-  column_add(flat_columns_.data(), flat_, inner.data(), moved.data(), n_);
+  column_add(image_columns_.data(), flat_, inner.data(), moved.data(), rows_);
   // 2. M q = Q A S^-1 (gradient - A'h)
-  std::vector<double> pull(cells_);
+  std::vector<double> pull(cells.count());
   const auto rest = [&](const Curve& curve) {  // pull = gradient - A'moved of a curve's cells, held_ = S^-1 pull
     dots(curve, moved.data(), pull.data());
     for (index_t i = 0; i < curve.count(); ++i) held_[i] = pull[i] = gradient[curve.first + i] - pull[i];
@@ -193,29 +249,28 @@ bool RowNewton::solve(index_t n, const std::vector<const double*>& columns, cons
     add(curve, held_.data(), right.data());
   }
   project(right);
-  const bool old = !factor_.empty() && debt_ < factor_price();
+  const bool old = !factors_.empty() && debt_ < factor_price();
   if (!old) factor();
-  if (factor_.empty()) return false;
   bool solved = iterate(right, most);
   if (!solved && old) {
     factor();
-    solved = !factor_.empty() && iterate(right, most);
+    solved = iterate(right, most);
   }
   if (!solved) return false;
   // 3. Back to the coefficients: S^-1 (gradient - A'(h + q)), and along Y what brings A step to h + Q A step.
-  for (index_t i = 0; i < n_; ++i) moved[i] += q_[i];
-  step.resize(cells_);
-  image.assign(n_, 0.0);
+  for (index_t i = 0; i < rows_; ++i) moved[i] += q_[i];
+  step.resize(cells.count());
+  image.assign(rows_, 0.0);
   for (const Curve& curve : curves) {
     rest(curve);
     std::copy_n(held_.data(), curve.count(), step.data() + curve.first);
     add(curve, held_.data(), image.data());
   }
   std::vector<double> back(flat_);
-  column_dots(flat_columns_.data(), flat_, image.data(), n_, back.data());
+  column_dots(image_columns_.data(), flat_, image.data(), rows_, back.data());
   for (index_t a = 0; a < flat_; ++a) back[a] = rho[a] - back[a];
   solve_upper(upper_.data(), flat_, back.data());
-  column_add(flat_columns_.data(), flat_, back.data(), image.data(), n_);
+  column_add(image_columns_.data(), flat_, back.data(), image.data(), rows_);
   index_t a = 0;
   for (const Curve& curve : curves)
     if (is_flat(curve)) simd::axpy(back[a++], direction_ + curve.first, step.data() + curve.first, curve.count());
