@@ -41,6 +41,17 @@ void squares(std::vector<double>& v, index_t rows, index_t count, std::vector<do
   if (count > 0) blas().dsyrk(&kUpper, &kTrans, &size, &k, &kOne, v.data(), &k, &kZero, out.data(), &size);
 }
 
+// v += share Y (U'U)^-1 Y'from, Y the first columns
+void add_span(const std::vector<const double*>& columns, index_t count, const std::vector<double>& upper, double share,
+              const std::vector<double>& from, std::vector<double>& v) {
+  const index_t rows = static_cast<index_t>(v.size());
+  std::vector<double> along(count);
+  column_dots(columns.data(), count, from.data(), rows, along.data());
+  solve_upper(upper.data(), count, along.data());
+  for (double& a : along) a *= share;
+  column_add(columns.data(), count, along.data(), v.data(), rows);
+}
+
 }  // namespace
 
 template <class Use>
@@ -75,13 +86,14 @@ bool RowNewton::suits(const RowCells& cells, const std::vector<Curve>& curves) c
     images += has_image(curve);
   }
   const double f = static_cast<double>(flat), q = static_cast<double>(images);
-  const double price = n * n * (c / k + k * n / 3.0 + q * k) + 2.0 * q * q * n * k + q * q * q / 3.0;
+  const double price = n * n * (c / k + k * n / 3.0 + q * k) + (q * q + f * f) * n * k + q * q * q / 3.0;
   return cells.count() >= kLeast && f < 0.8 * n * k && price < kShare * c * c * (n + c / 3.0);
 }
 
 double RowNewton::factor_price() const {
-  const double n = static_cast<double>(n_), c = static_cast<double>(cells_->count());
-  return n * n * (c / static_cast<double>(predictors_) + n / 3.0) * static_cast<double>(factors_.size());
+  const double n = static_cast<double>(n_), k = static_cast<double>(predictors_), q = static_cast<double>(now_.count);
+  const double rows = n * n * (static_cast<double>(cells_->count()) / k + n / 3.0) * static_cast<double>(factors_.size());
+  return rows + q * k * n * (n + q) + q * q * q / 3.0;
 }
 
 void RowNewton::bend(const Curve& curve, double* values) const {
@@ -92,35 +104,35 @@ void RowNewton::bend(const Curve& curve, double* values) const {
     values[i] = (count > 1 ? (values[i] - along * d[i]) / curve.across : 0.0) + own * d[i];
 }
 
+void RowNewton::Images::lay(index_t rows) {
+  columns.clear();
+  for (index_t a = 0; a < count; ++a) columns.push_back(values.data() + a * rows);
+}
+
 // Y, and the factor of its flat part's Gram matrix
 bool RowNewton::take_images() {
-  flat_ = images_count_ = 0;
+  now_.flat = now_.count = 0;
   for (const Curve& curve : *curves_) {
-    flat_ += is_flat(curve);
-    images_count_ += has_image(curve);
+    now_.flat += is_flat(curve);
+    now_.count += has_image(curve);
   }
-  images_.assign(rows_ * images_count_, 0.0);
-  bends_.assign(images_count_, 0.0);
-  image_columns_.clear();
-  for (index_t a = 0; a < images_count_; ++a) image_columns_.push_back(images_.data() + a * rows_);
-  index_t flat = 0, other = flat_;
+  now_.values.assign(rows_ * now_.count, 0.0);
+  now_.lay(rows_);
+  bends_.assign(now_.count, 0.0);
+  index_t flat = 0, other = now_.flat;
   for (const Curve& curve : *curves_) {
     if (!has_image(curve)) continue;
     const index_t at = is_flat(curve) ? flat++ : other++;
-    add(curve, direction_ + curve.first, images_.data() + at * rows_);
+    add(curve, direction_ + curve.first, now_.values.data() + at * rows_);
     if (!is_flat(curve)) bends_[at] = curve.along * curve.across / (curve.across - curve.along);
   }
-  squares(images_, rows_, flat_, upper_);
-  return factorise(upper_, flat_);
+  squares(now_.values, rows_, now_.flat, now_.upper);
+  return factorise(now_.upper, now_.flat);
 }
 
 // v = Q v
 void RowNewton::project(std::vector<double>& v) const {
-  along_.resize(flat_);
-  column_dots(image_columns_.data(), flat_, v.data(), rows_, along_.data());
-  solve_upper(upper_.data(), flat_, along_.data());
-  for (double& a : along_) a = -a;
-  column_add(image_columns_.data(), flat_, along_.data(), v.data(), rows_);
+  add_span(now_.columns, now_.flat, now_.upper, -1.0, v, v);
 }
 
 // out = M v, for v = Q v
@@ -136,8 +148,7 @@ void RowNewton::product(const std::vector<double>& v, std::vector<double>& out) 
 }
 
 // N of each predictor, or one for all that have the same cells and curvature
-void RowNewton::factor() {
-  debt_ = 0.0;
+bool RowNewton::factor_rows() {
   std::vector<std::vector<index_t>> members(predictors_);
   std::vector<double> root(cells_->count());
   for (const Curve& curve : *curves_)
@@ -163,48 +174,48 @@ void RowNewton::factor() {
     int count = static_cast<int>(own.size());
     if (count > 0) blas().dsyrk(&kUpper, &kPlain, &n, &count, &kOne, scaled.data(), &n, &kZero, matrix.data(), &n);
     for (index_t a = 0; a < n_; ++a) matrix[a * n_ + a] += 1.0;
-    if (!factorise(matrix, n_)) return factors_.clear();
+    if (!factorise(matrix, n_)) return false;
     which_[k] = static_cast<index_t>(factors_.size());
     factors_.push_back(std::move(matrix));
   }
+  return true;
 }
 
-// The small system of M^-1, for N as it is
-bool RowNewton::factor_images() {
-  solved_ = images_;
-  int n = static_cast<int>(n_), far = static_cast<int>(rows_), count = static_cast<int>(images_count_);
+// All that M^-1 takes
+bool RowNewton::factor() {
+  debt_ = 0.0;
+  if (!factor_rows()) {
+    factors_.clear();
+    return false;
+  }
+  then_ = solved_ = now_;
+  then_.lay(rows_);
+  solved_.lay(rows_);
+  int n = static_cast<int>(n_), far = static_cast<int>(rows_), count = static_cast<int>(now_.count);
   for (index_t k = 0; k < predictors_ && count > 0; ++k)
     blas().dtrsm(&kLeft, &kUpper, &kTrans, &kPlain, &n, &count, &kOne, factors_[which_[k]].data(), &n,
-                 solved_.data() + k * n_, &far);
-  squares(solved_, rows_, images_count_, inner_);
-  for (index_t a = 0; a < images_count_; ++a) inner_[a * images_count_ + a] += bends_[a];
-  return factorise(inner_, images_count_);
+                 solved_.values.data() + k * n_, &far);
+  squares(solved_.values, rows_, now_.count, solved_.upper);
+  for (index_t a = 0; a < now_.count; ++a) solved_.upper[a * now_.count + a] += bends_[a];
+  return factorise(solved_.upper, now_.count);
 }
 
-// v = M^-1 v with the older N
-void RowNewton::precondition(std::vector<double>& v) const {
+// v = M^-1 from, of the older M, as far as today's Q leaves it
+void RowNewton::precondition(const std::vector<double>& from, std::vector<double>& v) const {
+  v = from;
   for (index_t k = 0; k < predictors_; ++k) solve_transposed(factors_[which_[k]].data(), n_, v.data() + k * n_);
-  std::vector<const double*> columns;
-  for (index_t a = 0; a < images_count_; ++a) columns.push_back(solved_.data() + a * rows_);
-  along_.resize(images_count_);
-  column_dots(columns.data(), images_count_, v.data(), rows_, along_.data());
-  solve_upper(inner_.data(), images_count_, along_.data());
-  for (double& a : along_) a = -a;
-  column_add(columns.data(), images_count_, along_.data(), v.data(), rows_);
+  add_span(solved_.columns, solved_.count, solved_.upper, -1.0, v, v);
   for (index_t k = 0; k < predictors_; ++k) solve_plain(factors_[which_[k]].data(), n_, v.data() + k * n_);
-  project(v);  // of rounding: M is the identity on what Q takes away, and nothing of the right side is there
+  add_span(then_.columns, then_.flat, then_.upper, 1.0, from, v);
+  project(v);  // M is the identity on what Q takes away, and nothing of the right side is there
 }
 
 // q_ = M^-1 right, so far that what the step misses is a small share of its promise, `most` - right'q.
 bool RowNewton::iterate(const std::vector<double>& right, double most) {
-  if (factors_.empty() || !factor_images()) return false;
   std::vector<double> r = right;
   return conjugate_gradients(
       q_, r, kProducts,
-      [&](const std::vector<double>& from, std::vector<double>& z) {
-        z = from;
-        precondition(z);
-      },
+      [&](const std::vector<double>& from, std::vector<double>& z) { precondition(from, z); },
       [&](const std::vector<double>& along, std::vector<double>& image) {
         product(along, image);
         debt_ += product_price();
@@ -233,8 +244,8 @@ bool RowNewton::solve(const RowCells& cells, const std::vector<Curve>& curves, c
     if (is_flat(curve))
       rho.push_back(simd::dot(direction_ + curve.first, gradient.data() + curve.first, curve.count()));
   std::vector<double> inner = rho;
-  solve_upper(upper_.data(), flat_, inner.data());
-  column_add(image_columns_.data(), flat_, inner.data(), moved.data(), rows_);
+  solve_upper(now_.upper.data(), now_.flat, inner.data());
+  column_add(now_.columns.data(), now_.flat, inner.data(), moved.data(), rows_);
   // 2. M q = Q A S^-1 (gradient - A'h)
   std::vector<double> pull(cells.count());
   const auto rest = [&](const Curve& curve) {  // pull = gradient - A'moved of a curve's cells, held_ = S^-1 pull
@@ -242,7 +253,7 @@ bool RowNewton::solve(const RowCells& cells, const std::vector<Curve>& curves, c
     for (index_t i = 0; i < curve.count(); ++i) held_[i] = pull[i] = gradient[curve.first + i] - pull[i];
     bend(curve, held_.data());
   };
-  double most = simd::dot(rho.data(), inner.data(), flat_);
+  double most = simd::dot(rho.data(), inner.data(), now_.flat);
   for (const Curve& curve : curves) {
     rest(curve);
     most += simd::dot(pull.data(), held_.data(), curve.count());
@@ -250,13 +261,8 @@ bool RowNewton::solve(const RowCells& cells, const std::vector<Curve>& curves, c
   }
   project(right);
   const bool old = !factors_.empty() && debt_ < factor_price();
-  if (!old) factor();
-  bool solved = iterate(right, most);
-  if (!solved && old) {
-    factor();
-    solved = iterate(right, most);
-  }
-  if (!solved) return false;
+  if (!old && !factor()) return false;
+  if (!iterate(right, most) && !(old && factor() && iterate(right, most))) return false;
   // 3. Back to the coefficients: S^-1 (gradient - A'(h + q)), and along Y what brings A step to h + Q A step.
   for (index_t i = 0; i < rows_; ++i) moved[i] += q_[i];
   step.resize(cells.count());
@@ -266,11 +272,11 @@ bool RowNewton::solve(const RowCells& cells, const std::vector<Curve>& curves, c
     std::copy_n(held_.data(), curve.count(), step.data() + curve.first);
     add(curve, held_.data(), image.data());
   }
-  std::vector<double> back(flat_);
-  column_dots(image_columns_.data(), flat_, image.data(), rows_, back.data());
-  for (index_t a = 0; a < flat_; ++a) back[a] = rho[a] - back[a];
-  solve_upper(upper_.data(), flat_, back.data());
-  column_add(image_columns_.data(), flat_, back.data(), image.data(), rows_);
+  std::vector<double> back(now_.flat);
+  column_dots(now_.columns.data(), now_.flat, image.data(), rows_, back.data());
+  for (index_t a = 0; a < now_.flat; ++a) back[a] = rho[a] - back[a];
+  solve_upper(now_.upper.data(), now_.flat, back.data());
+  column_add(now_.columns.data(), now_.flat, back.data(), image.data(), rows_);
   index_t a = 0;
   for (const Curve& curve : curves)
     if (is_flat(curve)) simd::axpy(back[a++], direction_ + curve.first, step.data() + curve.first, curve.count());

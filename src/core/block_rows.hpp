@@ -6,8 +6,8 @@
 // projected, Q = I - Y (Y'Y)^-1 Y', Y = A d; with the rest eliminated (Woodbury), nK equations with M = I + Q A S^-1 A'Q are
 // left. But for Y, predictors don't meet there: N = I + A diag(1 / across) A' has n equations for each, and with all norms'
 // images Y, flat or not, M^-1 = N^-1 - N^-1 Y (C + Y'N^-1 Y)^-1 Y'N^-1, C = diag(along across / (across - along)), on what Q
-// leaves. Conjugate gradients take that with today's Y and an older N, which needs neither the same coefficients nor the
-// same penalty.
+// leaves, and the identity elsewhere. Conjugate gradients take that of an older M, which needs neither the same coefficients
+// nor the same penalty.
 #pragma once
 
 #include <vector>
@@ -49,11 +49,11 @@ class RowNewton {
 
  private:
   bool take_images();
-  void factor();
-  bool factor_images();
+  bool factor();
+  bool factor_rows();
   bool iterate(const std::vector<double>& right, double most);
   void product(const std::vector<double>& v, std::vector<double>& out);
-  void precondition(std::vector<double>& v) const;
+  void precondition(const std::vector<double>& from, std::vector<double>& v) const;
   void project(std::vector<double>& v) const;
   void dots(const Curve& curve, const double* v, double* out) const { cells_->dots(curve.first, curve.last, v, out); }
   void add(const Curve& curve, const double* coef, double* v) const { cells_->add(curve.first, curve.last, coef, v); }
@@ -67,16 +67,18 @@ class RowNewton {
   const std::vector<Curve>* curves_ = nullptr;
   const double* direction_ = nullptr;
   index_t n_ = 0, predictors_ = 0, rows_ = 0;  // rows_ = n K
-  index_t flat_ = 0, images_count_ = 0;
-  std::vector<double> images_, upper_;         // Y (nK, .), the flat ones first; U with Y'Y = U'U of these
-  std::vector<const double*> image_columns_;
+  struct Images {
+    index_t flat = 0, count = 0;
+    std::vector<double> values;                // Y (nK, count), the flat ones first,
+    std::vector<const double*> columns;        // and its columns
+    std::vector<double> upper;                 // Cholesky, upper, of the flat ones' Y'Y
+    void lay(index_t rows);
+  } now_, then_, solved_;                      // then_: of the older M; solved_: U'^-1 Y there, U'U = N, with C + Y'N^-1 Y
   std::vector<double> bends_;                  // C
-  std::vector<std::vector<double>> factors_;   // Cholesky, upper, of an older N, each (n, n); none: empty
+  std::vector<std::vector<double>> factors_;   // Cholesky, upper, of the older N, each (n, n); none: empty
   std::vector<index_t> which_;                 // (K,) of these is a predictor's
-  std::vector<double> solved_, inner_;         // U'^-1 Y by predictor; Cholesky, upper, of C + Y'N^-1 Y
   double debt_ = 0.0;                          // operations spent on products that a newer factor might have spared
   std::vector<double> q_, held_;
-  mutable std::vector<double> along_;
 };
 
 }  // namespace bridle

@@ -16,8 +16,8 @@ void GramQuadratic::move_all(const std::vector<double>& deltas) {
 }
 
 ColumnQuadratic::ColumnQuadratic(const Columns& x, const std::vector<index_t>& list, const double* residual,
-                                 const double* weights, const PackedRows* rows)
-    : x_(x), list_(list), weights_(weights), rows_(rows), residual_(residual, residual + x.rows()) {
+                                 const double* weights, const PackedRows* rows, const Curvature* coupling)
+    : x_(x), list_(list), weights_(weights), rows_(rows), coupling_(coupling), residual_(residual, residual + x.rows()) {
   const index_t n = x.rows(), k = size();
   total_ = simd::sum(weights, n);
   shift_.assign(k, 0.0);
@@ -72,7 +72,7 @@ double ColumnQuadratic::image(const std::vector<index_t>& list, const double* de
 
 void ColumnQuadratic::product(const std::vector<index_t>& list, const double* deltas, double* out) {
   const index_t n = x_.rows(), count = static_cast<index_t>(list.size());
-  if (rows_) {
+  if (rows_ && !coupling_) {
     double level = 0.0;
     step_.assign(size(), 0.0);
     change_.assign(size(), 0.0);
@@ -85,7 +85,14 @@ void ColumnQuadratic::product(const std::vector<index_t>& list, const double* de
     return;
   }
   const double level = image(list, deltas);
-  for (index_t i = 0; i < n; ++i) image_[i] = weights_[i] * (image_[i] - level);
+  for (index_t i = 0; i < n; ++i) image_[i] -= level;
+  if (coupling_) {
+    bent_.resize(n);
+    coupling_->times(image_.data(), bent_.data());
+    image_.swap(bent_);
+  } else {
+    for (index_t i = 0; i < n; ++i) image_[i] *= weights_[i];
+  }
   std::vector<index_t> columns(count);
   for (index_t i = 0; i < count; ++i) columns[i] = list_[list[i]];
   x_.design.dots(columns.data(), count, image_.data(), out);

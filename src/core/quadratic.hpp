@@ -33,9 +33,10 @@ class GramQuadratic {
 class ColumnQuadratic {
  public:
   // residual, weights (n,): minus the loss's gradient and its curvature in eta; sum of residual 0 with an intercept.
-  // rows: of the listed columns, or null
+  // rows: of the listed columns, or null. Where rows act on each other, products take the curvature that is given as
+  // coupling, and moves the weights, which it doesn't exceed.
   ColumnQuadratic(const Columns& x, const std::vector<index_t>& list, const double* residual, const double* weights,
-                  const PackedRows* rows);
+                  const PackedRows* rows, const Curvature* coupling = nullptr);
   void measure();  // curvatures, which descent asks for and products don't
   index_t size() const { return static_cast<index_t>(list_.size()); }
   double slope(index_t k) const;
@@ -56,7 +57,8 @@ class ColumnQuadratic {
   const std::vector<index_t>& list_;
   const double* weights_;
   const PackedRows* rows_;
-  std::vector<double> residual_, shift_, curvature_, image_, step_, change_;
+  const Curvature* coupling_;
+  std::vector<double> residual_, shift_, curvature_, image_, bent_, step_, change_;
   double total_ = 0.0, offset_ = 0.0;
 };
 

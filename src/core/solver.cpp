@@ -18,6 +18,7 @@ constexpr double kGain = 1e-3;           // of the gap asked for: a step that wi
 constexpr double kCreep = 1e-6;          // of the gap that there is: at less a step, it would take a million
 constexpr double kSeparationTol = 1e-10; // at lam = 0 a separated fit has to run far enough to be told apart
 
+constexpr int kPatience = 4;             // steps by products without progress, after which a matrix is made
 constexpr double kDear = 8.0;            // steps that new weights cost, from which on a step without a matrix is tried before
 constexpr double kFew = 3.0;             // and steps that are left at the old one's rate
 
@@ -106,7 +107,7 @@ bool Solver::advance() {
       // 1. Certificate of the working set, then of all features.
       stage_ = Stage::inside;
       gap_ = gap(false);
-      if (gap_ <= target_ || out_of_time) {
+      if (gap_ <= target_ || out_of_time || by_products()) {  // a look at all features costs no more than a product
         ask_suspects();
         if (request_.any()) return true;
         continue;
@@ -130,7 +131,10 @@ bool Solver::advance() {
     // weights do, or those that are left at this rate will, it's time for them. Where they are dear, and old ones won
     // little, Newton's step without a matrix comes first.
     stage_ = Stage::inside;
-    if (std::isfinite(last_)) {
+    if (by_products()) {
+      slow_ = idle_ > kPatience;  // then a matrix decides
+      polish_ = true;
+    } else if (std::isfinite(last_)) {
       const double price = steps_for_gram(work_.size(), in_.design->bytes());
       const double won = std::log(last_ / gap_), left = gap_ > target_ ? std::log(gap_ / target_) : 0.0;
       if (price > kDear && can_polish()) {

@@ -77,6 +77,7 @@ class Solver {
   void renewed();              // the model has new weights
   bool step_to_aim();
   bool can_polish() const;     // whether a step without a matrix is possible
+  void enter(ColumnQuadratic& model, std::vector<double>& slope);
   bool polish();               // Newton's step under this point's weights, for the coefficients that nothing holds
   bool aim();                  // minimises the model; false if nothing moves
   void foresee();              // mends a lambda's first aim by what the last one missed by
@@ -93,6 +94,7 @@ class Solver {
   double scaling_cost(double s) const;
   index_t growth() const;
   bool use_gram() const;       // whether the model of this working set is made as a Gram matrix
+  bool by_products() const;    // or not at all: rows act on each other, and Newton's step takes products
 
   const Problem& in_;
   const Settings& set_;
@@ -134,6 +136,7 @@ class Solver {
   unsigned shared_ = 0;       // version of the shared matrix that the model has; 0: its own
   index_t spare_steps_ = 0;   // steps since the model's weights are those, beyond the first of each lambda
   bool slow_ = false;         // descent by columns needs too many sweeps at this lambda
+  bool outdated_ = false;     // the working set has gone on without its Gram matrix
   bool first_ = true;
   bool opening_ = true;       // no step was made yet at this lambda
   bool polish_ = false;       // the next step is one without a matrix

@@ -8,6 +8,7 @@ namespace bridle {
 namespace {
 
 constexpr index_t kGramColumns = 6000;  // largest working set that gets a Gram matrix (288 MB)
+constexpr index_t kCoupledColumns = 300; // of sparse data whose rows act on each other, above which products cost less
 constexpr double kRough = 1e-2;         // relative precision of the slopes to which a lambda's first model is solved by columns
 constexpr double kFactorPerEntry = 1e3;  // active^3 for each entry, above which factors cost more than conjugate gradients
 constexpr double kFullRows = 64.0;       // entries a row from which on new weights cost more than they do
@@ -22,7 +23,10 @@ bool Solver::use_gram() const {
   const index_t k = work_.size();
   if (gram_space_) return true;
   if (k > kGramColumns) return false;
-  if (!in_.design->sparse() || slow_ || loss_->coupled()) return true;
+  if (!in_.design->sparse() || slow_) return true;
+  if (loss_->coupled())  // the gap needs the curvature along what nothing holds
+    return k <= kCoupledColumns ||
+           std::any_of(work_.terms.begin(), work_.terms.end(), [](const Term& t) { return t.l1 == 0.0 && t.ridge == 0.0; });
   index_t entries = 0;
   for (index_t j : work_.list) entries += in_.design->stored(j);
   const double active = static_cast<double>(work_.active());
@@ -31,10 +35,12 @@ bool Solver::use_gram() const {
   return 4 * entries >= k * k && active * active * active < kFactorPerEntry * stored;
 }
 
+bool Solver::by_products() const { return loss_->coupled() && !gram_space_ && !use_gram(); }
+
 bool Solver::ask_gram() {
   if (gram_space_ || !use_gram() || polish_) return false;
-  const bool renew = gram_.empty() || (refresh_ && !loss_->quadratic());
-  refresh_ = false;
+  const bool renew = gram_.empty() || outdated_ || (refresh_ && !loss_->quadratic());
+  refresh_ = outdated_ = false;
   request_ = {Need::gram, work_.list, {}, false, renew};
   return renew || gram_.size() < work_.size();
 }
@@ -103,6 +109,7 @@ bool Solver::aim() {
     minimise(model, work_.terms, work_.beta, enough, k <= kGramColumns ? kManySweeps : budget_.limit, budget_);
     if (!loss_->quadratic()) foresee();
     slow_ = budget_.used - used >= kManySweeps;
+    outdated_ = true;
     for (index_t i = 0; i < k; ++i) {
       work_.curvature[i] = model.curvature(i);
       constant -= (work_.beta[i] - before_[i]) / in_.scale[work_.list[i]] * model.shift(i);
