@@ -11,6 +11,7 @@ namespace {
 constexpr double kPrice = 200.0;  // operations that a matrix may cost for each row, feature and predictor; a product takes 4
 constexpr index_t kMost = 1500;      // cells
 constexpr int kRounds = 4;         // without it at one lambda, beyond which a matrix may cost
+constexpr int kPatience = 4;       // rounds without progress of a concave penalty, the same
 constexpr double kThen = 10.0;       // times as much from then on
 
 }  // namespace
@@ -29,7 +30,8 @@ void BlockSolver::choose_cells(double reach) {
       const index_t count = block.cells();
       const bool on = std::any_of(held_.begin(), held_.begin() + count, [](double b) { return b != 0.0; });
       if (!on && strict.excess(held_slope_.data(), count) <= 0.0) continue;
-      cells_.blocks.push_back({cells_.count(), count, 0, 1, block.term});
+      const double size = std::sqrt(simd::dot(held_.data(), held_.data(), count));
+      cells_.blocks.push_back({cells_.count(), count, 0, 1, tangent_ ? block.term.tangent(size) : block.term});
       for (index_t k = block.first; k < block.last; ++k)
         for (index_t i = block.from; i < block.from + block.size; ++i) {
           cells_.features.push_back(list_[i]);
@@ -42,13 +44,15 @@ void BlockSolver::choose_cells(double reach) {
 
 // Whether the exact model of these cells costs less than steps without it.
 bool BlockSolver::wants_cells() {
-  if (!meet_ || concave_) return false;
+  if (!meet_) return false;
   for (const Block& block : blocks_)
     if (BlockGap::unheld(block.term)) return false;
   choose_cells(std::max(0.0, std::min(lam_, 2.0 * lam_ - previous_)));
   const double c = static_cast<double>(cells_.count()), all = static_cast<double>(working() * predictors_);
-  slow_ = slow_ || rounds_ > kRounds;
-  return cells_.count() <= kMost && c * c <= (slow_ ? kThen : 1.0) * kPrice * all;
+  const bool many = concave_ && on_rows_;  // rounds, in any model: these had better be cheap, until they stall
+  if (many && idle_ < kPatience) return false;
+  slow_ = slow_ || (rounds_ > kRounds && !many);
+  return cells_.count() <= kMost && c * c <= (slow_ || many ? kThen : 1.0) * kPrice * all;
 }
 
 bool BlockSolver::improve_exactly() {
@@ -68,7 +72,9 @@ bool BlockSolver::improve_exactly() {
     beta_[cells_.places[c]] = beta[c];
   }
   exact_.intercepts(x_, cells_, move.data(), constant.data());
-  return line_search(before, constant);
+  const bool lowered = line_search(before, constant);
+  tangent_ = concave_ && !lowered && !tangent_;
+  return lowered;
 }
 
 // Solutions are nearly straight in lambda between the points where the zeros change: go on as from the one before last to

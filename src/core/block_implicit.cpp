@@ -69,7 +69,8 @@ void ImplicitNewton::prepare(const ModelMatrix& gram, const std::vector<index_t>
   for (index_t k = 0; k < predictors_; ++k)
     for (index_t i = 0; i < features_; ++i)
       if (cells_.free[k * features_ + i]) members_[k].push_back(i);
-  std::vector<double> diagonal = cells_.ridge;
+  std::vector<double> diagonal = cells_.ridge;  // what is concave doesn't precondition
+  for (double& each : diagonal) each = std::max(0.0, each);
   for (const FreeCells::Norm& norm : cells_.norms)
     for (index_t cell : norm.cells) diagonal[cell] += norm.slope;
   const bool whole = !alone() && norms_pay() && factor(gram, places, total, diagonal) && factor_norms();
@@ -228,7 +229,7 @@ void ImplicitNewton::apply(const std::vector<double>& v, std::vector<double>& ou
     double along = 0.0;
     for (size_t i = 0; i < norm.cells.size(); ++i) along += norm.direction[i] * v[norm.cells[i]];
     for (size_t i = 0; i < norm.cells.size(); ++i)
-      out[norm.cells[i]] += norm.slope * (v[norm.cells[i]] - along * norm.direction[i]);
+      out[norm.cells[i]] += norm.slope * v[norm.cells[i]] + (norm.bend - norm.slope) * along * norm.direction[i];
   }
 }
 

@@ -18,9 +18,10 @@ struct FreeCells {
     std::vector<index_t> cells;            // of a block, places in (f, K)
     std::vector<double> direction;         // b / |b|
     double slope;                          // of the norm over |b|: curvature slope (I - direction direction')
+    double bend = 0.0;                     // and along the direction, below 0 where the penalty is concave
   };
   std::vector<Norm> norms;
-  std::vector<double> ridge;               // (f, K)
+  std::vector<double> ridge;               // (f, K) curvature of its own, below 0 where the penalty is concave
 };
 
 class ImplicitNewton {

@@ -18,9 +18,9 @@ constexpr double kRounding = 1e-16;  // of the loss: a step that promises less i
 }  // namespace
 
 // Whether the matrix of all coefficients costs more than steps that do without. Unpenalised features need its curvature for
-// the certificate, and concave penalties its convexity.
+// the certificate.
 bool BlockSolver::wants_rows() const {
-  if (!model_.coupled() || concave_) return false;
+  if (!model_.coupled()) return false;
   for (const Block& block : blocks_)
     if (BlockGap::unheld(block.term)) return false;
   const double m = static_cast<double>(working()), k = static_cast<double>(predictors_), n = static_cast<double>(n_);
@@ -71,19 +71,20 @@ void BlockSolver::collect_free(FreeCells& cells, std::vector<index_t>& places) c
     if (squares == 0.0) continue;
     const BlockTerm& term = block.term;
     const double size = std::sqrt(squares);
-    norm.slope = term.l2 / size;
+    norm.slope = term.rho_slope(size) / size;
+    norm.bend = term.rho_curvature(size);
     for (index_t k = block.first; k < block.last; ++k)
       for (index_t i = block.from; i < block.from + block.size; ++i) {
         const double b = beta_[k * m + i];
         if (at[i] < 0 || (b == 0.0 && (term.l1 > 0.0 || block.cells() == 1)) || b <= term.lower || b >= term.upper) continue;
         const index_t c = k * f + at[i];
         cells.free[c] = 1;
-        cells.ridge[c] = term.ridge;
+        cells.ridge[c] = term.ridge + (block.cells() == 1 ? norm.bend : 0.0);
         cells.gradient[c] = slope_[k * m + i] - (term.ridge + norm.slope) * b - std::copysign(b != 0.0 ? term.l1 : 0.0, b);
         norm.cells.push_back(c);
         norm.direction.push_back(b / size);
       }
-    if (block.cells() > 1 && term.l2 > 0.0) cells.norms.push_back(std::move(norm));
+    if (block.cells() > 1 && norm.slope > 0.0) cells.norms.push_back(std::move(norm));
   }
 }
 
