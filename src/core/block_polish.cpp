@@ -98,7 +98,7 @@ bool BlockSolver::polish() {
   ImplicitNewton newton(x_, cells, predictors_, diagonal_.data(), root_.data(), flat_);
   newton.prepare(model_.matrix(), places, model_total_);
   std::vector<double> step, constant;
-  newton.solve(kForcing, kRounding * in_.reference, step, constant);
+  newton.solve(kForcing, concave_ ? 0.0 : kRounding * in_.reference, step, constant);  // slopes are certified, not their squares
   if (!budget_.spend() && budget_.stop) return false;
   const std::vector<double> before = beta_;
   const index_t m = working(), f = static_cast<index_t>(places.size());

@@ -160,6 +160,8 @@ void Solver::begin(double lam, double tol) {
   lam_ = lam;
   if (gram_space_ && lam == 0.0) leave_gram_space();  // no penalty forgives rounding: refine on the rows
   work_.set_lambda(lam);
+  // A diagonal that the curvature doesn't exceed bounds no gap: what nothing holds has to get its own first.
+  if (outdated_ && loss_->coupled() && !by_products()) std::fill(work_.curvature.begin(), work_.curvature.end(), 0.0);
   const double reach = 2.0 * lam - previous_;
   const bool small = n_ >= in_.design->columns() && work_.size() <= 50 + 3 * work_.active() / 2;
   const bool may_shrink = !gram_space_ && !small && (!loss_->quadratic() || work_.size() > 3 * work_.active() + 300);

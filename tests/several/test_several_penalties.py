@@ -342,3 +342,28 @@ def test_start_on_the_line_changes_no_answer(kit):
         alone = fit_path(X, y, family="multinomial", l1_ratio=0.5, lambdas=path.lambdas[i : i + 1], tol=1e-10)
         assert alone.converged
         assert np.allclose(path.coef[i], alone.coef[0], atol=2e-4)
+
+
+@pytest.mark.parametrize("spec", ["group_lasso", "sparse_group_lasso(l1_share=0.2)"])
+@pytest.mark.parametrize("l1_ratio", [1.0, 0.7])
+def test_groups_of_responses_with_more_features_than_rows(kit, spec, l1_ratio):
+    """So many that there is no matrix, and Newton's steps are in the space of the rows of all responses."""
+    X, y = kit.make_data("multigaussian", 60, 600, seed=2, classes=3)
+    groups = np.arange(600) // 10
+    options = {"family": "multigaussian", "penalty": spec, "groups": groups, "l1_ratio": l1_ratio}
+    options |= {"n_lambdas": 8, "lambda_min_ratio": 0.003, "tol": 1e-8}
+    w = np.random.default_rng(0).uniform(0.2, 2.0, 60)
+    path = fit_path(X, y, sample_weight=w, **options)
+    assert path.converged
+    assert path.n_nonzero[-1] > 60
+    assert kit.worst(path, X, y, sample_weight=w, every=2) <= 1e-8 * (1.0 + 1e-6)
+
+
+@pytest.mark.parametrize("spec", ["mcp(gamma=12)", "group_mcp(gamma=12)", "scad"])
+def test_concave_penalties_without_the_matrix_of_all_coefficients(kit, spec):
+    X, y = kit.make_data("multinomial", 1500, 300, seed=3, classes=5)
+    X = sparse.csc_array(X * (np.random.default_rng(2).random(X.shape) < 0.05))
+    path = fit_path(X, y, family="multinomial", penalty=spec, n_lambdas=6, lambda_min_ratio=0.1, tol=1e-8)
+    assert path.converged
+    assert path.n_nonzero[-1] > 60
+    assert kit.worst(path, X.toarray(), y, every=2) <= 1e-8 * (1.0 + 1e-6)

@@ -226,3 +226,18 @@ def test_one_event_alone_teaches_nothing():
         warnings.simplefilter("error")
         path = fit_path(np.arange(6.0).reshape(3, 2), y, family="cox")
     assert path.lambda_max == 0.0 and not path.coef.any()
+
+
+@pytest.mark.parametrize("kind", [{}, {"tied": True, "late": True, "strata": 3}])
+@pytest.mark.parametrize("l1_ratio", [1.0, 0.5, 0.0])
+def test_many_sparse_features_take_no_matrix(kit, kind, l1_ratio):
+    """Newton's step by products with the second derivatives, as certain as with a matrix."""
+    X, y = kit.problem(200, 500, 4, **kind)
+    X = X * (np.random.default_rng(1).random(X.shape) < 0.1)
+    options = {"family": "cox", "l1_ratio": l1_ratio, "n_lambdas": 10, "lambda_min_ratio": 0.05, "tol": 1e-8}
+    options["upper"] = np.where(np.arange(500) % 7 == 0, 0.05, np.inf)
+    path = fit_path(sparse.csc_array(X), y, **options)
+    assert path.converged
+    assert worst_gap(path, X, y, penalty=Penalty(l1_ratio, upper=options["upper"])) <= 1e-8 * (1.0 + 1e-6)
+    dense = fit_path(X, y, **options)
+    np.testing.assert_allclose(path.coef, dense.coef, atol=1e-3 * np.abs(dense.coef).max())
