@@ -13,7 +13,7 @@ constexpr index_t kRows = 256;
 
 }  // namespace
 
-void CellModel::make(const Columns& x, const Cells& cells, index_t predictors, const SplitCurvature& split) {
+void CellModel::make(const Columns& x, const Cells& cells, index_t predictors, const SplitCurvature& split, index_t every) {
   predictors_ = predictors;
   count_ = cells.count();
   ++version_;
@@ -35,68 +35,76 @@ void CellModel::make(const Columns& x, const Cells& cells, index_t predictors, c
     const size_t before = order_.size();
     for (index_t c = 0; c < count_; ++c)
       if (cells.predictors[c] == k) order_.push_back(c);
-    own_[k].assign((order_.size() - before) * (order_.size() - before), 0.0);
+    const size_t size = order_.size() - before + 1;
+    own_[k].assign(size * size, 0.0);
   }
-  data_.assign(count_ * count_, 0.0);
-  crossed_.assign(count_ * predictors, 0.0);
-  total_.assign(predictors * predictors, 0.0);
-  for (index_t row = 0; row < x.rows(); row += kRows) add_rows(x, cells, split, row, std::min(kRows, x.rows() - row));
-  for (index_t k = 0, at = 0; k < predictors; ++k) {
-    const index_t size = static_cast<index_t>(std::lround(std::sqrt(static_cast<double>(own_[k].size()))));
-    for (index_t b = 0; b < size; ++b)
-      for (index_t a = 0; a <= b; ++a) {
-        const index_t i = std::min(order_[at + a], order_[at + b]), j = std::max(order_[at + a], order_[at + b]);
-        data_[j * count_ + i] += own_[k][b * size + a];
-      }
-    at += size;
+  bent_.assign((count_ + predictors) * (count_ + predictors), 0.0);
+  index_t taken = 0;
+  for (index_t row = 0; row < x.rows(); row += kRows * every) {
+    const index_t rows = std::min(kRows, x.rows() - row);
+    add_rows(x, cells, split, row, rows);
+    taken += rows;
   }
-  if (x.centred) take_intercepts();
-  for (index_t b = 0; b < count_; ++b)
-    for (index_t a = 0; a < b; ++a) data_[a * count_ + b] = data_[b * count_ + a];
+  collect(static_cast<double>(x.rows()) / static_cast<double>(taken), x.centred);
 }
 
-// Upper triangles: data_ -= R'R and own_ += D'D for the rows' columns r_k x~_j and sqrt(d_k) x~_j; crossed_, total_.
 void CellModel::add_rows(const Columns& x, const Cells& cells, const SplitCurvature& split, index_t row, index_t rows) {
   const index_t n = x.rows();
   const std::vector<double> ones(rows, 1.0);
   panel_.resize(rows * features_.size());
-  bent_.resize(rows * count_);
+  column_values_.resize(rows);
   x.design.panel(row, rows, features_.data(), static_cast<index_t>(features_.size()), ones.data(), shift_.data(),
                  inverse_.data(), panel_.data());
-  char upper = 'U', trans = 'T', plain = 'N';
-  double one = 1.0, minus = -1.0;
-  int size = static_cast<int>(rows), all = static_cast<int>(count_), wide = static_cast<int>(predictors_),
-      far = static_cast<int>(n);
+  const auto set = [&](index_t at, const double* weight, index_t cell) {
+    simd::shift_scale(weight, panel_.data() + column_[cell] * rows, 0.0, 1.0, column_values_.data(), rows);
+    packed_.set(at, column_values_.data());
+  };
   std::vector<double> weight(rows);
   for (index_t k = 0, at = 0; k < predictors_; ++k) {
-    const double* d = split.diagonal + k * n + row;
-    total_[k * predictors_ + k] += simd::sum(d, rows);
-    for (index_t i = 0; i < rows; ++i) weight[i] = std::sqrt(d[i]);
-    index_t own = 0;
-    for (; at + own < count_ && cells.predictors[order_[at + own]] == k; ++own) {
-      const double* column = panel_.data() + column_[order_[at + own]] * rows;
-      double* to = bent_.data() + own * rows;
-      for (index_t i = 0; i < rows; ++i) to[i] = weight[i] * column[i];
-      crossed_[order_[at + own] * predictors_ + k] += simd::dot(d, column, rows);
+    const index_t size = own_size(k);
+    for (index_t i = 0; i < rows; ++i) weight[i] = std::sqrt(split.diagonal[k * n + row + i]);
+    packed_.resize(rows, size);
+    for (index_t a = 0; a + 1 < size; ++a) set(a, weight.data(), order_[at + a]);
+    packed_.set(size - 1, weight.data());
+    packed_.add(0, rows, 0, own_[k].data(), size);
+    at += size - 1;
+  }
+  packed_.resize(rows, count_ + predictors_);
+  for (index_t c = 0; c < count_; ++c) set(c, split.root + cells.predictors[c] * n + row, c);
+  for (index_t k = 0; k < predictors_; ++k) packed_.set(count_ + k, split.root + k * n + row);
+  packed_.add(0, rows, 0, bent_.data(), count_ + predictors_);
+}
+
+// The sums over rows become the model; share: rows over those that were read.
+void CellModel::collect(double share, bool centred) {
+  const index_t wide = count_ + predictors_;
+  data_.assign(count_ * count_, 0.0);
+  crossed_.assign(count_ * predictors_, 0.0);
+  total_.assign(predictors_ * predictors_, 0.0);
+  for (index_t b = 0; b < count_; ++b)
+    for (index_t a = 0; a <= b; ++a) data_[b * count_ + a] = -share * bent_[b * wide + a];
+  for (index_t k = 0; k < predictors_; ++k) {
+    const double* column = bent_.data() + (count_ + k) * wide;
+    for (index_t c = 0; c < count_; ++c) crossed_[c * predictors_ + k] = -share * column[c];
+    for (index_t l = 0; l <= k; ++l)
+      total_[k * predictors_ + l] = total_[l * predictors_ + k] = -share * column[count_ + l];
+  }
+  for (index_t k = 0, at = 0; k < predictors_; ++k) {
+    const index_t size = own_size(k), cells = size - 1;
+    const double* own = own_[k].data();
+    for (index_t b = 0; b < cells; ++b) {
+      for (index_t a = 0; a <= b; ++a) {
+        const index_t i = std::min(order_[at + a], order_[at + b]), j = std::max(order_[at + a], order_[at + b]);
+        data_[j * count_ + i] += share * own[b * size + a];
+      }
+      crossed_[order_[at + b] * predictors_ + k] += share * own[cells * size + b];
     }
-    int some = static_cast<int>(own);
-    if (own > 0)
-      blas().dsyrk(&upper, &trans, &some, &size, &one, bent_.data(), &size, &one, own_[k].data(), &some);
-    at += own;
+    total_[k * predictors_ + k] += share * own[cells * size + cells];
+    at += cells;
   }
-  for (index_t c = 0; c < count_; ++c) {
-    const double* column = panel_.data() + column_[c] * rows;
-    const double* r = split.root + cells.predictors[c] * n + row;
-    double* to = bent_.data() + c * rows;
-    for (index_t i = 0; i < rows; ++i) to[i] = r[i] * column[i];
-  }
-  double* roots = const_cast<double*>(split.root + row);
-  if (count_ > 0) {
-    blas().dsyrk(&upper, &trans, &all, &size, &minus, bent_.data(), &size, &one, data_.data(), &all);
-    blas().dgemm(&trans, &plain, &wide, &all, &size, &minus, roots, &far, bent_.data(), &size, &one, crossed_.data(),
-                 &wide);
-  }
-  blas().dgemm(&trans, &plain, &wide, &wide, &size, &minus, roots, &far, roots, &far, &one, total_.data(), &wide);
+  if (centred) take_intercepts();
+  for (index_t b = 0; b < count_; ++b)
+    for (index_t a = 0; a < b; ++a) data_[a * count_ + b] = data_[b * count_ + a];
 }
 
 // What the intercepts take up of the curvature: a Schur complement, small since the columns are nearly centred.

@@ -12,6 +12,8 @@ constexpr double kPrice = 200.0;  // operations that a matrix may cost for each 
 constexpr index_t kMost = 1500;      // cells
 constexpr int kRounds = 4;         // without it at one lambda, beyond which a matrix may cost
 constexpr int kPatience = 4;       // rounds without progress of a concave penalty, the same
+constexpr double kRough = 1e-2;       // gap, over the reference, down to which a rough model will do
+constexpr index_t kRowsEach = 32;     // rows a cell that such a model is made from
 constexpr double kThen = 10.0;       // times as much from then on
 
 }  // namespace
@@ -57,8 +59,11 @@ bool BlockSolver::wants_cells() {
 
 bool BlockSolver::improve_exactly() {
   split();
-  exact_.make(x_, cells_, predictors_, {diagonal_.data(), root_.data()});
   const index_t count = cells_.count();
+  // Far away a share of the rows tells the way.
+  const bool rough = !concave_ && !full_ && gap_ > kRough * in_.reference;
+  const index_t every = rough ? std::max<index_t>(1, n_ / (kRowsEach * (count + 1))) : 1;
+  exact_.make(x_, cells_, predictors_, {diagonal_.data(), root_.data()}, every);
   std::vector<double> beta(count), slope(count), move(count), constant(predictors_);
   for (index_t c = 0; c < count; ++c) {
     beta[c] = beta_[cells_.places[c]];
@@ -74,6 +79,7 @@ bool BlockSolver::improve_exactly() {
   exact_.intercepts(x_, cells_, move.data(), constant.data());
   const bool lowered = line_search(before, constant);
   tangent_ = concave_ && !lowered && !tangent_;
+  full_ = full_ || !lowered;
   return lowered;
 }
 

@@ -17,6 +17,7 @@ constexpr double kColumnsAnew = 2.0;           // steps of the outer loop that c
 constexpr double kStraight = 0.8;    // share of what its slope promises that a step wins where the model is far too steep
 constexpr double kLeastFlat = 1e-9;
 constexpr index_t kSweeps = 3;  // of a majoriser
+constexpr double kRounding = 1e-13;  // of what the residuals' sums are made of: where these no longer halve, that is left
 constexpr double kDoubt = 0.5;  // as kSafety, where the referee refits unpenalised features
 
 // What a new Gram matrix of m columns costs, in steps of the outer loop (solver.cpp).
@@ -103,7 +104,7 @@ void BlockSolver::begin(double lam) {
   concave_ = in_.shape != Shape::lasso && lam * in_.l1_ratio > 0.0;
   // At first the slopes are those of the intercept alone: unpenalised features come first, and then the others' slopes.
   const double reach = first_ ? kFar : std::max(0.0, 2.0 * lam - previous_);
-  first_ = tangent_ = false;
+  first_ = tangent_ = full_ = false;
   shrink(reach);
   grow(reach);
   lay_out();
@@ -140,6 +141,7 @@ void BlockSolver::look_outside() {
 
 void BlockSolver::centre_intercept() {
   std::vector<double> matrix(predictors_ * predictors_, 0.0), vectors, values, total(predictors_), move(predictors_);
+  double least = kInfinity;
   for (int step = 0; step < 50; ++step) {
     double off = 0.0;
     for (index_t k = 0; k < predictors_; ++k) {
@@ -151,6 +153,13 @@ void BlockSolver::centre_intercept() {
       eigen(matrix.data(), predictors_, vectors, values);
     }
     if (!(values.back() > 0.0) || off <= 1e-7 * set_.tol * std::sqrt(in_.reference * values.back())) return;
+    if (off > 0.5 * least) {
+      double made_of = 0.0;
+      for (index_t k = 0; k < predictors_; ++k)
+        made_of = std::max(made_of, simd::absolute_sum(residual_.data() + k * n_, n_) + values.back() * std::abs(b0_[k]));
+      if (off <= kRounding * made_of) return;
+    }
+    least = std::min(least, off);
     solve_eigen(vectors, values, total.data(), move.data());
     bool same = true;
     for (index_t k = 0; k < predictors_; ++k) {

@@ -91,6 +91,7 @@ class BlockSolver {
   double model_total_ = 0.0;  // sum of its weights
   int rounds_ = 0;            // on them, at this lambda
   bool slow_ = false;         // they have been too many at one
+  bool full_ = false;         // whether exact models are made from all rows, wherever the solution is
   BlockDescent descent_, exact_descent_;
   Cells cells_;
   CellModel exact_;

@@ -38,15 +38,16 @@ class Logistic : public Loss {
   void derivatives(const double* y, const double* w, const double* eta, index_t n, double* residual,
                    double* curvature) const override {
     const double stretch = form_.stretch();
-    for (index_t i = 0; i < n; ++i) residual[i] = -std::abs(form_.z(y[i], eta[i]));
-    simd::exp(residual, residual, n);
-    for (index_t i = 0; i < n; ++i) {
-      const double z = residual[i], scale = 1.0 / (1.0 + z);  // z = e^-|.|: nothing overflows, both tails exact
-      const bool up = form_.z(y[i], eta[i]) >= 0.0;
-      const double upper = up ? scale : z * scale, lower = up ? z * scale : scale;
-      const double weight = w[i] * form_.multiple(y[i]) * stretch;
-      residual[i] = weight * (form_.share(y[i]) * lower - form_.other(y[i]) * upper);  // no loss of digits at the ends
-      curvature[i] = weight * stretch * (z * scale * scale);
+    double upper[kBlock], lower[kBlock];
+    for (index_t from = 0; from < n; from += kBlock) {
+      const index_t size = std::min(kBlock, n - from);
+      for (index_t i = 0; i < size; ++i) upper[i] = form_.z(y[from + i], eta[from + i]);
+      simd::logistic(upper, upper, lower, size);
+      for (index_t i = 0; i < size; ++i) {
+        const double t = y[from + i], weight = w[from + i] * form_.multiple(t) * stretch;
+        residual[from + i] = weight * (form_.share(t) * lower[i] - form_.other(t) * upper[i]);  // keeps its digits at the ends
+        curvature[from + i] = weight * stretch * (upper[i] * lower[i]);
+      }
     }
   }
   bool sharp() const override { return Form::sharp; }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "vectors.hpp"
+
 namespace bridle {
 namespace {
 
@@ -38,6 +40,27 @@ class MultiGaussian final : public Loss {
   const index_t responses_;
 };
 
+// The loops of Softmax and Multinomial, for a block of rows.
+BRIDLE_CLONES void keep_largest(const double* eta, double k, index_t size, double* top, double* best) {
+  for (index_t i = 0; i < size; ++i) {
+    best[i] = eta[i] > top[i] ? k : best[i];
+    top[i] = eta[i] > top[i] ? eta[i] : top[i];
+  }
+}
+BRIDLE_CLONES void less(const double* eta, const double* top, index_t size, double* out) {
+  for (index_t i = 0; i < size; ++i) out[i] = eta[i] - top[i];
+}
+BRIDLE_CLONES void add_others(const double* mu, const double* best, double k, index_t size, double* rest) {
+  for (index_t i = 0; i < size; ++i) rest[i] += best[i] == k ? 0.0 : mu[i];
+}
+BRIDLE_CLONES void multiply(const double* by, index_t size, double* out) {
+  for (index_t i = 0; i < size; ++i) out[i] *= by[i];
+}
+BRIDLE_CLONES void residuals(const double* w, const double* y, const double* mu, const double* best, const double* rest,
+                             double k, index_t size, double* out) {
+  for (index_t i = 0; i < size; ++i) out[i] = w[i] * (best[i] == k ? (y[i] - 1.0) + rest[i] : y[i] - mu[i]);
+}
+
 // Probabilities of a block of rows, and which class is likeliest; rest is what the others have together, so that
 // 1 - mu keeps its digits where mu is next to 1.
 struct Softmax {
@@ -46,30 +69,24 @@ struct Softmax {
   // eta (n, K) by columns, rows from..from + size; log_sum: log sum_k e^eta_k
   void read(const double* eta, index_t n, index_t classes, index_t from, index_t size) {
     std::copy_n(eta + from, size, top.data());
-    std::fill_n(best.begin(), size, 0);
+    std::fill_n(best.begin(), size, 0.0);
     for (index_t k = 1; k < classes; ++k)
-      for (index_t i = 0; i < size; ++i)
-        if (eta[k * n + from + i] > top[i]) {
-          top[i] = eta[k * n + from + i];
-          best[i] = k;
-        }
+      keep_largest(eta + k * n + from, static_cast<double>(k), size, top.data(), best.data());
     std::fill_n(rest.begin(), size, 0.0);
     for (index_t k = 0; k < classes; ++k) {
       double* to = mu.data() + k * kBlock;
-      for (index_t i = 0; i < size; ++i) to[i] = eta[k * n + from + i] - top[i];
+      less(eta + k * n + from, top.data(), size, to);
       simd::exp(to, to, size);
-      for (index_t i = 0; i < size; ++i) rest[i] += best[i] == k ? 0.0 : to[i];
+      add_others(to, best.data(), static_cast<double>(k), size, rest.data());
     }
     for (index_t i = 0; i < size; ++i) sum[i] = 1.0 + rest[i];
   }
   void normalise(index_t classes, index_t size) {
     for (index_t i = 0; i < size; ++i) sum[i] = 1.0 / sum[i];
-    for (index_t k = 0; k < classes; ++k)
-      for (index_t i = 0; i < size; ++i) mu[k * kBlock + i] *= sum[i];
-    for (index_t i = 0; i < size; ++i) rest[i] *= sum[i];
+    for (index_t k = 0; k < classes; ++k) multiply(sum.data(), size, mu.data() + k * kBlock);
+    multiply(sum.data(), size, rest.data());
   }
-  std::vector<double> mu, top, sum, rest;
-  std::vector<index_t> best;
+  std::vector<double> mu, top, sum, rest, best;
 };
 
 // log sum_k e^eta_k - sum_k y_k eta_k, shares y that sum to 1
@@ -99,10 +116,8 @@ class Multinomial final : public Loss {
       block.read(eta, n, classes_, from, size);
       block.normalise(classes_, size);
       for (index_t k = 0; k < classes_; ++k)
-        for (index_t i = 0; i < size; ++i) {
-          const double mu = block.mu[k * kBlock + i], share = y[k * n + from + i];
-          residual[k * n + from + i] = w[from + i] * (block.best[i] == k ? (share - 1.0) + block.rest[i] : share - mu);
-        }
+        residuals(w + from, y + k * n + from, block.mu.data() + k * kBlock, block.best.data(), block.rest.data(),
+                  static_cast<double>(k), size, residual + k * n + from);
     }
   }
   double saturated(const double* y, const double* w, index_t n) const override {
@@ -156,7 +171,7 @@ class Multinomial final : public Loss {
             for (index_t i = 0; i < size; ++i) to[i] = w[from + i] * (flat[i] - mu[i] * other[i]);
           else
             for (index_t i = 0; i < size; ++i)
-              to[i] = w[from + i] * (flat[i] + mu[i] * (block.best[i] == k ? block.rest[i] : 1.0 - mu[i]));
+              to[i] = w[from + i] * (flat[i] + mu[i] * (block.best[i] == static_cast<double>(k) ? block.rest[i] : 1.0 - mu[i]));
         }
     }
   }

@@ -301,6 +301,16 @@ BRIDLE_CLONES double sum(const double* x, index_t n) {
   return fold(acc) + rest;
 }
 
+BRIDLE_CLONES double absolute_sum(const double* x, index_t n) {
+  double acc[kLanes] = {};
+  index_t i = 0;
+  for (; i + kLanes <= n; i += kLanes)
+    for (index_t k = 0; k < kLanes; ++k) acc[k] += std::abs(x[i + k]);
+  double rest = 0.0;
+  for (; i < n; ++i) rest += std::abs(x[i]);
+  return fold(acc) + rest;
+}
+
 BRIDLE_CLONES double weighted_square(const double* w, const double* x, double shift, index_t n) {
   return square_any(w, x, shift, n);
 }
@@ -352,6 +362,17 @@ BRIDLE_CLONES void exp(const double* x, double* out, index_t n) {
     std::memcpy(&first, &first_bits, sizeof first);
     std::memcpy(&second, &second_bits, sizeof second);
     out[i] = s * first * second;
+  }
+}
+
+BRIDLE_CLONES void logistic(const double* z, double* upper, double* lower, index_t n) {
+  for (index_t i = 0; i < n; ++i) lower[i] = -std::abs(z[i]);
+  exp(lower, lower, n);
+  for (index_t i = 0; i < n; ++i) {
+    const double scale = 1.0 / (1.0 + lower[i]), small = lower[i] * scale;  // e^-|z|: nothing overflows, both tails exact
+    const bool up = z[i] >= 0.0;
+    upper[i] = up ? scale : small;
+    lower[i] = up ? small : scale;
   }
 }
 

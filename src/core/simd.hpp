@@ -33,12 +33,15 @@ void products(const double* const* x, index_t columns, const double* v, index_t 
 void weighted_axpy(double a, const double* w, const double* x, double* y, index_t n);  // y_i += a w_i x_i
 void weighted_axpy(double a, const double* w, const float* x, double* y, index_t n);   //
 double sum(const double* x, index_t n);                                // sum_i x_i
+double absolute_sum(const double* x, index_t n);                       // sum_i |x_i|
 double weighted_square(const double* w, const double* x, double shift, index_t n);  // sum_i w_i (x_i - shift)^2
 double weighted_square(const double* w, const float* x, double shift, index_t n);   //
 // out = sum_{k<4} a_k c_k; excess = |out| + rate[0] x + rate[1] y - (share z - less), element by element; all (n,)
 void bound4(const double* a, const double* const* c, const double* rate, const double* x, const double* y, double share,
             const double* z, double less, double* out, double* excess, index_t n);
 void exp(const double* x, double* out, index_t n);                     // relative error below 2 ulp; inf above 709.78
+// upper = 1 / (1 + e^-z) and lower = 1 / (1 + e^z), both to a few ulp; upper may be z
+void logistic(const double* z, double* upper, double* lower, index_t n);
 // out = x log(x / y) - x + y >= 0 for x >= 0, y > 0, without cancellation for x near y; relative error below 1e-12
 void divergence(const double* x, const double* y, double* out, index_t n);
 void shift_scale(const double* w, const double* x, double shift, double scale, double* out, index_t n);  // w (x - shift)

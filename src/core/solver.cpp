@@ -16,6 +16,7 @@ constexpr double kSuspect = 0.95;        // share of the threshold from which on
 constexpr double kAhead = 0.5;           // the same, of features that come along where growing is dear
 constexpr double kGain = 1e-3;           // of the gap asked for: a step that wins more isn't rounding
 constexpr double kCreep = 1e-6;          // of the gap that there is: at less a step, it would take a million
+constexpr double kRounding = 1e-13;      // of what the residual's sum is made of: where it no longer halves, that is left
 constexpr double kSeparationTol = 1e-10; // at lam = 0 a separated fit has to run far enough to be told apart
 
 constexpr int kPatience = 4;             // steps by products without progress, after which a matrix is made
@@ -232,15 +233,19 @@ void Solver::differentiate() {
 // made smaller still.
 void Solver::centre_intercept() {
   const double enough = (idle_ > 0 ? 1e-7 : 1e-5) * set_.tol;
-  double low = -kNoLimit, high = kNoLimit, reach = loss_->reach();
+  const double unit = std::sqrt(in_.reference);
+  double low = -kNoLimit, high = kNoLimit, reach = loss_->reach(), least = kNoLimit;
   for (int step = 0; step < 100; ++step) {
     const double total = simd::sum(residual_.data(), n_), curvature = simd::sum(weights_.data(), n_);
     off_ = curvature > 0.0 ? std::abs(total) / std::sqrt(curvature) : 0.0;
-    if (!(off_ > enough * std::sqrt(in_.reference))) return;
+    if (!(off_ > enough * unit)) return;
+    const auto made_of = [&] { return simd::absolute_sum(residual_.data(), n_) + curvature * std::abs(b0_); };
+    const bool rounding = idle_ == 0 && off_ > 0.5 * least && std::abs(total) <= kRounding * made_of();
+    least = std::min(least, off_);
     (total > 0.0 ? low : high) = b0_;
     double next = b0_ + std::max(-reach, std::min(reach, total / curvature));
     if (next != b0_ && !(next > low && next < high)) next = low + 0.5 * (high - low);
-    if (!std::isfinite(next) || next == b0_ || next == low || next == high) {
+    if (rounding || !std::isfinite(next) || next == b0_ || next == low || next == high) {
       off_ = 0.0;  // but for rounding
       return;
     }

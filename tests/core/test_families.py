@@ -113,7 +113,7 @@ def test_an_outlier_pulls_no_further_than_delta():
     y[3] = 50.0
     near = fit_path(X, y, family="huber(delta=0.7)", lambdas=[0.01], tol=1e-10)
     y[3] = 5e6
-    far = fit_path(X, y, family="huber(delta=0.7)", lambdas=[0.01], tol=1e-14)
+    far = fit_path(X, y, family="huber(delta=0.7)", lambdas=[0.01], tol=1e-13)  # of a null deviance the outlier makes
     np.testing.assert_allclose(near.coef, far.coef, atol=1e-4)
 
 
