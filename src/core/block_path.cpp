@@ -10,17 +10,18 @@ namespace bridle {
 namespace {
 
 constexpr double kStride = 0.5;   // how far lambda may fall at once
+constexpr double kOnTheWay = 1e-4;  // relative gap that suffices there
 constexpr double kSmooth = 0.1;   // share of the L1 part below which the penalty is ridge with little else
 
 // With several predictors a long way down is gone in strides, which together cost less than one leap: features enter few at a
 // time, and each model holds where the next one starts (one predictor's Newton steps leap as well). Not for concave
 // penalties, where the way decides on the optimum.
-Status approach(BlockSolver& solver, const BlockProblem& problem, double from, double to) {
+Status approach(BlockSolver& solver, const BlockProblem& problem, double from, double to, double tol) {
   const bool leaps = problem.loss->responses() == 1 || problem.shape != Shape::lasso || problem.l1_ratio < kSmooth;
   if (leaps || !(to > 0.0)) return Status::converged;
   const double strides = std::ceil(std::log(from / to) / -std::log(kStride));
   for (double k = 1.0; k < strides; ++k) {
-    const Status status = solver.solve(from * std::pow(to / from, k / strides));
+    const Status status = solver.solve(from * std::pow(to / from, k / strides), std::max(tol, kOnTheWay));
     if (status != Status::converged) return status;
   }
   return Status::converged;
@@ -60,8 +61,8 @@ Status solve_blocks(const BlockProblem& problem, const double* lambdas, index_t 
     if (problem.summary) solver.resume(lambdas[l], beta, b0);
     double last = l > 0 ? lambdas[l - 1] : slope / std::max(problem.l1_ratio, kSmooth);
     for (; l < count; last = lambdas[l++]) {
-      if (approach(solver, problem, last, lambdas[l]) == Status::interrupted) return Status::interrupted;
-      if (solver.solve(lambdas[l]) == Status::interrupted) return Status::interrupted;
+      if (approach(solver, problem, last, lambdas[l], settings.tol) == Status::interrupted) return Status::interrupted;
+      if (solver.solve(lambdas[l], settings.tol) == Status::interrupted) return Status::interrupted;
       solver.record(result);
     }
   } catch (const std::bad_alloc&) {

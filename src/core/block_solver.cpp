@@ -60,7 +60,8 @@ BlockSolver::BlockSolver(const BlockProblem& problem, const Settings& settings)
       if (in_.factor[j] > 0.0) null_slope_ = std::max(null_slope_, std::abs(outside_[k * p_ + j]));
 }
 
-Status BlockSolver::solve(double lam) {
+Status BlockSolver::solve(double lam, double tol) {
+  set_.tol = tol;
   budget_.used = 0;
   begin(lam);
   while (true) {

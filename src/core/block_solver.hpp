@@ -16,7 +16,7 @@ namespace bridle {
 class BlockSolver {
  public:
   BlockSolver(const BlockProblem& problem, const Settings& settings);
-  Status solve(double lam);  // to the tolerance, from the solution before
+  Status solve(double lam, double tol);  // to a relative gap of tol, from the solution before
   double null_slope() const { return null_slope_; }  // largest slope of penalised coefficients in the null model
   // Go on, on the rows, from a solution at lam: beta of each group's features, group after group, and the intercept.
   void resume(double lam, const std::vector<double>& beta, double b0);
@@ -70,7 +70,7 @@ class BlockSolver {
   void gather(const Block& block, const std::vector<double>& from, double* to) const;
 
   const BlockProblem& in_;
-  const Settings& set_;
+  Settings set_;
   Columns x_;
   Panels panels_;
   const index_t n_, p_, predictors_;
