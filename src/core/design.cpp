@@ -124,7 +124,15 @@ class DenseByRows final : public Design {
       for (size_t m = 0; m < vectors.size(); ++m) simd::axpy(vectors[m][i], row(i) + from, out + m * p + from, size);
   }
   void add(const index_t* list, index_t count, const double* coef, double* v) const override {
-    for (index_t i = 0; i < rows(); ++i) {
+    index_t i = 0;
+    if (count > 0 && in_a_row(list, count)) {
+      const index_t first = at(list, 0);
+      for (; i + 4 <= rows(); i += 4) {
+        const T* four[4] = {row(i) + first, row(i + 1) + first, row(i + 2) + first, row(i + 3) + first};
+        simd::dot4(four, coef, count, v + i);
+      }
+    }
+    for (; i < rows(); ++i) {
       double total = 0.0;
       for (index_t k = 0; k < count; ++k) total += coef[k] * static_cast<double>(row(i)[at(list, k)]);
       v[i] += total;

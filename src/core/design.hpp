@@ -18,6 +18,13 @@ struct DenseView {
   index_t row_stride, column_stride;
 };
 
+// Whether list[k] = list[0] + k, or null: columns side by side.
+inline bool in_a_row(const index_t* list, index_t count) {
+  for (index_t k = 1; list && k < count; ++k)
+    if (list[k] != list[0] + k) return false;
+  return true;
+}
+
 class Design {
  public:
   Design(index_t rows, index_t columns) : rows_(rows), columns_(columns) {}

@@ -204,6 +204,10 @@ template <class T>
 void PackedColumns::take_dense(const DenseView& view, const PanelRows& rows, const index_t* list, index_t count, const double* shift,
                         const double* scale) {
   const T* data = static_cast<const T*>(view.data);
+  if (list && count > 0 && in_a_row(list, count)) {
+    data += list[0] * view.column_stride;
+    list = nullptr;
+  }
   if (view.row_stride != 1) {
     for (index_t k = 0; k < count; k += kAtOnce)
       for (index_t r = 0; r < rows.count; ++r) {
