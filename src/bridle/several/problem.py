@@ -23,6 +23,7 @@ from bridle.problem import (
     plain_features,
     row_weights,
 )
+from bridle.several import compressed
 from bridle.several.base import SeveralFamily
 from bridle.several.thresholds import Thresholds
 
@@ -196,6 +197,8 @@ class SeveralProblem:
         """Solve at each of ``lambdas`` (L,), descending: what the core found, intercepts (L, M), cells j Q + q."""
         if self.reference <= 0.0:
             return self._null_result(len(lambdas))
+        if self.family.quadratic and settings.mode == 0 and compressed.worth(self.matrix, self.width):
+            return self._solve_compressed(lambdas, settings)
         with one_blas_thread:
             if self.family.shared and self.penalty.separable:
                 raw = self._solve_shared(lambdas, settings)
@@ -209,6 +212,34 @@ class SeveralProblem:
                 if self.gives_classes(raw["intercept"][row] + self.times(raw, row)):
                     raw["status"][row] = _SEPARATED
         return _symmetric(self, lambdas, raw)
+
+    def _solve_compressed(self, lambdas: Float, settings: Settings) -> Any:
+        with one_blas_thread:
+            rows, target = compressed.compress(self.matrix, self.centre, self.y - self.offset - self.start, self.w)
+        design, matrix = as_design(rows)
+        m, flat = len(rows), np.zeros(self.shape[1])
+        few = replace(
+            self,
+            design=design,
+            matrix=matrix,
+            y=target,
+            w=np.full(m, 1.0 / m),
+            offset=np.zeros_like(target),
+            mean=flat,
+            fit_intercept=False,
+            start=np.zeros_like(self.start),
+        )
+        raw = few.solve(lambdas, settings)
+        if self.fit_intercept:
+            raw["intercept"] = np.stack([self.start - self.mean @ self._coef(raw, row) for row in range(len(lambdas))])
+        return raw
+
+    def _coef(self, raw: Any, row: int) -> Float:
+        """Coefficients (p, Q) of one fit."""
+        b = np.zeros(self.shape[1] * self.width)
+        part = slice(int(raw["starts"][row]), int(raw["starts"][row + 1]))
+        b[raw["columns"][part]] = raw["values"][part]
+        return b.reshape(self.shape[1], self.width)
 
     def relative_violation(self, lambdas: Float, raw: Any) -> Float:
         """Return the violations (L,) of a concave penalty's path over the null model's largest slope; at 0 the gap."""
@@ -266,14 +297,10 @@ class SeveralProblem:
 
     def times(self, raw: Any, which: Any = 0) -> Float:
         """Return X b of one fit, (n, Q), or of all where they have one predictor, (n, L)."""
-        p, width = self.shape[1], self.width
         rows = range(len(raw["starts"]) - 1) if isinstance(which, slice) else [which]
         columns = []
         for row in rows:
-            b = np.zeros(p * width)
-            part = slice(int(raw["starts"][row]), int(raw["starts"][row + 1]))
-            b[raw["columns"][part]] = raw["values"][part]
-            columns += [self.design.times(np.ascontiguousarray(each)) for each in b.reshape(p, width).T]
+            columns += [self.design.times(np.ascontiguousarray(each)) for each in self._coef(raw, row).T]
         return np.stack(columns, axis=1)
 
     def _null_result(self, count: int) -> Any:
