@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from bridle.estimators._base import check_training_data, fit_at, path_options
 from bridle.estimators._checks import check_choice, check_flags, check_number, check_offset, check_weight
 from bridle.estimators._generalized import FamilyRegressor
+from bridle.estimators._huber_scale import fit_together
 from bridle.losses import Family, Huber, get_family
 from bridle.losses.dispersion import robust_deviation, weighted_median
 from bridle.path import Path
@@ -213,31 +214,45 @@ def fit_with_scale(
         sigma and a path of one lambda, alpha sigma / sum of the weights.
     """
     w, epsilon = rows.w, float(owner.epsilon)
+    options = path_options(owner, Huber(epsilon).spec, 0.0) | ({"tol": FOLD_GAP} if fold else {})
+    options |= {"sample_weight": rows.weight, "offset": rows.offset}
+    middle = weighted_median(rows.rest, w)
+    spread = robust_deviation(rows.rest - middle, w)
+    least = LEAST_SCALE * spread
+    fits: dict[float, Path] = {}
 
     def at(sigma: float) -> Path:
-        """Fit with the scale given."""
-        family = Huber(epsilon * sigma)
-        get_family(family)
-        options = path_options(owner, family.spec, 0.0) | ({"tol": FOLD_GAP} if fold else {})
-        options |= {"sample_weight": rows.weight, "offset": rows.offset}
-        return fit_at(rows.X, rows.y, [alpha * sigma / float(np.sum(w))], options)
+        """Fit with the scale given; the last two are kept."""
+        if sigma not in fits:
+            given = options | {"family": Huber(epsilon * sigma).spec}
+            fits[sigma] = fit_at(rows.X, rows.y, [alpha * sigma / float(np.sum(w))], given)
+            if len(fits) > 2:
+                del fits[next(iter(fits))]
+        return fits[sigma]
 
     def slope(sigma: float) -> float:
         """Slope of the objective in sigma, per row: 1 less the mean of H at z = r / sigma, cut at epsilon."""
         z = np.minimum(np.abs(rows.residual(at(sigma))) / sigma, epsilon)
         return float(1.0 - np.average(z**2, weights=w))
 
-    sigma = _best_scale(slope, rows.rest, w, near, 1e-6 if fold else 1e-10)
+    if rows.X.shape[1] >= len(w) and slope(least) > 0.0:  # the fit is perfect, or nearly
+        return least, at(least)
+    guess, path = fit_together(rows.X, rows.y, alpha, epsilon, (middle, spread, least), options)
+    if guess is not None and path is not None:
+        return guess, path
+    null = float(np.average(rows.rest, weights=w)) if owner.fit_intercept else 0.0
+    top = 2.0 * max(float(np.sqrt(np.average((rows.rest - null) ** 2, weights=w))), spread)
+    sigma = _best_scale(slope, (least, top), near if guess is None else guess, 1e-6 if fold else 1e-10)
     return sigma, at(sigma)
 
 
-def _best_scale(slope: Callable[[float], float], y: Float, w: Float, near: float | None, error: float) -> float:
+def _best_scale(
+    slope: Callable[[float], float], within: tuple[float, float], near: float | None, error: float
+) -> float:
     """Return where the slope of the profiled objective, which rises with sigma, is 0."""
     from scipy.optimize import brentq
 
-    spread = robust_deviation(y - weighted_median(y, w), w)
-    top = 2.0 * max(float(np.sqrt(np.average((y - np.average(y, weights=w)) ** 2, weights=w))), spread)
-    least, step = LEAST_SCALE * spread, 8.0 if near is None else 1.2
+    (least, top), step = within, 8.0 if near is None else 1.2
     high = top if near is None else min(1.1 * near, top)
     while high < top and slope(high) < 0.0:
         high = min(step * high, top)
