@@ -55,7 +55,8 @@ void BlockSolver::shrink(double reach) {
 
 // Groups of which so many coefficients aren't 0 that the model's columns are hardly longer than its matrix's.
 bool BlockSolver::wants_no_matrix() const {
-  const bool apart = predictors_ == 1 || (in_.joint && !meet_ && !in_.design->sparse());
+  const bool wide = in_.design->columns() > n_;  // else responses share a matrix that is no larger than the columns
+  const bool apart = predictors_ == 1 || (in_.joint && !meet_ && wide && !in_.design->sparse());
   return apart && !in_.loss->coupled() && in_.shape == Shape::lasso && groups_.largest() * predictors_ > 1 &&
          static_cast<double>(active_features()) > kShort * static_cast<double>(n_);
 }
