@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "blas.hpp"
 #include "block_gap.hpp"
 #include "block_solver.hpp"
 #include "conjugate.hpp"
@@ -10,11 +11,38 @@
 namespace bridle {
 namespace {
 
-constexpr double kWorth = 40.0;       // products that the features' matrix and its factors may cost
+constexpr double kWorth = 20.0;       // products that the features' matrix and its factors may cost
+constexpr index_t kHard = 25;         // products of one step, from which on factors precondition the next
+constexpr index_t kFactored = 3000;   // features that get such factors
 constexpr index_t kWideSparse = 300;  // sparse features whose products are always cheaper
 constexpr index_t kProducts = 500;
+constexpr double kShared = 1e-12;     // of the slopes' square, that is rounding
 constexpr double kForcing = 1e-3;  // share of the squared residual that is left to the next step
 constexpr double kEnough = 0.1;    // of the gap asked for, that may be left
+
+// v: of each predictor `size` numbers, then one for each predictor. Softmax has no curvature along what all classes share, and
+// where the slopes have no such part, nor has the step: a preconditioner mustn't bring it in.
+void balance(std::vector<double>& v, index_t size, index_t predictors) {
+  for (index_t i = 0; i <= size; ++i) {
+    const auto at = [&](index_t k) -> double& { return i < size ? v[k * size + i] : v[predictors * size + k]; };
+    double sum = 0.0;
+    for (index_t k = 0; k < predictors; ++k) sum += at(k);
+    for (index_t k = 0; k < predictors; ++k) at(k) -= sum / static_cast<double>(predictors);
+  }
+}
+
+bool balanced(const std::vector<double>& v, index_t size, index_t predictors) {
+  double shared = 0.0, all = 0.0;
+  for (index_t i = 0; i < size; ++i) {
+    double sum = 0.0;
+    for (index_t k = 0; k < predictors; ++k) {
+      sum += v[k * size + i];
+      all += v[k * size + i] * v[k * size + i];
+    }
+    shared += sum * sum;
+  }
+  return shared <= kShared * all;
+}
 
 }  // namespace
 
@@ -55,13 +83,20 @@ bool BlockSolver::improve_smoothly() {
       gradient[c] = slope_[c] - ridge[c] * beta_[c];
     }
   }
+  if (hard_) factor_smoothly(ridge);
+  const bool even = meet_ && balanced(gradient, m, predictors_);
   // 2. Newton's step; the intercepts are at their best, and move along.
   const auto precondition = [&](const std::vector<double>& r, std::vector<double>& z) {
-    for (index_t c = 0; c < cells; ++c) z[c] = r[c] / diagonal[c];
+    for (index_t c = 0; c < cells; ++c) z[c] = smooth_factors_.empty() ? r[c] / diagonal[c] : r[c];
+    for (index_t k = 0; k < static_cast<index_t>(smooth_factors_.size()); ++k)
+      solve_upper(smooth_factors_[k].data(), m, z.data() + k * m);
     for (index_t k = 0; k < predictors_; ++k) z[cells + k] = x_.centred && totals[k] > 0.0 ? r[cells + k] / totals[k] : 0.0;
+    if (even) balance(z, m, predictors_);
   };
   std::vector<double> coef(cells), image(n_ * predictors_), step;
+  index_t products = 0;
   const auto product = [&](const std::vector<double>& v, std::vector<double>& out) {
+    ++products;
     for (index_t k = 0; k < predictors_; ++k) {
       double constant = v[cells + k];
       for (index_t i = 0; i < m; ++i) {
@@ -82,6 +117,7 @@ bool BlockSolver::improve_smoothly() {
     return gap <= kEnough * target_ || !(now > kForcing * first) || !budget_.spend();
   });
   if (budget_.stop) return false;
+  hard_ = products > kHard;
   // 3. Line search.
   const std::vector<double> before = beta_;
   std::vector<double> constant(step.begin() + cells, step.end());
@@ -91,6 +127,37 @@ bool BlockSolver::improve_smoothly() {
       constant[k] -= step[k * m + i] / x_.scale[list_[i]] * x_.centre[list_[i]];
     }
   return line_search(before, constant);
+}
+
+// Factors of each predictor's own share of the curvature, for correlated features: they serve until a step is hard again.
+void BlockSolver::factor_smoothly(const std::vector<double>& ridge) {
+  const index_t m = working();
+  smooth_factors_.clear();
+  if (in_.design->sparse() || m > kFactored) return;
+  std::vector<double> own(n_);
+  for (index_t k = 0; k < (meet_ ? predictors_ : 1); ++k) {
+    for (index_t i = 0; i < n_; ++i) {
+      const double root = meet_ ? root_[k * n_ + i] : 0.0;
+      own[i] = meet_ ? std::max(0.0, diagonal_[k * n_ + i] - root * root) : weights_[i];
+    }
+    Gram gram;
+    gram.reset(own.data(), n_);
+    gram.extend(x_, list_.data(), m);
+    std::vector<double> upper(m * m);
+    for (index_t i = 0; i < m; ++i) {
+      std::copy_n(gram.column(i), m, upper.data() + i * m);
+      upper[i * m + i] += ridge[k * m + i];
+    }
+    char triangle = 'U';
+    int size = static_cast<int>(m), info = 0;
+    blas().dpotrf(&triangle, &size, upper.data(), &size, &info);
+    if (info != 0) {
+      smooth_factors_.clear();
+      return;
+    }
+    smooth_factors_.push_back(std::move(upper));
+  }
+  if (!meet_) smooth_factors_.resize(predictors_, smooth_factors_[0]);
 }
 
 // u (n, K) becomes W u, W the curvature of the rows.

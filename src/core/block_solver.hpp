@@ -41,6 +41,7 @@ class BlockSolver {
   bool improve_exactly();        // the same in the exact model of cells_
   bool wants_products() const;
   bool improve_smoothly();       // Newton's step by products with the columns, where the objective is smooth
+  void factor_smoothly(const std::vector<double>& ridge);
   void bend(double* u) const;
   bool wants_rows() const;
   bool wants_no_matrix() const;
@@ -95,6 +96,8 @@ class BlockSolver {
   BlockDescent descent_, exact_descent_;
   Cells cells_;
   CellModel exact_;
+  std::vector<std::vector<double>> smooth_factors_;  // (m, m) of each predictor, upper; none: the diagonal preconditions
+  bool hard_ = false;                                // whether the last smooth step took many products
   Budget budget_;
 
   std::vector<double> b0_, eta_, residual_, weights_, curvatures_, diagonal_, root_, direction_, trial_;
