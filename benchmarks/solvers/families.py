@@ -51,22 +51,13 @@ class Binomial(RowFamily):
         return np.asarray(xlogy(mu, mu) + xlogy(1.0 - mu, 1.0 - mu))
 
     def balance(self, y: Float, xb: Float, b0: float) -> float:
-        """Newton's steps within a bracket that always holds the answer."""
-        target, odds = float(np.mean(y)), self.null(y)
-        low, high = odds - float(np.max(xb)), odds - float(np.min(xb))
-        for _ in range(200):
-            mu = np.asarray(expit(xb + b0))
-            excess = float(np.mean(mu)) - target
-            if abs(excess) < 1e-16:
-                break
-            low, high = (low, b0) if excess > 0.0 else (b0, high)
-            curvature = float(np.mean(mu * (1.0 - mu)))
-            step = b0 - excess / curvature if curvature > 0.0 else low
-            following = step if low < step < high else 0.5 * (low + high)
-            if abs(following - b0) <= 1e-15 * max(1.0, abs(b0)):
-                break
-            b0 = following
-        return b0
+        target = float(np.mean(y))
+
+        def excess(b: float) -> tuple[float, float]:
+            mu = np.asarray(expit(xb + b))
+            return float(np.mean(mu)) - target, float(np.mean(mu * (1.0 - mu)))
+
+        return root(excess, b0)
 
     def null(self, y: Float) -> float:
         average = float(np.mean(y))

@@ -88,8 +88,8 @@ bool BlockSolver::improve_smoothly() {
   // 2. Newton's step; the intercepts are at their best, and move along.
   const auto precondition = [&](const std::vector<double>& r, std::vector<double>& z) {
     for (index_t c = 0; c < cells; ++c) z[c] = smooth_factors_.empty() ? r[c] / diagonal[c] : r[c];
-    for (index_t k = 0; k < static_cast<index_t>(smooth_factors_.size()); ++k)
-      solve_upper(smooth_factors_[k].data(), m, z.data() + k * m);
+    for (index_t k = 0; k < predictors_ && !smooth_factors_.empty(); ++k)
+      solve_upper(smooth_factors_[meet_ ? k : 0].data(), m, z.data() + k * m);
     for (index_t k = 0; k < predictors_; ++k) z[cells + k] = x_.centred && totals[k] > 0.0 ? r[cells + k] / totals[k] : 0.0;
     if (even) balance(z, m, predictors_);
   };
@@ -157,7 +157,6 @@ void BlockSolver::factor_smoothly(const std::vector<double>& ridge) {
     }
     smooth_factors_.push_back(std::move(upper));
   }
-  if (!meet_) smooth_factors_.resize(predictors_, smooth_factors_[0]);
 }
 
 // u (n, K) becomes W u, W the curvature of the rows.

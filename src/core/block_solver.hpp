@@ -96,7 +96,7 @@ class BlockSolver {
   BlockDescent descent_, exact_descent_;
   Cells cells_;
   CellModel exact_;
-  std::vector<std::vector<double>> smooth_factors_;  // (m, m) of each predictor, upper; none: the diagonal preconditions
+  std::vector<std::vector<double>> smooth_factors_;  // (m, m) of each predictor, or of all alike, upper; else the diagonal preconditions
   bool hard_ = false;                                // whether the last smooth step took many products
   Budget budget_;
 

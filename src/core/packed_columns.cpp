@@ -9,7 +9,7 @@ namespace {
 
 constexpr index_t kRows = 256;    // three groups and a fourth stay in the first-level cache
 constexpr index_t kColumns = 96;  // on the other side, which stay in the second-level cache
-constexpr index_t kAtOnce = 64;  // columns filled by rows: one page for each group of them
+constexpr index_t kAtOnce = 64;   // columns filled by rows: one page for each group of them
 constexpr int kAcross = 4;        // columns k of a tile
 constexpr int kGroups = 3;        // groups of columns i of a tile: 12 accumulators, one register for each
 
@@ -131,18 +131,18 @@ BRIDLE_INLINE void four_any(const T* const* x, const PanelRows& rows, const doub
                             double* to) {
   index_t r = 0;
 #if defined(__GNUC__) && (defined(__clang__) || __GNUC__ >= 12)
-  using simd::Quad;
-  Quad by, less, in[4];
-  simd::load(scale, by);
-  simd::load(shift, less);
+  using simd::Four;
+  Four by, less, in[4];
+  simd::load4(by, scale);
+  simd::load4(less, shift);
   for (; !rows.order && r + 4 <= rows.count; r += 4) {
-    for (int c = 0; c < 4; ++c) simd::load(x[c] + rows.from + r, in[c]);
-    const Quad a = __builtin_shufflevector(in[0], in[1], 0, 4, 2, 6), b = __builtin_shufflevector(in[0], in[1], 1, 5, 3, 7);
-    const Quad c = __builtin_shufflevector(in[2], in[3], 0, 4, 2, 6), d = __builtin_shufflevector(in[2], in[3], 1, 5, 3, 7);
-    const Quad out[4] = {__builtin_shufflevector(a, c, 0, 1, 4, 5), __builtin_shufflevector(b, d, 0, 1, 4, 5),
+    for (int c = 0; c < 4; ++c) simd::load4(in[c], x[c] + rows.from + r);
+    const Four a = __builtin_shufflevector(in[0], in[1], 0, 4, 2, 6), b = __builtin_shufflevector(in[0], in[1], 1, 5, 3, 7);
+    const Four c = __builtin_shufflevector(in[2], in[3], 0, 4, 2, 6), d = __builtin_shufflevector(in[2], in[3], 1, 5, 3, 7);
+    const Four out[4] = {__builtin_shufflevector(a, c, 0, 1, 4, 5), __builtin_shufflevector(b, d, 0, 1, 4, 5),
                          __builtin_shufflevector(a, c, 2, 3, 6, 7), __builtin_shufflevector(b, d, 2, 3, 6, 7)};
     for (int k = 0; k < 4; ++k) {
-      const Quad z = rows.root[r + k] * ((out[k] - less) * by);
+      const Four z = rows.root[r + k] * ((out[k] - less) * by);
       std::memcpy(to + (r + k) * lanes, &z, sizeof z);
     }
   }
@@ -201,8 +201,8 @@ void PackedColumns::resize(index_t rows, index_t columns) {
 }
 
 template <class T>
-void PackedColumns::take_dense(const DenseView& view, const PanelRows& rows, const index_t* list, index_t count, const double* shift,
-                        const double* scale) {
+void PackedColumns::take_dense(const DenseView& view, const PanelRows& rows, const index_t* list, index_t count,
+                               const double* shift, const double* scale) {
   const T* data = static_cast<const T*>(view.data);
   if (list && count > 0 && in_a_row(list, count)) {
     data += list[0] * view.column_stride;
@@ -231,7 +231,7 @@ void PackedColumns::take_dense(const DenseView& view, const PanelRows& rows, con
 }
 
 void PackedColumns::take(const Design& design, const PanelRows& rows, const index_t* list, index_t count, const double* shift,
-                  const double* scale) {
+                         const double* scale) {
   if (const DenseView* view = design.dense()) {
     view->single ? take_dense<float>(*view, rows, list, count, shift, scale)
                  : take_dense<double>(*view, rows, list, count, shift, scale);

@@ -40,23 +40,23 @@ BRIDLE_INLINE double dot_any(const T* x, const double* y, index_t n) {
 template <class T>
 BRIDLE_INLINE void dot4_any(const T* x, const double* const* y, double* out, index_t n) {
   constexpr index_t kStep = 8;
-  Quad acc[4][2] = {};
+  Four acc[4][2] = {};
   index_t i = 0;
   for (; i + kStep <= n; i += kStep) {
-    Quad left, right, other;
-    load(x + i, left);
-    load(x + i + 4, right);
+    Four left, right, other;
+    load4(left, x + i);
+    load4(right, x + i + 4);
     for (int k = 0; k < 4; ++k) {
-      load(y[k] + i, other);
+      load4(other, y[k] + i);
       acc[k][0] += left * other;
-      load(y[k] + i + 4, other);
+      load4(other, y[k] + i + 4);
       acc[k][1] += right * other;
     }
   }
   for (int k = 0; k < 4; ++k) {
     double rest = 0.0;
     for (index_t r = i; r < n; ++r) rest += static_cast<double>(x[r]) * y[k][r];
-    const Quad both = acc[k][0] + acc[k][1];
+    const Four both = acc[k][0] + acc[k][1];
     out[k] = ((both[0] + both[2]) + (both[1] + both[3])) + rest;
   }
 }
@@ -92,33 +92,6 @@ BRIDLE_INLINE void axpy4_any(const double* a, const T* const* x, double* y, inde
     y[i] += (a0 * static_cast<double>(x0[i]) + a1 * static_cast<double>(x1[i])) +
             (a2 * static_cast<double>(x2[i]) + a3 * static_cast<double>(x3[i]));
 }
-
-// Four lanes by name: as arrays, the accumulators of several columns would be spilled to memory.
-#if defined(__GNUC__)
-typedef double Four __attribute__((vector_size(32)));
-typedef float FourFloats __attribute__((vector_size(16)));
-BRIDLE_INLINE void load4(Four& to, const double* from) { std::memcpy(&to, from, sizeof to); }
-BRIDLE_INLINE void load4(Four& to, const float* from) {
-  FourFloats narrow;
-  std::memcpy(&narrow, from, sizeof narrow);
-  to = __builtin_convertvector(narrow, Four);
-}
-#else
-struct Four {
-  double lane[4] = {};
-  double operator[](int k) const { return lane[k]; }
-};
-inline Four operator*(const Four& a, const Four& b) {
-  return {{a[0] * b[0], a[1] * b[1], a[2] * b[2], a[3] * b[3]}};
-}
-inline Four operator+(const Four& a, const Four& b) {
-  return {{a[0] + b[0], a[1] + b[1], a[2] + b[2], a[3] + b[3]}};
-}
-template <class T>
-inline void load4(Four& to, const T* from) {
-  for (int k = 0; k < 4; ++k) to.lane[k] = static_cast<double>(from[k]);
-}
-#endif
 
 BRIDLE_INLINE double fold4(const Four& low, const Four& high) {
   const Four a = low + high;

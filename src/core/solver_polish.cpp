@@ -52,7 +52,6 @@ bool Solver::polish() {
     model.product(members, moved.data(), image.data());
     for (size_t i = 0; i < members.size(); ++i) slope[members[i]] -= image[i];
   }
-
   double constant = 0.0;
   for (index_t i = 0; i < k; ++i)
     constant -= (work_.beta[i] - before_[i]) / in_.scale[work_.list[i]] * model.shift(i);

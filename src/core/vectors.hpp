@@ -20,18 +20,33 @@
 #define BRIDLE_INLINE inline
 #endif
 
-#if defined(__GNUC__)
 namespace bridle::simd {
 
-// What compilers don't find from plain loops: several sums at once, an order of loads, changes of places.
-using Quad = double __attribute__((vector_size(32)));
-BRIDLE_INLINE void load(const double* x, Quad& out) { std::memcpy(&out, x, sizeof out); }
-BRIDLE_INLINE void load(const float* x, Quad& out) {
-  using Floats = float __attribute__((vector_size(16)));
-  Floats narrow;
-  std::memcpy(&narrow, x, sizeof narrow);
-  out = __builtin_convertvector(narrow, Quad);
+// Four lanes by name: as arrays, the accumulators of several columns would be spilled to memory.
+#if defined(__GNUC__)
+using Four = double __attribute__((vector_size(32)));
+using FourFloats = float __attribute__((vector_size(16)));
+BRIDLE_INLINE void load4(Four& to, const double* from) { std::memcpy(&to, from, sizeof to); }
+BRIDLE_INLINE void load4(Four& to, const float* from) {
+  FourFloats narrow;
+  std::memcpy(&narrow, from, sizeof narrow);
+  to = __builtin_convertvector(narrow, Four);
 }
+#else
+struct Four {
+  double lane[4] = {};
+  double operator[](int k) const { return lane[k]; }
+};
+inline Four operator*(const Four& a, const Four& b) {
+  return {{a[0] * b[0], a[1] * b[1], a[2] * b[2], a[3] * b[3]}};
+}
+inline Four operator+(const Four& a, const Four& b) {
+  return {{a[0] + b[0], a[1] + b[1], a[2] + b[2], a[3] + b[3]}};
+}
+template <class T>
+inline void load4(Four& to, const T* from) {
+  for (int k = 0; k < 4; ++k) to.lane[k] = static_cast<double>(from[k]);
+}
+#endif
 
 }  // namespace bridle::simd
-#endif

@@ -231,11 +231,11 @@ class SeveralProblem:
         )
         raw = few.solve(lambdas, settings)
         if self.fit_intercept:
-            raw["intercept"] = np.stack([self.start - self.mean @ self._coef(raw, row) for row in range(len(lambdas))])
+            raw["intercept"] = np.stack([self.start - self.mean @ self.coef(raw, row) for row in range(len(lambdas))])
         return raw
 
-    def _coef(self, raw: Any, row: int) -> Float:
-        """Coefficients (p, Q) of one fit."""
+    def coef(self, raw: Any, row: int) -> Float:
+        """Return the coefficients (p, Q) of one fit."""
         b = np.zeros(self.shape[1] * self.width)
         part = slice(int(raw["starts"][row]), int(raw["starts"][row + 1]))
         b[raw["columns"][part]] = raw["values"][part]
@@ -300,7 +300,7 @@ class SeveralProblem:
         rows = range(len(raw["starts"]) - 1) if isinstance(which, slice) else [which]
         columns = []
         for row in rows:
-            columns += [self.design.times(np.ascontiguousarray(each)) for each in self._coef(raw, row).T]
+            columns += [self.design.times(np.ascontiguousarray(each)) for each in self.coef(raw, row).T]
         return np.stack(columns, axis=1)
 
     def _null_result(self, count: int) -> Any:
@@ -329,13 +329,11 @@ def _symmetric(problem: SeveralProblem, lambdas: Float, raw: _core.BlockResult) 
     every = np.isinf(problem.lower) & np.isinf(problem.upper) & np.isfinite(problem.factor)
     if not free.any() and lambdas[-1] > 0.0:
         return raw
-    width, starts, columns, values = problem.width, [0], [], []
+    starts, columns, values = [0], [], []
     for row, lam in enumerate(lambdas):
-        part = slice(int(raw["starts"][row]), int(raw["starts"][row + 1]))
-        b = np.zeros(problem.shape[1] * width)
-        b[raw["columns"][part]] = raw["values"][part]
-        square, which = b.reshape(-1, width), every if lam == 0.0 else free  # a view
+        square, which = problem.coef(raw, row), every if lam == 0.0 else free
         square[which] -= square[which].mean(axis=1, keepdims=True)
+        b = square.ravel()
         columns.append(np.flatnonzero(b))
         values.append(b[columns[-1]])
         starts.append(starts[-1] + columns[-1].size)
