@@ -19,7 +19,7 @@ WORST_CANCELLATION = 1e4  # of a mean square about the centre to the variance: 4
 _PIECES = 8  # that threads may share; few, since each has sums of its own
 _SMALL = 1 << 21  # entries of X below which one piece is enough
 
-Map = Callable[[Callable[[Any], Any], Iterable[Any]], list[Any]]
+Map = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 
 
 def applies(shape: tuple[int, int], mode: int) -> bool:
@@ -69,7 +69,6 @@ class Moments:
             How many there are.
         each : callable or None
             Maps a function over pieces of the rows, on threads perhaps. Pieces are the same whoever does it.
-
         centre : (p,) or None
             Near the means, so that centring cancels little; None takes the mean of some rows.
 
@@ -86,10 +85,11 @@ class Moments:
         def piece(k: int) -> _core.Moments:
             return _core.moments(design, target, w, centre, start, cell, cells, (bounds[k], bounds[k + 1]))
 
-        parts = [piece(k) for k in range(len(bounds) - 1)] if each is None else each(piece, range(len(bounds) - 1))
-        for part in parts[1:]:
-            parts[0].add(part)
-        return cls(parts[0], cells)
+        parts = iter((each or map)(piece, range(len(bounds) - 1)))
+        total = next(parts)
+        for part in parts:
+            total.add(part)
+        return cls(total, cells)
 
     def summary(self, which: Cells | None = None) -> _core.Summary:
         """Means, deviations and covariances of the rows of some cells (None: of all)."""

@@ -11,7 +11,7 @@ namespace bridle {
 namespace {
 
 constexpr index_t kPanelBytes = 8 << 20;  // of a block of rows: in the last cache level, while its products are made
-constexpr index_t kFewestRows = 256, kMostRows = 4096;  // a cell's rows come to the former, of ten cells' to the latter
+constexpr index_t kFewestRows = 216, kMostRows = 4096;  // a cell's, of random cells, rarely come to 256, the latter are of ten cells
 constexpr index_t kSampleRuns = 8, kSampleRows = 64;    // rows that make the provisional centre
 
 // Rows of a block, cell by cell.

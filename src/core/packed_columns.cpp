@@ -62,6 +62,13 @@ BRIDLE_INLINE void tile(const double* across, const double* groups, index_t step
     for (int g = 0; g < G; ++g) std::memcpy(out + (k * G + g) * L, &acc[k][g], sizeof(V));
 }
 
+// What a tile's sums are added to is asked for before they are made.
+BRIDLE_INLINE void ahead(const double* place) {
+#if defined(__GNUC__)
+  __builtin_prefetch(place, 1);
+#endif
+}
+
 struct Sizes {
   index_t step, columns, from, ld;
 };
@@ -77,13 +84,15 @@ BRIDLE_INLINE void add_rows(const double* z, index_t rows, const Sizes& size, do
         const index_t width = std::min<index_t>(kGroups, g - h + 1);
         for (index_t part = 0; part < L; part += kAcross) {
           const double *across = z + g * size.step + part, *others = z + h * size.step;
+          const index_t first = g * L + part, length = std::min(width * L, size.columns - h * L);
+          for (index_t k = first; k < std::min(first + kAcross, size.columns); ++k)
+            for (index_t i = 0; i < length; i += 8) ahead(out + k * size.ld + h * L + i);
           if (width == 3)
             tile<L, 3>(across, others, size.step, rows, sums);
           else if (width == 2)
             tile<L, 2>(across, others, size.step, rows, sums);
           else
             tile<L, 1>(across, others, size.step, rows, sums);
-          const index_t first = g * L + part, length = std::min(width * L, size.columns - h * L);
           for (index_t k = std::max(first, size.from); k < std::min(first + kAcross, size.columns); ++k) {
             double* to = out + k * size.ld + h * L;
             const double* sum = sums + (k - first) * width * L;
@@ -252,8 +261,11 @@ void PackedColumns::set(index_t k, const double* z) {
 
 void PackedColumns::add(index_t begin, index_t end, index_t from, double* out, index_t ld) const {
   const Sizes size{step_, columns_, from, ld};
-  for (index_t r = begin; r < end; r += kRows)
-    kernel().add(data_.data() + r * lanes_, std::min(kRows, end - r), size, out);
+  const index_t parts = (end - begin + kRows - 1) / kRows;
+  for (index_t part = 0; part < parts; ++part) {
+    const index_t from_row = begin + part * (end - begin) / parts, to_row = begin + (part + 1) * (end - begin) / parts;
+    kernel().add(data_.data() + from_row * lanes_, to_row - from_row, size, out);
+  }
 }
 
 }  // namespace bridle

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import TypeVar
 
@@ -34,9 +34,17 @@ class Crew:
         self._progress = progress
         self._done = 0
 
-    def map(self, function: Callable[[T], S], items: Iterable[T], *, counted: bool = True) -> list[S]:
+    def map(self, function: Callable[[T], S], items: Iterable[T]) -> list[S]:
         """Apply ``function`` to each item; results in the items' order, the first error raised and the rest dropped."""
-        tasks, step = list(items), int(counted)
+        return self._map(function, list(items), 1)
+
+    def each(self, function: Callable[[T], S], items: Iterable[T]) -> Iterator[S]:
+        """The same, uncounted; one thread makes a result once it's asked for, so that they needn't be held together."""
+        if self.threads == 1:
+            return (function(item) for item in items)
+        return iter(self._map(function, list(items), 0))
+
+    def _map(self, function: Callable[[T], S], tasks: list[T], step: int) -> list[S]:
         if self.threads == 1 or len(tasks) < 2:
             results = []
             for task in tasks:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -143,14 +142,12 @@ class FoldMoments:
             return None
         design, _ = as_design(matrix)
         w = np.full(n, 1.0 / n) if weight is None else weight / np.sum(weight)
-        sums = Moments.make(
-            design, target, w, cell=cells.cell, cells=cells.count, each=partial(crew.map, counted=False)
-        )
+        sums = Moments.make(design, target, w, cell=cells.cell, cells=cells.count, each=crew.each)
         penalty = Penalty(
             1.0, optional_array(options["penalty_factor"]), bound(options["lower"]), bound(options["upper"])
         )
         factor, lower, upper = (np.ascontiguousarray(v) for v in (penalty.factors(p), *penalty.bounds(p)))
-        rows = tuple(int(np.count_nonzero(w[train])) for train, _ in folds)
+        rows = tuple(train.size if weight is None else int(np.count_nonzero(w[train])) for train, _ in folds)
         return cls(sums, cells, factor, lower, upper, rows)
 
     def fit(self, fold: int, paths: Sequence[Path], options: Mapping[str, Any]) -> list[GramFit] | None:
