@@ -22,6 +22,7 @@ LAYERS = [
     ["survival"],
     ["convert", "grid"],
     ["data", "datasets"],
+    ["matrix"],
     ["certificates", "moments"],
     ["problem"],
     ["several"],

@@ -103,7 +103,7 @@ def test_the_core_says_what_numpy_does(name, far):
     w /= w.sum()
     eta = rng.normal(0, far, 700)
     for s in (0.0, 0.3, 0.9, 1 - 1e-6, 1.0):
-        value, residual, curvature, saturated, gap = f.core(y).probe(y, w, eta, s)
+        value, residual, curvature, saturated, gap, cost, together = f.core(y).probe(y, w, eta, s)
         u = s * f.gradient(y, eta)
         wanted = w @ (f.loss(y, eta) + f.conjugate(y, u) - u * eta)
         assert value == pytest.approx(w @ f.loss(y, eta), rel=1e-11)
@@ -111,6 +111,22 @@ def test_the_core_says_what_numpy_does(name, far):
         np.testing.assert_allclose(curvature, w * f.curvature(y, eta), rtol=1e-11, atol=1e-14)
         assert saturated == pytest.approx(w @ f.saturated(y), rel=1e-12)
         assert gap == pytest.approx(wanted, rel=1e-9, abs=1e-11 * (1 + abs(value)))
+        assert gap * (1 - 1e-9) <= cost + 1e-11 * (1 + abs(value))
+        assert together[0] == pytest.approx(value, rel=1e-12)
+        np.testing.assert_array_equal(together[1], residual)
+        np.testing.assert_array_equal(together[2], curvature)
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_the_solver_bounds_the_gap_of_scaling_from_above_and_closely(name):
+    f, rng = get_family(name), np.random.default_rng(5)
+    eta = rng.normal(0, 0.5, 700)
+    y, w = some_target(name, rng, 700), np.full(700, 1 / 700)
+    y = np.minimum(y, 3.0) if name not in ("binomial", "squared_hinge") else y
+    for s in (0.95, 0.999, 1 - 1e-6):
+        found = f.core(y).probe(y, w, eta, s)
+        assert found[4] * (1 - 1e-9) <= found[5] + 1e-18
+        assert found[5] <= 1.1 * found[4] + 1e-15
 
 
 @pytest.mark.parametrize("name", ["binomial", "quantile(tau=0.3, bandwidth=0.002)"])

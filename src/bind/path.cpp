@@ -83,7 +83,8 @@ std::unique_ptr<bridle::Loss> loss_of(const std::string& family, const std::vect
   return loss;
 }
 
-// What one loss says of some rows, for tests: value, derivatives, saturated, the gap of scaling by s.
+// What one loss says of some rows, for tests: value, derivatives, saturated, the gap of scaling by s and what the solver
+// takes for it, and value and derivatives once more, made together.
 nb::tuple probe(const bridle::Loss& loss, Vector y, Vector w, Vector eta, double s) {
   const auto n = static_cast<index_t>(y.shape(0));
   if (w.shape(0) != y.shape(0) || eta.shape(0) != y.shape(0)) throw nb::value_error("lengths differ");
@@ -92,7 +93,11 @@ nb::tuple probe(const bridle::Loss& loss, Vector y, Vector w, Vector eta, double
   const double value = loss.value(y.data(), w.data(), eta.data(), n);
   const double saturated = loss.saturated(y.data(), w.data(), n);
   const double gap = loss.scaling_gap(y.data(), w.data(), eta.data(), n, s);
-  return nb::make_tuple(value, to_numpy(std::move(residual)), to_numpy(std::move(curvature)), saturated, gap);
+  std::vector<double> slopes(n), bends(n);
+  const double together = loss.evaluate(y.data(), w.data(), eta.data(), n, slopes.data(), bends.data());
+  const double cost = bridle::scaling_cost(loss, y.data(), w.data(), eta.data(), slopes.data(), bends.data(), n, s);
+  return nb::make_tuple(value, to_numpy(std::move(residual)), to_numpy(std::move(curvature)), saturated, gap, cost,
+                        nb::make_tuple(together, to_numpy(std::move(slopes)), to_numpy(std::move(bends))));
 }
 
 }  // namespace

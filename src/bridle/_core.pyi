@@ -24,9 +24,10 @@ class Design:
     ) -> tuple[_Float, _Float, _Float]: ...  # (m, n): X'w, squares about it, X'v (m, p)
 
 class Loss:  # of a family; see src/core/losses.hpp
+    # value, residual, curvature, saturated, gap of scaling by s, what the solver takes for it, the first three together
     def probe(
         self, y: _Float, w: _Float, eta: _Float, s: float
-    ) -> tuple[float, _Float, _Float, float, float]: ...  # value, residual, curvature, saturated, gap of scaling by s
+    ) -> tuple[float, _Float, _Float, float, float, float, tuple[float, _Float, _Float]]: ...
 
 class PythonLoss(Loss):  # asks a function, ask(what, *arrays) -> (n,), for what a family says
     def __init__(self, ask: Callable[..., _Float]) -> None: ...

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from bridle import _core
 
@@ -22,18 +23,23 @@ _SMALL = 1 << 21  # entries of X below which one piece is enough
 Map = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 
 
-def applies(shape: tuple[int, int], mode: int) -> bool:
-    """Whether a dense gaussian problem is solved in the space of X'X.
+def applies(X: Any, mode: int, rows: int | None = None) -> bool:
+    """Whether a gaussian problem is solved in the space of X'X, for which one pass over X is enough.
 
     Parameters
     ----------
-    shape : (int, int)
-        Rows and columns.
+    X : (n, p)
+        Of any kind; sparse matrices never are.
     mode : int
         0 (auto), 1 (gram) or 2 (columns).
+    rows : int or None
+        The number of them that count; None: all.
     """
-    n, p = shape
-    return mode == 1 or (mode == 0 and n >= 2 * p and p <= MOST_COLUMNS)
+    shape: tuple[int, ...] = getattr(X, "shape", ())
+    if sparse.issparse(X) or len(shape) != 2:
+        return False
+    n, p = shape[0] if rows is None else rows, shape[1]
+    return mode == 1 or bool(mode == 0 and n >= 2 * p and p <= MOST_COLUMNS)
 
 
 @dataclass(frozen=True)

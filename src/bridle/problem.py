@@ -10,13 +10,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import sparse
 
 from bridle import _core
 from bridle.certificates import constant_below, null_gap, penalty_scale
 from bridle.errors import InputError, as_number
 from bridle.grid import L1_FLOOR
 from bridle.losses import GAUSSIAN, Family, get_family, row_values
+from bridle.matrix import as_design, by_columns
 from bridle.moments import WORST_CANCELLATION, Moments, applies
 from bridle.penalties import Penalty
 
@@ -121,17 +121,17 @@ class Problem:
         moments: Moments | None = None,
     ) -> list[Problem]:
         """Make one problem for each of several weightings of the same rows, with one pass over X for all."""
-        design, matrix = as_design(X)
+        fam = get_family(family)
+        design, matrix = as_design(X if fam is GAUSSIAN and applies(X, mode) else by_columns(X))
         n, p = design.shape
         penalty.check_groups(p)
-        fam = get_family(family)
         target = fam.target(y, n)
         o = np.zeros(n) if offset is None else row_values(offset, n, "offset")
         weights = [row_weights(w, n) for w in sample_weights]
         fit_intercept = bool(fit_intercept) or not fam.has_intercept
         starts = [_start(fam, target, w, o) if fit_intercept else 0.0 for w in weights]
         summary: _core.Summary | None = None
-        if len(weights) == 1 and fam is GAUSSIAN and not sparse.issparse(matrix) and applies((n, p), mode):
+        if len(weights) == 1 and fam is GAUSSIAN and applies(matrix, mode):
             summary = _summary(design, target - o, weights[0], moments)
             crossed = summary.slope if fit_intercept else summary.slope + summary.mean * summary.y_mean
             means, deviations, products = summary.mean[None], summary.deviation[None], crossed[None]
@@ -346,50 +346,6 @@ def solve_together(
             )
     rest = iter(solved)
     return [next(rest) if problem.reference > 0.0 else problem._null_result(len(lambdas)) for problem in problems]
-
-
-def as_design(X: Any) -> tuple[_core.Design, Any]:
-    """Return (view, matrix that it looks into); only what the core can't read is converted.
-
-    Parameters
-    ----------
-    X : (n, p)
-        Array, sparse matrix or data frame.
-
-    Returns
-    -------
-    tuple
-        The design, and the object whose memory it reads.
-
-    Raises
-    ------
-    InputError
-        X isn't a matrix of numbers with at least one row and one column.
-    """
-    if sparse.issparse(X):
-        if X.ndim != 2 or 0 in X.shape:
-            raise InputError(f"X has shape {X.shape}; expected at least one row and one column")
-        csc = X if X.format == "csc" else X.tocsc()
-        if not csc.has_canonical_format:
-            csc = csc.copy()
-            csc.sum_duplicates()
-        data = csc.data if csc.data.dtype in (np.float64, np.float32) else csc.data.astype(np.float64)
-        indices, starts = csc.indices, csc.indptr
-        if indices.dtype != starts.dtype or indices.dtype not in (np.int32, np.int64):
-            indices, starts = indices.astype(np.int64), starts.astype(np.int64)
-        view = sparse.csc_array((data, indices, starts), shape=X.shape)
-        return _core.sparse(data, indices, starts, X.shape[0]), view
-    try:
-        dense = np.asarray(X)
-        if dense.dtype not in (np.float64, np.float32):
-            dense = dense.astype(np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"X can't be read as a matrix of numbers: {error}") from None
-    if dense.ndim != 2 or 0 in dense.shape:
-        raise InputError(f"X has shape {dense.shape}; expected two dimensions, at least one row and one column")
-    if dense.dtype.byteorder not in "=|" or dense.itemsize not in dense.strides or min(dense.strides) < 0:
-        dense = np.asfortranarray(dense, dtype=dense.dtype.newbyteorder("="))
-    return _core.dense(dense), dense
 
 
 def _start(family: Family, y: Float, w: Float, offset: Float) -> float:

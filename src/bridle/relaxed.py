@@ -24,8 +24,9 @@ from numpy.typing import ArrayLike, NDArray
 from bridle import _core
 from bridle.errors import InputError
 from bridle.limits import runs_away
+from bridle.matrix import as_design
 from bridle.penalties import Penalty
-from bridle.problem import Problem, Settings, as_design
+from bridle.problem import Problem, Settings
 from bridle.several import SeveralProblem
 from bridle.several.separation import separates
 

@@ -268,7 +268,7 @@ double BlockSolver::gap(bool all) {
     sum.add(at, held_.data(), held_slope_.data(), count, nullptr);
   });
   const double s = sum.scale();
-  return sum.total(s < 1.0 ? in_.loss->scaling_gap(in_.y, in_.w, eta_.data(), n_, s) : 0.0);
+  return sum.total(s < 1.0 ? scaling_cost(*in_.loss, in_.y, in_.w, eta_.data(), residual_.data(), weights_.data(), n_, s) : 0.0);
 }
 
 double BlockSolver::penalty_value() const {
@@ -380,7 +380,7 @@ bool BlockSolver::line_search(const std::vector<double>& before, const std::vect
     }
   }
   refresh_ = t < 1.0;
-  if (in_.loss->sharp()) refresh_ = caution_.learn(t, predicted, gained_);
+  if (in_.loss->sharp()) refresh_ = caution_.learn(t, predicted, gained_, rounding);
   if (meet_) doubt_flat(t, predicted);
   eta_.swap(trial_);
   for (index_t k = 0; k < predictors_; ++k) b0_[k] += t * constant[k];

@@ -30,6 +30,14 @@ class Loss {
   // residual_i = -w_i loss'(y_i, eta_i), curvature_i = w_i loss''(y_i, eta_i), both (n,)
   virtual void derivatives(const double* y, const double* w, const double* eta, index_t n, double* residual,
                            double* curvature) const = 0;
+  // Both; a family whose value and slopes share most of their work does it once.
+  virtual double evaluate(const double* y, const double* w, const double* eta, index_t n, double* residual,
+                          double* curvature) const {
+    derivatives(y, w, eta, n, residual, curvature);
+    return value(y, w, eta, n);
+  }
+  // |loss'''| <= loss'' in eta, everywhere (Bach 2010): a short move of eta changes slopes by what curvature says.
+  virtual bool self_concordant() const { return false; }
   // It has flat or nearly flat pieces, where Newton's model is too low and its steps too long.
   virtual bool sharp() const { return false; }
   // For these: raises curvature (n,) to this share of that of a parabola which touches the loss at eta and lies above it everywhere.
@@ -64,6 +72,12 @@ class Loss {
   virtual bool coupled() const { return false; }
   virtual std::unique_ptr<Curvature> second(const double*, const double*, index_t) const { return nullptr; }
 };
+
+// scaling_gap from slopes and curvatures that are known at eta; a self-concordant loss mostly needs no exponentials for it:
+// where slopes are off by (1 - s) residual_i, r_i = that over the curvature, eta is by -log(1 - r_i) at most, and the gap by
+// curvature_i (r_i + (1 - r_i) log(1 - r_i)).
+double scaling_cost(const Loss& loss, const double* y, const double* w, const double* eta, const double* residual,
+                    const double* curvature, index_t n, double s);
 
 constexpr double kNoLimit = std::numeric_limits<double>::infinity();
 inline double xlogy(double x, double y) { return x == 0.0 ? 0.0 : x * std::log(y); }

@@ -17,19 +17,36 @@ class Poisson final : public Loss {
     for (index_t from = 0; from < n; from += kBlock) {
       const index_t size = std::min(kBlock, n - from);
       simd::exp(eta + from, buffer, size);
-      for (index_t i = 0; i < size; ++i)
-        if (w[from + i] > 0.0) total += w[from + i] * (buffer[i] - y[from + i] * eta[from + i]);
+      for (index_t i = 0; i < size; ++i) {
+        const index_t row = from + i;
+        buffer[i] = w[row] > 0.0 ? w[row] * (buffer[i] - y[row] * eta[row]) : 0.0;
+      }
+      total += simd::sum(buffer, size);
     }
     return total;
   }
   void derivatives(const double* y, const double* w, const double* eta, index_t n, double* residual,
                    double* curvature) const override {
-    simd::exp(eta, curvature, n);
-    for (index_t i = 0; i < n; ++i) {
-      residual[i] = w[i] > 0.0 ? w[i] * (y[i] - curvature[i]) : 0.0;
-      curvature[i] = w[i] > 0.0 ? w[i] * curvature[i] : 0.0;
-    }
+    evaluate(y, w, eta, n, residual, curvature);
   }
+  double evaluate(const double* y, const double* w, const double* eta, index_t n, double* residual,
+                  double* curvature) const override {
+    double mu[kBlock], total = 0.0;
+    for (index_t from = 0; from < n; from += kBlock) {
+      const index_t size = std::min(kBlock, n - from);
+      simd::exp(eta + from, mu, size);
+      for (index_t i = 0; i < size; ++i) {
+        const index_t row = from + i;
+        const bool counts = w[row] > 0.0;
+        residual[row] = counts ? w[row] * (y[row] - mu[i]) : 0.0;
+        curvature[row] = counts ? w[row] * mu[i] : 0.0;
+        mu[i] = counts ? w[row] * (mu[i] - y[row] * eta[row]) : 0.0;
+      }
+      total += simd::sum(mu, size);
+    }
+    return total;
+  }
+  bool self_concordant() const override { return true; }
   double saturated(const double* y, const double* w, index_t n) const override {
     double total = 0.0;
     for (index_t i = 0; i < n; ++i) total += w[i] * (y[i] - xlogy(y[i], y[i]));
@@ -57,19 +74,33 @@ class Gamma final : public Loss {
     for (index_t from = 0; from < n; from += kBlock) {
       const index_t size = std::min(kBlock, n - from);
       ratios(y + from, eta + from, ratio, size);
-      for (index_t i = 0; i < size; ++i)
-        if (w[from + i] > 0.0) total += w[from + i] * (ratio[i] + eta[from + i]);
+      for (index_t i = 0; i < size; ++i) ratio[i] = w[from + i] > 0.0 ? w[from + i] * (ratio[i] + eta[from + i]) : 0.0;
+      total += simd::sum(ratio, size);
     }
     return total;
   }
   void derivatives(const double* y, const double* w, const double* eta, index_t n, double* residual,
                    double* curvature) const override {
-    ratios(y, eta, curvature, n);
-    for (index_t i = 0; i < n; ++i) {
-      residual[i] = w[i] > 0.0 ? w[i] * (curvature[i] - 1.0) : 0.0;
-      curvature[i] = w[i] > 0.0 ? w[i] * curvature[i] : 0.0;
-    }
+    evaluate(y, w, eta, n, residual, curvature);
   }
+  double evaluate(const double* y, const double* w, const double* eta, index_t n, double* residual,
+                  double* curvature) const override {
+    double ratio[kBlock], total = 0.0;
+    for (index_t from = 0; from < n; from += kBlock) {
+      const index_t size = std::min(kBlock, n - from);
+      ratios(y + from, eta + from, ratio, size);
+      for (index_t i = 0; i < size; ++i) {
+        const index_t row = from + i;
+        const bool counts = w[row] > 0.0;
+        residual[row] = counts ? w[row] * (ratio[i] - 1.0) : 0.0;
+        curvature[row] = counts ? w[row] * ratio[i] : 0.0;
+        ratio[i] = counts ? w[row] * (ratio[i] + eta[row]) : 0.0;
+      }
+      total += simd::sum(ratio, size);
+    }
+    return total;
+  }
+  bool self_concordant() const override { return true; }
   double saturated(const double* y, const double* w, index_t n) const override {
     double total = 0.0;
     for (index_t i = 0; i < n; ++i) total += w[i] * (1.0 + std::log(y[i]));
@@ -107,20 +138,24 @@ class Tweedie final : public Loss {
     for (index_t from = 0; from < n; from += kBlock) {
       const index_t size = std::min(kBlock, n - from);
       powers(eta + from, down, up, size, true);
-      for (index_t i = 0; i < size; ++i)
-        if (w[from + i] > 0.0) total += w[from + i] * (y[from + i] * down[i] / a_ + up[i] / b_);
+      for (index_t i = 0; i < size; ++i) {
+        const index_t row = from + i;
+        down[i] = w[row] > 0.0 ? w[row] * (y[row] * down[i] / a_ + up[i] / b_) : 0.0;
+      }
+      total += simd::sum(down, size);
     }
     return total;
   }
   void derivatives(const double* y, const double* w, const double* eta, index_t n, double* residual,
                    double* curvature) const override {
-    powers(eta, residual, curvature, n, false);
-    for (index_t i = 0; i < n; ++i) {
-      const double down = y[i] * residual[i], up = curvature[i];
-      residual[i] = w[i] > 0.0 ? w[i] * (down - up) : 0.0;
-      curvature[i] = w[i] > 0.0 ? w[i] * (a_ * down + b_ * up) : 0.0;
-    }
+    slopes(y, w, eta, n, residual, curvature);
   }
+  double evaluate(const double* y, const double* w, const double* eta, index_t n, double* residual,
+                  double* curvature) const override {
+    const double total = slopes(y, w, eta, n, residual, curvature);
+    return std::min(a_, b_) < kSmall ? value(y, w, eta, n) : total;
+  }
+  bool self_concordant() const override { return true; }
   double saturated(const double* y, const double* w, index_t n) const override {
     double total = 0.0;
     for (index_t i = 0; i < n; ++i) total += w[i] * least(y[i]);
@@ -189,6 +224,24 @@ class Tweedie final : public Loss {
       d = next;
     }
     return d;
+  }
+  // Both derivatives, and the value where that doesn't cancel.
+  double slopes(const double* y, const double* w, const double* eta, index_t n, double* residual, double* curvature) const {
+    double downs[kBlock], ups[kBlock], total = 0.0;
+    for (index_t from = 0; from < n; from += kBlock) {
+      const index_t size = std::min(kBlock, n - from);
+      powers(eta + from, downs, ups, size, false);
+      for (index_t i = 0; i < size; ++i) {
+        const index_t row = from + i;
+        const bool counts = w[row] > 0.0;
+        const double down = y[row] * downs[i], up = ups[i];
+        residual[row] = counts ? w[row] * (down - up) : 0.0;
+        curvature[row] = counts ? w[row] * (a_ * down + b_ * up) : 0.0;
+        downs[i] = counts ? w[row] * ((down - y[row]) / a_ + (up - 1.0) / b_) : 0.0;
+      }
+      total += simd::sum(downs, size);
+    }
+    return total;
   }
   static constexpr double kSmall = 0.05;
   const double a_, b_;

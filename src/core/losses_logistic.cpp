@@ -28,28 +28,26 @@ class Logistic : public Loss {
       for (index_t i = 0; i < size; ++i) buffer[i] = -std::abs(form_.z(y[from + i], eta[from + i]));
       simd::exp(buffer, buffer, size);
       simd::log1p_unit(buffer, buffer, size);
-      for (index_t i = 0; i < size; ++i) {
-        const double t = y[from + i], e = eta[from + i];
-        total += w[from + i] * (form_.multiple(t) * (std::max(form_.z(t, e), 0.0) + buffer[i]) - form_.linear(t, e));
-      }
+      total += rows(y + from, w + from, eta + from, buffer, size);
     }
     return total;
   }
   void derivatives(const double* y, const double* w, const double* eta, index_t n, double* residual,
                    double* curvature) const override {
-    const double stretch = form_.stretch();
-    double upper[kBlock], lower[kBlock];
-    for (index_t from = 0; from < n; from += kBlock) {
-      const index_t size = std::min(kBlock, n - from);
-      for (index_t i = 0; i < size; ++i) upper[i] = form_.z(y[from + i], eta[from + i]);
-      simd::logistic(upper, upper, lower, size);
-      for (index_t i = 0; i < size; ++i) {
-        const double t = y[from + i], weight = w[from + i] * form_.multiple(t) * stretch;
-        residual[from + i] = weight * (form_.share(t) * lower[i] - form_.other(t) * upper[i]);  // keeps its digits at the ends
-        curvature[from + i] = weight * stretch * (upper[i] * lower[i]);
-      }
-    }
+    slopes(y, w, eta, n, residual, curvature, [](index_t, index_t, const double*, const double*) {});
   }
+  // log(1 + e^-|z|) = log(1 + l/u), u and l the larger and the smaller of e^z/(1 + e^z) and 1/(1 + e^z)
+  double evaluate(const double* y, const double* w, const double* eta, index_t n, double* residual,
+                  double* curvature) const override {
+    double buffer[kBlock], total = 0.0;
+    slopes(y, w, eta, n, residual, curvature, [&](index_t from, index_t size, const double* upper, const double* lower) {
+      for (index_t i = 0; i < size; ++i) buffer[i] = std::min(upper[i], lower[i]) / std::max(upper[i], lower[i]);
+      simd::log1p_unit(buffer, buffer, size);
+      total += rows(y + from, w + from, eta + from, buffer, size);
+    });
+    return total;
+  }
+  bool self_concordant() const override { return !Form::sharp; }
   bool sharp() const override { return Form::sharp; }
   // The parabola of Jaakkola and Jordan (2000), with curvature tanh(z/2) / (2 z).
   void raise(const double* y, const double* w, const double* eta, index_t n, double share,
@@ -102,6 +100,32 @@ class Logistic : public Loss {
   double reach() const override { return 2.0 / form_.stretch(); }
 
  private:
+  // Sum of w (m log(1 + e^z) - linear); log1p: log(1 + e^-|z|), used up
+  double rows(const double* y, const double* w, const double* eta, double* log1p, index_t size) const {
+    for (index_t i = 0; i < size; ++i) {
+      const double upper = std::max(form_.z(y[i], eta[i]), 0.0) + log1p[i];
+      log1p[i] = w[i] * (form_.multiple(y[i]) * upper - form_.linear(y[i], eta[i]));
+    }
+    return simd::sum(log1p, size);
+  }
+  // use(first row, rows, e^z/(1 + e^z), 1/(1 + e^z)) after each block
+  template <class Use>
+  void slopes(const double* y, const double* w, const double* eta, index_t n, double* residual, double* curvature,
+              const Use& use) const {
+    const double stretch = form_.stretch();
+    double upper[kBlock], lower[kBlock];
+    for (index_t from = 0; from < n; from += kBlock) {
+      const index_t size = std::min(kBlock, n - from);
+      for (index_t i = 0; i < size; ++i) upper[i] = form_.z(y[from + i], eta[from + i]);
+      simd::logistic(upper, upper, lower, size);
+      for (index_t i = 0; i < size; ++i) {
+        const double t = y[from + i], weight = w[from + i] * form_.multiple(t) * stretch;
+        residual[from + i] = weight * (form_.share(t) * lower[i] - form_.other(t) * upper[i]);  // keeps its digits at the ends
+        curvature[from + i] = weight * stretch * (upper[i] * lower[i]);
+      }
+      use(from, size, upper, lower);
+    }
+  }
   const Form form_;
 };
 

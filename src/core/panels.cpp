@@ -6,6 +6,7 @@ namespace bridle {
 namespace {
 
 constexpr index_t kRows = 128, kColumns = 256;  // of a panel: a quarter of a megabyte, for the second-level cache
+constexpr index_t kStrip = 1024;                // rows of columns that are read where they are: long enough to be read ahead
 
 }  // namespace
 
@@ -24,14 +25,15 @@ void Panels::each(const index_t* list, index_t count, Use&& use) {
   }
   const index_t n = x_.rows();
   const bool lies = count > 0 && lying(x_.design, list[0]) != nullptr;
+  const index_t most = lies ? kStrip : kRows;
   columns_.resize(kColumns);
   panel_.resize(lies ? 0 : kRows * kColumns);
   ones_.assign(std::max(kRows, kColumns), 1.0);
   zeros_.assign(kColumns, 0.0);
   for (index_t from = 0; from < count; from += kColumns) {
     const index_t columns = std::min(kColumns, count - from);
-    for (index_t row = 0; row < n; row += kRows) {
-      const index_t rows = std::min(kRows, n - row);
+    for (index_t row = 0; row < n; row += most) {
+      const index_t rows = std::min(most, n - row);
       if (!lies)
         x_.design.panel(row, rows, list + from, columns, ones_.data(), zeros_.data(), ones_.data(), panel_.data());
       for (index_t c = 0; c < columns; ++c)

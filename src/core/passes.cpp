@@ -9,9 +9,10 @@ namespace bridle {
 namespace {
 
 constexpr index_t kRows = 256;    // of a panel, which stays in the second-level cache
-constexpr index_t kStrip = 1024;  // of a column, which stays in the first-level cache while all vectors meet it
+constexpr index_t kStrip = 1024;  // of columns and vectors: long enough to be read ahead, and ten vectors stay in the second-level cache
+constexpr index_t kSpan = 2;      // columns of a row that are read, for each that is needed
 constexpr index_t kParts = 16;    // ranges of rows whose sums are kept apart, whatever the number of threads
-constexpr index_t kTogether = 3;  // from so many vectors on, laying out panels costs less than reading again
+constexpr index_t kTogether = 3;  // from so many vectors on, laying out rows costs less than reading again
 
 // The columns that any of the vectors needs, and the place of each among them.
 struct Union {
@@ -33,7 +34,9 @@ struct Union {
 
 template <class Wanted>
 bool together(const Design& design, const std::vector<Wanted>& all) {
-  return static_cast<index_t>(all.size()) >= kTogether && !design.sparse() && design.rows() > kParts * kRows;
+  const DenseView* view = design.dense();
+  const index_t fewest = view && view->row_stride == 1 ? 2 : kTogether;
+  return static_cast<index_t>(all.size()) >= fewest && view && design.rows() > kParts * kRows;
 }
 
 // Calls work(panel (rows, size), first row, rows, part) for all blocks of rows, parts side by side.
@@ -62,41 +65,59 @@ bool by_strips(index_t n, int threads, const Work& work) {
   });
 }
 
-// Columns that lie in one piece are read where they are: sums (kParts, count, size) of products with count vectors.
+// Whether the table is read where it is: columns, or rows of which most of a range is needed.
+bool in_place(const DenseView* view, const Union& needed) {
+  const index_t span = needed.columns.back() - needed.columns.front() + 1;
+  return view && (view->row_stride == 1 || (view->column_stride == 1 && span <= kSpan * needed.size()));
+}
+
+// Sums (kParts, count, size) of products with count vectors.
 template <class T>
-bool strip_dots(const T* data, index_t stride, index_t n, const Union& needed, const std::vector<PassDots>& all,
-                double* sums, int threads) {
+bool strip_dots(const DenseView& view, index_t n, const Union& needed, const std::vector<PassDots>& all, double* sums,
+                int threads) {
+  const T* data = static_cast<const T*>(view.data);
   const index_t count = static_cast<index_t>(all.size()), size = needed.size();
+  const bool columns = view.row_stride == 1;
+  const index_t first = needed.columns.front(), span = needed.columns.back() - first + 1;
   return by_strips(n, threads, [&](index_t row, index_t rows, index_t part) {
-    for (index_t k = 0; k < size; ++k) {
-      const T* x = data + needed.columns[k] * stride + row;
-      for (index_t m = 0; m < count; m += 4) {
-        const double* v[4];
-        double found[4] = {};
-        for (index_t i = 0; i < 4; ++i) v[i] = all[std::min(m + i, count - 1)].v + row;
-        simd::dot4(x, v, found, rows);
-        for (index_t i = 0; i < std::min<index_t>(4, count - m); ++i)
-          sums[(part * count + m + i) * size + k] += found[i];
-      }
+    std::vector<const T*> x(columns ? size : rows);
+    std::vector<double> v(count * rows), wide(columns ? 0 : count * span);
+    for (index_t m = 0; m < count; ++m) std::copy_n(all[m].v + row, rows, v.data() + m * rows);
+    double* to = sums + part * count * size;
+    if (columns) {
+      for (index_t k = 0; k < size; ++k) x[k] = data + needed.columns[k] * view.column_stride + row;
+      simd::products(x.data(), size, v.data(), rows, count, to, size, rows);
+      return;
     }
+    for (index_t r = 0; r < rows; ++r) x[r] = data + (row + r) * view.row_stride + first;
+    simd::times(x.data(), rows, v.data(), rows, count, wide.data(), span, span);
+    for (index_t m = 0; m < count; ++m)
+      for (index_t k = 0; k < size; ++k) to[m * size + k] += wide[m * span + needed.columns[k] - first];
   });
 }
 
 // The same for sums of columns: coef (count, size).
 template <class T>
-bool strip_add(const T* data, index_t stride, index_t n, const Union& needed, const std::vector<PassSum>& all,
-               const double* coef, int threads) {
+bool strip_add(const DenseView& view, index_t n, const Union& needed, const std::vector<PassSum>& all, const double* coef,
+               int threads) {
+  const T* data = static_cast<const T*>(view.data);
   const index_t count = static_cast<index_t>(all.size()), size = needed.size();
+  const bool columns = view.row_stride == 1;
+  const index_t first = needed.columns.front(), span = needed.columns.back() - first + 1;
+  std::vector<double> wide(columns ? 0 : count * span);
+  for (index_t m = 0; m < count && !columns; ++m)
+    for (index_t k = 0; k < size; ++k) wide[m * span + needed.columns[k] - first] = coef[m * size + k];
   return by_strips(n, threads, [&](index_t row, index_t rows, index_t) {
-    for (index_t k = 0; k < size; k += 4) {
-      const T* x[4];
-      for (index_t i = 0; i < 4; ++i) x[i] = data + needed.columns[std::min(k + i, size - 1)] * stride + row;
-      for (index_t m = 0; m < count; ++m) {
-        double a[4] = {};
-        for (index_t i = 0; i < std::min<index_t>(4, size - k); ++i) a[i] = coef[m * size + k + i];
-        if (a[0] != 0.0 || a[1] != 0.0 || a[2] != 0.0 || a[3] != 0.0) simd::axpy4(a, x, all[m].v + row, rows);
-      }
+    std::vector<const T*> x(columns ? size : rows);
+    std::vector<double> v(count * rows);
+    if (columns) {
+      for (index_t k = 0; k < size; ++k) x[k] = data + needed.columns[k] * view.column_stride + row;
+      simd::times(x.data(), size, coef, size, count, v.data(), rows, rows);
+    } else {
+      for (index_t r = 0; r < rows; ++r) x[r] = data + (row + r) * view.row_stride + first;
+      simd::products(x.data(), rows, wide.data(), span, count, v.data(), rows, span);
     }
+    for (index_t m = 0; m < count; ++m) simd::axpy(1.0, v.data() + m * rows, all[m].v + row, rows);
   });
 }
 
@@ -129,12 +150,12 @@ bool pass_dots(const Design& design, const std::vector<PassDots>& all, int threa
   };
   const index_t n = design.rows();
   bool done;
-  if (!view || view->row_stride != 1)
+  if (!in_place(view, needed))
     done = by_panels(design, needed, threads, panels);
   else if (view->single)
-    done = strip_dots(static_cast<const float*>(view->data), view->column_stride, n, needed, all, sums.data(), threads);
+    done = strip_dots<float>(*view, n, needed, all, sums.data(), threads);
   else
-    done = strip_dots(static_cast<const double*>(view->data), view->column_stride, n, needed, all, sums.data(), threads);
+    done = strip_dots<double>(*view, n, needed, all, sums.data(), threads);
   for (index_t m = 0; m < count; ++m)
     for (size_t k = 0; k < all[m].columns->size(); ++k) {
       double total = 0.0;
@@ -159,10 +180,9 @@ bool pass_add(const Design& design, const std::vector<PassSum>& all, int threads
       coef[m * needed.size() + needed.place[(*all[m].columns)[k]]] = all[m].coef[k];
   const DenseView* view = design.dense();
   const index_t n = design.rows();
-  if (view && view->row_stride == 1 && view->single)
-    return strip_add(static_cast<const float*>(view->data), view->column_stride, n, needed, all, coef.data(), threads);
-  if (view && view->row_stride == 1)
-    return strip_add(static_cast<const double*>(view->data), view->column_stride, n, needed, all, coef.data(), threads);
+  if (in_place(view, needed))
+    return view->single ? strip_add<float>(*view, n, needed, all, coef.data(), threads)
+                        : strip_add<double>(*view, n, needed, all, coef.data(), threads);
   return by_panels(design, needed, threads, [&](double* panel, index_t row, index_t rows, index_t) {
     std::vector<double> sums(rows * count);
     multiply('N', rows, count, needed.size(), panel, rows, coef.data(), needed.size(), 0.0, sums.data(), rows);

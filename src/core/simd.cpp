@@ -84,6 +84,21 @@ BRIDLE_INLINE double square_any(const double* w, const T* x, double shift, index
   return fold(acc) + rest;
 }
 
+BRIDLE_INLINE double divergence_bound_any(const double* x, const double* c, double share, index_t n, double& largest) {
+  double acc[kLanes] = {}, most[kLanes] = {};
+  const auto add = [&](index_t i, index_t k) {
+    const double moved = share * std::abs(x[i]), r = moved / (c[i] + 1e-300);
+    acc[k] += moved * r * (0.5 + r * (1.0 / 6.0 + r * (1.0 / 12.0 + r / 15.0)));
+    most[k] = r > most[k] ? r : most[k];
+  };
+  index_t i = 0;
+  for (; i + kLanes <= n; i += kLanes)
+    for (index_t k = 0; k < kLanes; ++k) add(i + k, k);
+  for (; i < n; ++i) add(i, 0);
+  for (double r : most) largest = r > largest ? r : largest;
+  return fold(acc);
+}
+
 template <class T>
 BRIDLE_INLINE void axpy4_any(const double* a, const T* const* x, double* y, index_t n) {
   const T *x0 = x[0], *x1 = x[1], *x2 = x[2], *x3 = x[3];
@@ -133,8 +148,8 @@ BRIDLE_INLINE void dot4_any(const T* const* x, const double* y, index_t n, doubl
 }
 
 // Rows i..i + 8 of C columns against all vectors; then what is left, one by one.
-template <int C>
-BRIDLE_INLINE void times_any(const double* const* x, const double* coef, index_t ld, index_t vectors, double* out,
+template <int C, class T>
+BRIDLE_INLINE void times_any(const T* const* x, const double* coef, index_t ld, index_t vectors, double* out,
                              index_t ldo, index_t n) {
   index_t i = 0;
   for (; i + 8 <= n; i += 8) {
@@ -159,15 +174,15 @@ BRIDLE_INLINE void times_any(const double* const* x, const double* coef, index_t
   }
   for (; i < n; ++i)
     for (index_t k = 0; k < vectors; ++k)
-      for (int c = 0; c < C; ++c) out[k * ldo + i] += x[c][i] * coef[k * ld + c];
+      for (int c = 0; c < C; ++c) out[k * ldo + i] += static_cast<double>(x[c][i]) * coef[k * ld + c];
 }
 
 BRIDLE_INLINE double fold1(const Four& sums) { return (sums[0] + sums[2]) + (sums[1] + sums[3]); }
 
 // Four columns against V <= 3 vectors: sums stay in registers.
-template <int V>
-BRIDLE_INLINE void products4(const double* const* x, const double* v, index_t ldv, index_t n, double* out, index_t ldo) {
-  const double *x0 = x[0], *x1 = x[1], *x2 = x[2], *x3 = x[3];
+template <int V, class T>
+BRIDLE_INLINE void products4(const T* const* x, const double* v, index_t ldv, index_t n, double* out, index_t ldo) {
+  const T *x0 = x[0], *x1 = x[1], *x2 = x[2], *x3 = x[3];
   Four a0 = {}, a1 = {}, a2 = {}, a3 = {}, b0 = {}, b1 = {}, b2 = {}, b3 = {}, c0 = {}, c1 = {}, c2 = {}, c3 = {};
   Four u0, u1, u2, u3, w;
   index_t i = 0;
@@ -202,9 +217,31 @@ BRIDLE_INLINE void products4(const double* const* x, const double* v, index_t ld
   for (int k = 0; k < V; ++k)
     for (int c = 0; c < 4; ++c) {
       double rest = 0.0;
-      for (index_t r = i; r < n; ++r) rest += x[c][r] * v[k * ldv + r];
+      for (index_t r = i; r < n; ++r) rest += static_cast<double>(x[c][r]) * v[k * ldv + r];
       out[k * ldo + c] += sums[k][c] + rest;
     }
+}
+
+template <class T>
+BRIDLE_INLINE void times_all(const T* const* x, index_t columns, const double* coef, index_t ld, index_t vectors, double* out,
+                             index_t ldo, index_t n) {
+  index_t c = 0;
+  for (; c + 4 <= columns; c += 4) times_any<4>(x + c, coef + c, ld, vectors, out, ldo, n);
+  for (; c < columns; ++c) times_any<1>(x + c, coef + c, ld, vectors, out, ldo, n);
+}
+
+template <class T>
+BRIDLE_INLINE void products_all(const T* const* x, index_t columns, const double* v, index_t ldv, index_t vectors, double* out,
+                                index_t ldo, index_t n) {
+  index_t c = 0;
+  for (; c + 4 <= columns; c += 4) {
+    index_t k = 0;
+    for (; k + 3 <= vectors && vectors - k != 4; k += 3) products4<3>(x + c, v + k * ldv, ldv, n, out + k * ldo + c, ldo);
+    for (; k + 2 <= vectors; k += 2) products4<2>(x + c, v + k * ldv, ldv, n, out + k * ldo + c, ldo);
+    for (; k < vectors; ++k) products4<1>(x + c, v + k * ldv, ldv, n, out + k * ldo + c, ldo);
+  }
+  for (; c < columns; ++c)
+    for (index_t k = 0; k < vectors; ++k) out[k * ldo + c] += dot_any(x[c], v + k * ldv, n);
 }
 
 }  // namespace
@@ -225,21 +262,19 @@ BRIDLE_CLONES void dot4(const float* const* x, const double* y, index_t n, doubl
 
 BRIDLE_CLONES void times(const double* const* x, index_t columns, const double* coef, index_t ld, index_t vectors,
                          double* out, index_t ldo, index_t n) {
-  index_t c = 0;
-  for (; c + 4 <= columns; c += 4) times_any<4>(x + c, coef + c, ld, vectors, out, ldo, n);
-  for (; c < columns; ++c) times_any<1>(x + c, coef + c, ld, vectors, out, ldo, n);
+  times_all(x, columns, coef, ld, vectors, out, ldo, n);
+}
+BRIDLE_CLONES void times(const float* const* x, index_t columns, const double* coef, index_t ld, index_t vectors, double* out,
+                         index_t ldo, index_t n) {
+  times_all(x, columns, coef, ld, vectors, out, ldo, n);
 }
 BRIDLE_CLONES void products(const double* const* x, index_t columns, const double* v, index_t ldv, index_t vectors,
                             double* out, index_t ldo, index_t n) {
-  index_t c = 0;
-  for (; c + 4 <= columns; c += 4) {
-    index_t k = 0;
-    for (; k + 3 <= vectors && vectors - k != 4; k += 3) products4<3>(x + c, v + k * ldv, ldv, n, out + k * ldo + c, ldo);
-    for (; k + 2 <= vectors; k += 2) products4<2>(x + c, v + k * ldv, ldv, n, out + k * ldo + c, ldo);
-    for (; k < vectors; ++k) products4<1>(x + c, v + k * ldv, ldv, n, out + k * ldo + c, ldo);
-  }
-  for (; c < columns; ++c)
-    for (index_t k = 0; k < vectors; ++k) out[k * ldo + c] += dot_any(x[c], v + k * ldv, n);
+  products_all(x, columns, v, ldv, vectors, out, ldo, n);
+}
+BRIDLE_CLONES void products(const float* const* x, index_t columns, const double* v, index_t ldv, index_t vectors,
+                            double* out, index_t ldo, index_t n) {
+  products_all(x, columns, v, ldv, vectors, out, ldo, n);
 }
 
 BRIDLE_CLONES double dot(const double* x, const double* y, index_t n) { return dot_any(x, y, n); }
@@ -262,6 +297,10 @@ BRIDLE_CLONES void weighted_axpy(double a, const double* w, const double* x, dou
 
 BRIDLE_CLONES void weighted_axpy(double a, const double* w, const float* x, double* y, index_t n) {
   for (index_t i = 0; i < n; ++i) y[i] += a * w[i] * static_cast<double>(x[i]);
+}
+
+BRIDLE_CLONES double divergence_bound(const double* x, const double* c, double share, index_t n, double& largest) {
+  return divergence_bound_any(x, c, share, n, largest);
 }
 
 BRIDLE_CLONES double sum(const double* x, index_t n) {

@@ -28,11 +28,18 @@ void dot4(const float* const* x, const double* y, index_t n, double* out);   // 
 // the next. out_k += sum_c coef_ck x_c, and out_ck += x_c'v_k
 void times(const double* const* x, index_t columns, const double* coef, index_t ld, index_t vectors, double* out,
            index_t ldo, index_t n);
+void times(const float* const* x, index_t columns, const double* coef, index_t ld, index_t vectors, double* out, index_t ldo,
+           index_t n);
 void products(const double* const* x, index_t columns, const double* v, index_t ldv, index_t vectors, double* out,
               index_t ldo, index_t n);
+void products(const float* const* x, index_t columns, const double* v, index_t ldv, index_t vectors, double* out, index_t ldo,
+              index_t n);
 void weighted_axpy(double a, const double* w, const double* x, double* y, index_t n);  // y_i += a w_i x_i
 void weighted_axpy(double a, const double* w, const float* x, double* y, index_t n);   //
 double sum(const double* x, index_t n);                                // sum_i x_i
+// sum_i c_i g(r_i), r_i = share |x_i| / c_i, where g(r) bounds r + (1 - r) log(1 - r) from above, by a thousandth at most;
+// largest = the largest r_i: the bound holds up to 1/4
+double divergence_bound(const double* x, const double* c, double share, index_t n, double& largest);
 double absolute_sum(const double* x, index_t n);                       // sum_i |x_i|
 double weighted_square(const double* w, const double* x, double shift, index_t n);  // sum_i w_i (x_i - shift)^2
 double weighted_square(const double* w, const float* x, double shift, index_t n);   //

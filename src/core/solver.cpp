@@ -217,16 +217,19 @@ bool Solver::look() {
     return false;
   }
   if (careful_) predict();
-  differentiate();
+  if (careful_ || !evaluated_) evaluate();
+  evaluated_ = false;
+  raise();
   if (in_.intercept && !loss_->shift_invariant()) centre_intercept();
   request_ = {Need::inside, work_.list, {}, false};
   return request_.any();
 }
 
-void Solver::differentiate() {
-  loss_->derivatives(in_.y, in_.w, eta_.data(), n_, residual_.data(), weights_.data());
-  loss_->raise(in_.y, in_.w, eta_.data(), n_, caution_.share(), weights_.data());
+void Solver::evaluate() {
+  loss_now_ = loss_->evaluate(in_.y, in_.w, eta_.data(), n_, residual_.data(), weights_.data());
 }
+
+void Solver::raise() { loss_->raise(in_.y, in_.w, eta_.data(), n_, caution_.share(), weights_.data()); }
 
 // Newton, held between points where the residual's sums have different signs; before there are two, a step goes no
 // further than the curvature can be trusted. The gap allows for what is left of the sum; where that isn't little, it is
@@ -249,12 +252,25 @@ void Solver::centre_intercept() {
       off_ = 0.0;  // but for rounding
       return;
     }
-    reach *= 1.5;
-    for (index_t i = 0; i < n_; ++i) eta_[i] += next - b0_;
+    const double move = next - b0_;
     b0_ = next;
-    loss_now_ = kUnknown;
-    differentiate();
+    for (index_t i = 0; i < n_; ++i) eta_[i] += move;
+    if (shift_slopes(move, total, curvature, 0.1 * enough * unit)) return;
+    reach *= 1.5;
+    evaluate();
+    raise();
   }
+}
+
+// Slopes after a move of the intercept, as curvature foretells them, if what that leaves of their sum is little: of a
+// self-concordant loss e^|move| - 1 - |move| times the curvature at most.
+bool Solver::shift_slopes(double move, double total, double curvature, double enough) {
+  const double left = (0.5 + std::abs(move)) * move * move * std::sqrt(curvature);
+  if (!loss_->self_concordant() || !(left <= enough)) return false;
+  for (index_t i = 0; i < n_; ++i) residual_[i] -= move * weights_[i];
+  off_ = left;
+  loss_now_ += move * (0.5 * move * curvature - total);
+  return true;
 }
 
 // Features that bounds leave in doubt: first those that look like violators, which nearly always are all there are.
@@ -307,7 +323,8 @@ void Solver::grow() {
 double Solver::scaling_cost(double s) const {
   if (s >= 1.0) return 0.0;
   if (!gram_space_) {
-    if (s != cost_.scale) cost_ = {s, loss_->scaling_gap(in_.y, in_.w, eta_.data(), n_, s)};
+    if (s != cost_.scale)
+      cost_ = {s, bridle::scaling_cost(*loss_, in_.y, in_.w, eta_.data(), residual_.data(), weights_.data(), n_, s)};
     return cost_.value;
   }
   double loss = gram_loss_;
@@ -348,7 +365,7 @@ void Solver::enter_gram_space() {
   gram_.extend(x_, work_.list.data(), k);
   gram_start_.resize(k);
   x_.dots(work_.list.data(), k, residual_.data(), gram_start_.data());
-  gram_loss_ = loss_value(eta_.data());
+  gram_loss_ = loss_now_;
   for (index_t i = 0; i < k; ++i) work_.curvature[i] = gram_.at(i, i);
 }
 
@@ -359,7 +376,6 @@ void Solver::leave_gram_space() {
 }
 
 void Solver::predict() {
-  loss_now_ = kUnknown;
   std::vector<double> coef(work_.size());
   for (index_t k = 0; k < work_.size(); ++k) coef[k] = work_.beta[k] / in_.scale[work_.list[k]];
   for (index_t i = 0; i < n_; ++i) eta_[i] = in_.offset[i] + b0_;
@@ -396,7 +412,7 @@ void Solver::record(PathResult& out) const {
   out.intercept.push_back(b0_);
   out.gap.push_back(gap_);
   out.kkt.push_back(worst);
-  out.loss.push_back(gram_space_ ? std::max(0.0, loss) : loss_value(eta_.data()));
+  out.loss.push_back(gram_space_ ? std::max(0.0, loss) : loss_now_);
   out.status.push_back(static_cast<int>(status_));
   out.n_iter.push_back(budget_.used);
 }

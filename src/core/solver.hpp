@@ -89,8 +89,9 @@ class Solver {
   bool line_search();  // false if the step could not lower the objective
   void admit(const std::vector<index_t>& violators);
   double penalty_value(const std::vector<double>& beta) const;
-  double loss_value(const double* eta) const { return loss_->value(in_.y, in_.w, eta, n_); }
-  void differentiate();        // residual and weights at eta
+  void evaluate();             // loss, residual and weights at eta
+  void raise();                // weights where the loss is flat
+  bool shift_slopes(double move, double total, double curvature, double enough);
   double scaling_cost(double s) const;
   index_t growth() const;
   bool use_gram() const;       // whether the model of this working set is made as a Gram matrix
@@ -118,8 +119,8 @@ class Solver {
   bool gram_space_ = false;
   double b0_ = 0.0;           // intercept on the original scale
   double lam_ = 0.0, previous_ = std::numeric_limits<double>::infinity();
-  static constexpr double kUnknown = std::numeric_limits<double>::infinity();
-  double loss_now_ = kUnknown;  // loss at eta_, once it was asked for
+  double loss_now_ = 0.0;     // loss at eta_
+  bool evaluated_ = false;    // residual and weights are eta_'s, but for what raises them
   double off_ = 0.0;            // what is left of the residual's sum, over the root of the weights': the intercept's miss
   mutable struct {
     double scale = -1.0, value = 0.0;

@@ -169,20 +169,22 @@ bool Solver::line_search() {
   double predicted = penalty_value(goal) - penalty_value(before_);
   for (index_t i = 0; i < k; ++i) predicted -= work_.slope[i] * (goal[i] - before_[i]);
   double t = 1.0;
-  if (!(loss_now_ < kUnknown)) loss_now_ = loss_value(eta_.data());
   const double start = loss_now_ + penalty_value(before_);
   const double rounding = 1e-14 * (std::abs(start) + in_.reference);
   trial_.resize(n_);
   for (;; t *= 0.5) {
     if (t < 1e-10) {
       work_.beta = before_;
+      evaluate();
+      raise();
       refresh_ = true;
       caution_.most();
       return false;
     }
     for (index_t i = 0; i < n_; ++i) trial_[i] = eta_[i] + t * direction_[i];
     for (index_t i = 0; i < k; ++i) work_.beta[i] = t == 1.0 ? goal[i] : before_[i] + t * (goal[i] - before_[i]);
-    const double loss = loss_value(trial_.data()), value = loss + penalty_value(work_.beta);
+    const double loss = loss_->evaluate(in_.y, in_.w, trial_.data(), n_, residual_.data(), weights_.data());
+    const double value = loss + penalty_value(work_.beta);
     if (value <= start + 1e-4 * t * std::min(0.0, predicted) + rounding) {  // false for NaN and infinity
       gained_ = start - value;
       loss_now_ = loss;
@@ -190,10 +192,10 @@ bool Solver::line_search() {
     }
   }
   refresh_ = t < 1.0;
-  if (loss_->sharp()) refresh_ = caution_.learn(t, predicted, gained_);
+  if (loss_->sharp()) refresh_ = caution_.learn(t, predicted, gained_, rounding);
   eta_.swap(trial_);
   b0_ += t * constant_;
-  moved_ = true;
+  moved_ = evaluated_ = true;
   return true;
 }
 

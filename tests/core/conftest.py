@@ -91,6 +91,12 @@ def as_storage(X, kind):
     }[kind](X)
 
 
+@pytest.fixture(autouse=True)
+def tables_by_rows_are_read_as_they_are(monkeypatch):
+    """As beyond a size that tests don't reach: the core's loops over rows are to be tested too."""
+    monkeypatch.setattr("bridle.matrix.COPIED", 0)
+
+
 @pytest.fixture(scope="session")
 def kit():
     """Helpers, as one fixture: test files don't import one another."""

@@ -5,7 +5,7 @@ import pytest
 from scipy import sparse
 
 from bridle import _core, fit_path
-from bridle.problem import as_design
+from bridle.matrix import as_design
 
 
 @pytest.mark.parametrize("kind", ["F", "C", "csc", "csr", "float32", "strided"])

@@ -15,6 +15,11 @@ KINDS = {
 }
 
 
+@pytest.fixture(autouse=True)
+def tables_by_rows_are_read_as_they_are(monkeypatch):
+    monkeypatch.setattr("bridle.matrix.COPIED", 0)
+
+
 def wide(kit, family, seed=2):
     """60 rows, 1200 columns in groups of 10, of which four times as many as rows are in at the end of the path."""
     X, y, groups = kit.data(family, 60, 1200, seed, size=10)

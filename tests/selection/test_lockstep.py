@@ -12,6 +12,11 @@ N, P = 60, 400
 FAMILIES = ["gaussian", "binomial", "poisson"]
 
 
+@pytest.fixture(autouse=True)
+def tables_by_rows_are_read_as_they_are(monkeypatch):
+    monkeypatch.setattr("bridle.matrix.COPIED", 0)
+
+
 def data(family, seed=0):
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(N, P)) * rng.uniform(0.3, 3.0, size=P) + rng.normal(size=P)

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, sparse
 
-from bridle.problem import as_design
+from bridle.matrix import as_design
 
 Float = NDArray[np.float64]
 _BLOCK = 4096  # rows centred at a time: the copy stays small, and no digits are lost to an uncentred Gram matrix

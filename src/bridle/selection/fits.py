@@ -11,7 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from bridle.errors import InputError
-from bridle.losses import Family, get_family, row_values
+from bridle.losses import GAUSSIAN, Family, get_family, row_values
+from bridle.matrix import by_columns
+from bridle.moments import applies
 from bridle.path import Path, fit_path
 from bridle.selection import lockstep
 from bridle.selection.blends import blends
@@ -121,6 +123,8 @@ class FoldData:
             design = X.tocsc()
         else:
             design = np.asarray(X)
+            if not (family is GAUSSIAN and applies(design, 0)):
+                design = by_columns(design)
         if len(design.shape) != 2:
             raise InputError(f"X has shape {design.shape}, expected two dimensions")
         n = int(design.shape[0])

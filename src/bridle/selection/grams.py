@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 
 from bridle import _core
 from bridle.certificates import constant_below, penalty_scale
+from bridle.matrix import as_design
 from bridle.moments import WORST_CANCELLATION, Moments, applies
 from bridle.path import STATUSES, Path, coefficients, relaxed_path
 from bridle.penalties import Penalty
-from bridle.problem import Settings, as_design, bound, optional_array
+from bridle.problem import Settings, bound, optional_array
 from bridle.relaxed import Refit, refit_path
 from bridle.selection.cells import FoldCells
 from bridle.selection.crew import Crew
@@ -134,7 +135,7 @@ class FoldMoments:
         settings = Settings.make(options["tol"], options["max_iter"], options["mode"], options["family"])
         n, p = matrix.shape
         fewest = min(train.size for train, _ in folds)
-        if not applies((fewest, p), settings.mode) or not np.isfinite(target).all():
+        if not applies(matrix, settings.mode, fewest) or not np.isfinite(target).all():
             return None
         most = max(_MOST_BYTES, matrix.nbytes // 10) // (8 * (p + 2) ** 2)
         cells = FoldCells.make(folds, n, min(most, max(64, n // 4)))

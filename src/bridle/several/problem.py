@@ -13,10 +13,10 @@ from bridle import _core
 from bridle.certificates import constant_below, penalty_scale
 from bridle.errors import InputError
 from bridle.grid import L1_FLOOR
+from bridle.matrix import as_design, by_columns
 from bridle.penalties import Penalty
 from bridle.problem import (
     Settings,
-    as_design,
     check_finite,
     name_columns,
     one_blas_thread,
@@ -114,7 +114,7 @@ class SeveralProblem:
         InputError
             Data or arguments can't be used as they are.
         """
-        design, matrix = as_design(X)
+        design, matrix = as_design(by_columns(X))
         n, p = design.shape
         _check_arguments(family, penalty, p, fit_intercept=fit_intercept)
         target = family.target(y, n)
