@@ -249,6 +249,10 @@ def _refit(problem: Problem, active: Int, fits: Any, k: int, before: Refit | Non
     bounded = replace(part, offset=problem.offset, lower=problem.lower[active], upper=problem.upper[active])
     eta = offset + design.times(moved) + float(row["intercept"][0])
     total = np.clip(total, bounded.lower, bounded.upper)
+    for limit in (bounded.lower, bounded.upper):  # sums miss by rounding what they are held at
+        near = 4.0 * np.finfo(float).eps * (np.abs(limit) + np.abs(b))
+        reached = np.isfinite(limit) & (np.abs(total - limit) <= near)
+        total = np.where(reached, limit, total)
     whole = row | {"columns": active[total != 0.0], "values": total[total != 0.0]}
     return Refit(whole, open=runs_away(bounded, eta))
 

@@ -12,8 +12,6 @@ constexpr double kPrice = 200.0;  // operations that a matrix may cost for each 
 constexpr index_t kMost = 1500;      // cells
 constexpr int kRounds = 4;         // without it at one lambda, beyond which a matrix may cost
 constexpr int kPatience = 4;       // rounds without progress of a concave penalty, the same
-constexpr double kRough = 1e-2;       // gap, over the reference, down to which a rough model will do
-constexpr index_t kRowsEach = 32;     // rows a cell that such a model is made from
 constexpr double kThen = 10.0;       // times as much from then on
 
 }  // namespace
@@ -60,9 +58,8 @@ bool BlockSolver::wants_cells() {
 bool BlockSolver::improve_exactly() {
   split();
   const index_t count = cells_.count();
-  // Far away a share of the rows tells the way.
   const bool rough = !concave_ && !full_ && gap_ > kRough * in_.reference;
-  const index_t every = rough ? std::max<index_t>(1, n_ / (kRowsEach * (count + 1))) : 1;
+  const index_t every = rough ? rows_apart(n_, count) : 1;
   exact_.make(x_, cells_, predictors_, {diagonal_.data(), root_.data()}, every);
   std::vector<double> beta(count), slope(count), move(count), constant(predictors_);
   for (index_t c = 0; c < count; ++c) {

@@ -10,14 +10,16 @@ namespace bridle {
 namespace {
 
 constexpr index_t kPanelRows = 256;  // a panel of 300 columns stays in the second-level cache
+constexpr index_t kRun = 16;         // rows in a row, of those that a rough matrix is made from: whole cache lines
 constexpr index_t kFewColumns = 8;   // below this a pass of inner products costs less than building panels
 constexpr index_t kCoupled = index_t{1} << 21;  // numbers of columns W x that are held at a time (16 MB)
 constexpr double kCancels = 100.0;   // mean square over variance, from which on a column is centred before its products
 
 }  // namespace
 
-void Gram::reset(const double* weights, index_t n, std::shared_ptr<const Curvature> coupling) {
+void Gram::reset(const double* weights, index_t n, std::shared_ptr<const Curvature> coupling, index_t every) {
   coupling_ = std::move(coupling);
+  every_ = every;
   weights_.assign(weights, weights + n);
   total_ = simd::sum(weights, n);
   size_ = 0;
@@ -28,6 +30,7 @@ void Gram::reset(const double* weights, index_t n, std::shared_ptr<const Curvatu
 void Gram::assign(std::vector<double> data, std::vector<double> shift, const double* weights, index_t n) {
   weights_.assign(weights, weights + n);
   total_ = simd::sum(weights, n);
+  every_ = 1;
   size_ = ld_ = static_cast<index_t>(shift.size());
   data_ = std::move(data);
   shift_ = std::move(shift);
@@ -69,7 +72,7 @@ void Gram::extend(const Columns& x, const index_t* list, index_t count) {
     by_coupling(x, list, from, count);
   else if (x.design.sparse())
     by_rows(x, list, from, count);
-  else if (count - from < kFewColumns)
+  else if (count - from < kFewColumns && !rough())
     by_columns(x, list, from, count);
   else
     by_panels(x, list, from, count);
@@ -126,15 +129,25 @@ void Gram::by_rows(const Columns& x, const index_t* list, index_t from, index_t 
 
 // Blocks of rows, centred and scaled by sqrt(W) before their products: no Gram of uncentred data loses digits here.
 void Gram::by_panels(const Columns& x, const index_t* list, index_t from, index_t count) {
-  const index_t n = x.rows();
+  const index_t n = rough() ? x.rows() / every_ / kRun * kRun : x.rows();
+  const auto at = [&](index_t i) { return every_ == 1 ? i : i / kRun * kRun * every_ + i % kRun; };  // the row taken as number i
   std::vector<double> root(kPanelRows), inverse(count);
+  std::vector<std::int32_t> order(rough() ? kPanelRows : 0);
+  double share = 1.0;  // by which weights of the rows taken are too small
+  if (rough()) {
+    double taken = 0.0;
+    for (index_t i = 0; i < n; ++i) taken += weights_[at(i)];
+    share = taken > 0.0 ? total_ / taken : 0.0;
+  }
+  for (size_t i = 0; i < order.size(); ++i) order[i] = static_cast<std::int32_t>(at(static_cast<index_t>(i)));
   for (index_t k = 0; k < count; ++k) inverse[k] = 1.0 / x.scale[list[k]];
   for (index_t k = from; k < count; ++k) std::fill_n(data_.data() + k * ld_, count, 0.0);
   for (index_t row = 0; row < n; row += kPanelRows) {
     const index_t rows = std::min(kPanelRows, n - row);
-    for (index_t i = 0; i < rows; ++i) root[i] = std::sqrt(weights_[row + i]);
+    for (index_t i = 0; i < rows; ++i) root[i] = std::sqrt(share * weights_[at(row + i)]);
     packed_.resize(rows, count);
-    packed_.take(x.design, {row, nullptr, rows, root.data()}, list, count, shift_.data(), inverse.data());
+    const PanelRows which{at(row), rough() ? order.data() : nullptr, rows, root.data()};
+    packed_.take(x.design, which, list, count, shift_.data(), inverse.data());
     packed_.add(0, rows, from, data_.data(), ld_);
   }
 }

@@ -1,6 +1,7 @@
 // The weighted Gram matrix of the working set, H = X~'WX~ with columns centred under W, kept and extended.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <vector>
 
@@ -10,6 +11,11 @@
 #include "sparse_rows.hpp"
 
 namespace bridle {
+
+// Far from the solution a matrix from a share of the rows tells the way: down to a gap of kRough, over the reference, and
+// from one in `rows_apart` rows, 32 for each column.
+constexpr double kRough = 1e-2;
+inline index_t rows_apart(index_t rows, index_t columns) { return std::max<index_t>(1, rows / (32 * (columns + 1))); }
 
 class Gram {
  public:
@@ -21,8 +27,9 @@ class Gram {
   unsigned version() const { return version_; }        // changes whenever entries that were there change
 
   // Forget everything and take new weights (n,), the curvature of the loss at some point; where rows act on each
-  // other, W is the matrix that is given as coupling.
-  void reset(const double* weights, index_t n, std::shared_ptr<const Curvature> coupling = nullptr);
+  // other, W is the matrix that is given as coupling. Products are summed over one in `every` rows (dense tables).
+  void reset(const double* weights, index_t n, std::shared_ptr<const Curvature> coupling = nullptr, index_t every = 1);
+  bool rough() const { return every_ > 1; }
   bool empty() const { return weights_.empty(); }
   // Take a matrix that is made already: data (k, k), shift (k,); weights (n,), null if it won't be extended
   void assign(std::vector<double> data, std::vector<double> shift, const double* weights, index_t n);
@@ -48,7 +55,7 @@ class Gram {
   bool some_cancel_ = false;
   std::shared_ptr<const Curvature> coupling_;
   double total_ = 0.0;
-  index_t size_ = 0, ld_ = 0;
+  index_t size_ = 0, ld_ = 0, every_ = 1;
   unsigned version_ = 0;
 };
 

@@ -136,7 +136,8 @@ bool Solver::advance() {
       slow_ = idle_ > kPatience;  // then a matrix decides
       polish_ = true;
     } else if (std::isfinite(last_)) {
-      const double price = steps_for_gram(work_.size(), in_.design->bytes());
+      const double whole = steps_for_gram(work_.size(), in_.design->bytes());
+      const double price = gram_.rough() ? whole / static_cast<double>(rows_apart(n_, work_.size())) : whole;
       const double won = std::log(last_ / gap_), left = gap_ > target_ ? std::log(gap_ / target_) : 0.0;
       if (price > kDear && can_polish()) {
         polish_ = !polish_ && (refresh_ || left > kFew * won);
@@ -182,7 +183,7 @@ void Solver::begin(double lam, double tol) {
   const bool wide = !in_.design->sparse() && n_ < in_.design->columns();
   if (!gram_space_ && (!wide || work_.active() == 0)) admit(work_.violators(growth()));
   coarseness_ = 1e-3 * tol;
-  slow_ = false;
+  slow_ = full_ = false;
   first_ = false;
   opening_ = true;
   rough_ = polish_ = false;
@@ -265,7 +266,8 @@ void Solver::centre_intercept() {
 // Slopes after a move of the intercept, as curvature foretells them, if what that leaves of their sum is little: of a
 // self-concordant loss e^|move| - 1 - |move| times the curvature at most.
 bool Solver::shift_slopes(double move, double total, double curvature, double enough) {
-  const double left = (0.5 + std::abs(move)) * move * move * std::sqrt(curvature);
+  const double bent = (0.5 + std::abs(move)) * move * move * curvature;
+  const double left = (std::abs(total - move * curvature) + bent) / std::sqrt(curvature);
   if (!loss_->self_concordant() || !(left <= enough)) return false;
   for (index_t i = 0; i < n_; ++i) residual_[i] -= move * weights_[i];
   off_ = left;

@@ -74,6 +74,8 @@ class Solver {
   double refit_reach() const;  // what the refit of unpenalised features may move other slopes by
   double gap(bool all) const;  // of the working set, or of all features
   bool ask_gram();             // whether the model needs one that isn't there
+  bool rough_will_do() const;  // or a share of the rows, for the model
+  bool any_free() const;       // whether a feature has no penalty
   void renewed();              // the model has new weights
   bool step_to_aim();
   bool can_polish() const;     // whether a step without a matrix is possible
@@ -138,6 +140,7 @@ class Solver {
   index_t spare_steps_ = 0;   // steps since the model's weights are those, beyond the first of each lambda
   bool slow_ = false;         // descent by columns needs too many sweeps at this lambda
   bool outdated_ = false;     // the working set has gone on without its Gram matrix
+  bool full_ = false;         // a step was too long: models of this lambda are made from all rows
   bool first_ = true;
   bool opening_ = true;       // no step was made yet at this lambda
   bool polish_ = false;       // the next step is one without a matrix

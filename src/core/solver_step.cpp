@@ -9,7 +9,7 @@ namespace {
 
 constexpr index_t kGramColumns = 6000;  // largest working set that gets a Gram matrix (288 MB)
 constexpr index_t kCoupledColumns = 300; // of sparse data whose rows act on each other, above which products cost less
-constexpr double kRough = 1e-2;         // relative precision of the slopes to which a lambda's first model is solved by columns
+constexpr double kFirst = 1e-2;         // relative precision of the slopes to which a lambda's first model is solved by columns
 constexpr double kFactorPerEntry = 1e3;  // active^3 for each entry, above which factors cost more than conjugate gradients
 constexpr double kFullRows = 64.0;       // entries a row from which on new weights cost more than they do
 constexpr index_t kManySweeps = 300;    // of descent by columns in one model, after which a direct solve is worth it
@@ -25,8 +25,7 @@ bool Solver::use_gram() const {
   if (k > kGramColumns) return false;
   if (!in_.design->sparse() || slow_) return true;
   if (loss_->coupled())  // the gap needs the curvature along what nothing holds
-    return k <= kCoupledColumns ||
-           std::any_of(work_.terms.begin(), work_.terms.end(), [](const Term& t) { return t.l1 == 0.0 && t.ridge == 0.0; });
+    return k <= kCoupledColumns || any_free();
   index_t entries = 0;
   for (index_t j : work_.list) entries += in_.design->stored(j);
   const double active = static_cast<double>(work_.active());
@@ -39,10 +38,21 @@ bool Solver::by_products() const { return loss_->coupled() && !gram_space_ && !u
 
 bool Solver::ask_gram() {
   if (gram_space_ || !use_gram() || polish_) return false;
-  const bool renew = gram_.empty() || outdated_ || (refresh_ && !loss_->quadratic());
+  const bool late = gram_.rough() && gap_ <= kRough * in_.reference;
+  const bool renew = gram_.empty() || outdated_ || late || (refresh_ && !loss_->quadratic());
   refresh_ = outdated_ = false;
   request_ = {Need::gram, work_.list, {}, false, renew};
   return renew || gram_.size() < work_.size();
+}
+
+// The gap needs the curvature along what nothing holds.
+bool Solver::rough_will_do() const {
+  if (loss_->quadratic() || loss_->coupled() || loss_->sharp() || in_.design->sparse() || full_) return false;
+  return target_ < kRough * in_.reference && gap_ > kRough * in_.reference && !any_free();
+}
+
+bool Solver::any_free() const {
+  return std::any_of(work_.terms.begin(), work_.terms.end(), [](const Term& t) { return t.l1 == 0.0 && t.ridge == 0.0; });
 }
 
 void Solver::renewed() {
@@ -53,7 +63,8 @@ void Solver::renewed() {
 
 void Solver::make_gram() {
   if (request_.renew) {
-    gram_.reset(weights_.data(), n_, loss_->second(in_.w, eta_.data(), n_));
+    gram_.reset(weights_.data(), n_, loss_->second(in_.w, eta_.data(), n_),
+                rough_will_do() ? rows_apart(n_, work_.size()) : 1);
     renewed();
   }
   gram_.extend(x_, work_.list.data(), work_.size());
@@ -104,7 +115,7 @@ bool Solver::aim() {
     model.measure();
     const index_t used = budget_.used;
     // Digits are dear here, and a first model is no better than the curvature it was made with.
-    const double share = rough_ ? kRough : fine();
+    const double share = rough_ ? kFirst : fine();
     const Precision enough{share * share * in_.reference, share, precision.noise};
     minimise(model, work_.terms, work_.beta, enough, k <= kGramColumns ? kManySweeps : budget_.limit, budget_);
     if (!loss_->quadratic()) foresee();
@@ -192,6 +203,7 @@ bool Solver::line_search() {
     }
   }
   refresh_ = t < 1.0;
+  full_ = full_ || t < 1.0;
   if (loss_->sharp()) refresh_ = caution_.learn(t, predicted, gained_, rounding);
   eta_.swap(trial_);
   b0_ += t * constant_;

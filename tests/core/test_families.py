@@ -144,3 +144,18 @@ def test_successes_and_failures_weigh_as_many_rows():
     long = fit_path(X[rows], y, family="binomial", lambdas=[0.05, 0.01], tol=1e-10)
     np.testing.assert_allclose(short.coef, long.coef, atol=1e-6)
     np.testing.assert_allclose(short.intercept, long.intercept, atol=1e-6)
+
+
+@pytest.mark.parametrize("spec", ["binomial", "negative_binomial(theta=2.0)", "gamma"])
+@pytest.mark.parametrize("l1_ratio", [1.0, 0.0])
+@pytest.mark.parametrize("kind", ["F", "C", "float32"])
+def test_one_far_lambda_starts_from_a_share_of_the_rows(kit, spec, l1_ratio, kind):
+    X, y = table(spec, 4000, 12)
+    X[:, 11] = X[:, 10] + 0.1 * X[:, 11]
+    order = np.argsort(y, kind="stable")  # classes one after the other
+    X, y = kit.storage(X[order], kind), y[order]
+    path = fit_path(X, y, family=spec, l1_ratio=l1_ratio, lambdas=[1e-5], tol=1e-10, strict=True)
+    found = certify(
+        X.astype(np.float64), y, path.intercept[0], path.coef_row(0), 1e-5, family=spec, penalty=Penalty(l1_ratio)
+    )
+    assert found.relative_gap <= 1.05e-10
