@@ -11,7 +11,7 @@
 namespace bridle {
 namespace {
 
-constexpr double kWorth = 20.0;       // products that the features' matrix and its factors may cost
+constexpr double kWorth = 20.0;       // products that the features' matrix and its factors may cost, where predictors share it
 constexpr index_t kHard = 25;         // products of one step, from which on factors precondition the next
 constexpr index_t kFactored = 3000;   // features that get such factors
 constexpr index_t kWideSparse = 300;  // sparse features whose products are always cheaper
@@ -48,8 +48,9 @@ bool balanced(const std::vector<double>& v, index_t size, index_t predictors) {
 
 bool BlockSolver::wants_products() const {
   const double m = static_cast<double>(working()), k = static_cast<double>(predictors_), n = static_cast<double>(n_);
-  const bool wide = in_.design->sparse() ? working() > kWideSparse : m / (4.0 * k) + m * m / (12.0 * n) > kWorth;
-  if (predictors_ == 1 || !wide) return false;
+  const double worth = m / (4.0 * k) + m * m / (12.0 * n);
+  const bool dear = in_.design->sparse() ? working() > kWideSparse : meet_ || worth > kWorth;
+  if (predictors_ == 1 || !dear) return false;
   return std::all_of(blocks_.begin(), blocks_.end(), [](const Block& block) {
     return block.term.free() && !BlockGap::unheld(block.term) && std::isinf(block.term.lower) && std::isinf(block.term.upper);
   });

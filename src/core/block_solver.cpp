@@ -121,7 +121,9 @@ void BlockSolver::begin(double lam) {
 
 void BlockSolver::look() {
   moved_ = outside_known_ = false;
-  differentiate();
+  if (!evaluated_) evaluate();
+  evaluated_ = false;
+  raise();
   if (in_.intercept && !in_.loss->shift_invariant()) centre_intercept();
   panels_.dots(list_.data(), working(), residual_.data(), predictors_, slope_.data());
 }
@@ -170,7 +172,8 @@ void BlockSolver::centre_intercept() {
       for (index_t i = 0; i < n_; ++i) eta_[k * n_ + i] += move[k];
     }
     if (same) return;
-    differentiate();
+    evaluate();
+    raise();
   }
 }
 
@@ -192,8 +195,11 @@ void BlockSolver::intercept_curvature(std::vector<double>& matrix) {
   for (double& each : matrix) each += flat_ * trace / static_cast<double>(predictors_);
 }
 
-void BlockSolver::differentiate() {
-  in_.loss->derivatives(in_.y, in_.w, eta_.data(), n_, residual_.data(), weights_.data());
+void BlockSolver::evaluate() {
+  loss_now_ = in_.loss->evaluate(in_.y, in_.w, eta_.data(), n_, residual_.data(), weights_.data());
+}
+
+void BlockSolver::raise() {
   in_.loss->raise(in_.y, in_.w, eta_.data(), n_, caution_.share(), weights_.data());
 }
 
@@ -343,7 +349,7 @@ bool BlockSolver::line_search(const std::vector<double>& before, const std::vect
   const std::vector<double> goal = beta_;
   const double goal_penalty = penalty_value();
   beta_ = before;
-  const double penalty = penalty_value(), start = loss_value(eta_.data()) + penalty;
+  const double penalty = penalty_value(), start = loss_now_ + penalty;
   double predicted = goal_penalty - penalty;
   std::vector<index_t> moved;  // places of features
   for (index_t i = 0; i < m; ++i) {
@@ -366,6 +372,8 @@ bool BlockSolver::line_search(const std::vector<double>& before, const std::vect
   for (;; t *= 0.5) {
     if (t < 1e-10) {
       beta_ = before;
+      evaluate();
+      raise();
       refresh_ = true;
       caution_.most();
       return false;
@@ -373,9 +381,11 @@ bool BlockSolver::line_search(const std::vector<double>& before, const std::vect
     for (index_t i = 0; i < n_ * predictors_; ++i) trial_[i] = eta_[i] + t * direction_[i];
     for (index_t i = 0; i < m * predictors_; ++i) beta_[i] = before[i] + t * (goal[i] - before[i]);
     if (t == 1.0) beta_ = goal;
-    const double value = loss_value(trial_.data()) + penalty_value();
+    const double loss = in_.loss->evaluate(in_.y, in_.w, trial_.data(), n_, residual_.data(), weights_.data());
+    const double value = loss + penalty_value();
     if (value <= start + 1e-4 * t * std::min(0.0, predicted) + rounding) {
       gained_ = start - value;
+      loss_now_ = loss;
       break;
     }
   }
@@ -384,7 +394,7 @@ bool BlockSolver::line_search(const std::vector<double>& before, const std::vect
   if (meet_) doubt_flat(t, predicted);
   eta_.swap(trial_);
   for (index_t k = 0; k < predictors_; ++k) b0_[k] += t * constant[k];
-  moved_ = true;
+  moved_ = evaluated_ = true;
   return true;
 }
 
@@ -417,7 +427,7 @@ void BlockSolver::record(PathResult& out) const {
   out.intercept.insert(out.intercept.end(), b0_.begin(), b0_.end());
   out.gap.push_back(gap_);
   out.kkt.push_back(worst_violation(true));
-  out.loss.push_back(loss_value(eta_.data()));
+  out.loss.push_back(loss_now_);
   out.status.push_back(static_cast<int>(status_));
   out.n_iter.push_back(budget_.used);
 }

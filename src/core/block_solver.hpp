@@ -25,7 +25,8 @@ class BlockSolver {
  private:
   void begin(double lam);
   void look();                   // derivatives and slopes of the working set at the current point
-  void differentiate();          // residual and weights at eta
+  void evaluate();               // loss, residual and weights at eta
+  void raise();                  // weights where the loss is flat
   void centre_intercept();       // Newton on the intercepts alone, until the residuals sum to 0
   void intercept_curvature(std::vector<double>& matrix);
   void look_outside();           // slopes of all columns
@@ -57,7 +58,6 @@ class BlockSolver {
   void doubt_flat(double t, double predicted);
   const double* curvatures();    // (n, .) as the model takes them
   double penalty_value() const;
-  double loss_value(const double* eta) const { return in_.loss->value(in_.y, in_.w, eta, n_); }
   double refit_reach() const;
   double excess_outside(index_t group, double lam) const;
 
@@ -110,6 +110,8 @@ class BlockSolver {
   static constexpr double kFlat = 1e-4;
   double flat_ = kFlat;  // share of curvature where softmax has none
   int idle_ = 0, spare_steps_ = 0;
+  double loss_now_ = 0.0;   // loss at eta_
+  bool evaluated_ = false;  // residual and weights are eta_'s, but for what raises them
   bool first_ = true, moved_ = true, refresh_ = false, tangent_ = false;
   Status status_ = Status::converged;
 };

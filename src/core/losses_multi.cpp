@@ -64,7 +64,7 @@ BRIDLE_CLONES void residuals(const double* w, const double* y, const double* mu,
 // Probabilities of a block of rows, and which class is likeliest; rest is what the others have together, so that
 // 1 - mu keeps its digits where mu is next to 1.
 struct Softmax {
-  explicit Softmax(index_t classes) : mu(classes * kBlock), top(kBlock), sum(kBlock), rest(kBlock), best(kBlock) {}
+  explicit Softmax(index_t classes) : mu(classes * kBlock), top(kBlock), sum(kBlock), rest(kBlock), best(kBlock), loss(kBlock) {}
 
   // eta (n, K) by columns, rows from..from + size; log_sum: log sum_k e^eta_k
   void read(const double* eta, index_t n, index_t classes, index_t from, index_t size) {
@@ -86,7 +86,7 @@ struct Softmax {
     for (index_t k = 0; k < classes; ++k) multiply(sum.data(), size, mu.data() + k * kBlock);
     multiply(sum.data(), size, rest.data());
   }
-  std::vector<double> mu, top, sum, rest, best;
+  std::vector<double> mu, top, sum, rest, best, loss;
 };
 
 // log sum_k e^eta_k - sum_k y_k eta_k, shares y that sum to 1
@@ -100,25 +100,20 @@ class Multinomial final : public Loss {
     for (index_t from = 0; from < n; from += kBlock) {
       const index_t size = std::min(kBlock, n - from);
       block.read(eta, n, classes_, from, size);
-      double* loss = block.sum.data();
-      for (index_t i = 0; i < size; ++i) loss[i] = std::log1p(block.rest[i]);
-      for (index_t k = 0; k < classes_; ++k)  // against the largest, so that nothing cancels where the fit is sure
-        for (index_t i = 0; i < size; ++i) loss[i] -= y[k * n + from + i] * (eta[k * n + from + i] - block.top[i]);
-      for (index_t i = 0; i < size; ++i) total += w[from + i] * loss[i];
+      total += value_of(block, y, w, eta, n, from, size);
     }
     return total;
   }
   void derivatives(const double* y, const double* w, const double* eta, index_t n, double* residual,
                    double*) const override {
-    Softmax block(classes_);
-    for (index_t from = 0; from < n; from += kBlock) {
-      const index_t size = std::min(kBlock, n - from);
-      block.read(eta, n, classes_, from, size);
-      block.normalise(classes_, size);
-      for (index_t k = 0; k < classes_; ++k)
-        residuals(w + from, y + k * n + from, block.mu.data() + k * kBlock, block.best.data(), block.rest.data(),
-                  static_cast<double>(k), size, residual + k * n + from);
-    }
+    slopes(y, w, eta, n, residual, [](index_t, index_t, Softmax&) {});
+  }
+  double evaluate(const double* y, const double* w, const double* eta, index_t n, double* residual, double*) const override {
+    double total = 0.0;
+    slopes(y, w, eta, n, residual, [&](index_t from, index_t size, Softmax& block) {
+      total += value_of(block, y, w, eta, n, from, size);
+    });
+    return total;
   }
   double saturated(const double* y, const double* w, index_t n) const override {
     double total = 0.0;
@@ -197,6 +192,31 @@ class Multinomial final : public Loss {
   bool may_separate() const override { return true; }
 
  private:
+  // Loss of a block that was read, from..from + size.
+  double value_of(Softmax& block, const double* y, const double* w, const double* eta, index_t n, index_t from,
+                  index_t size) const {
+    double total = 0.0;
+    double* loss = block.loss.data();
+    for (index_t i = 0; i < size; ++i) loss[i] = std::log1p(block.rest[i]);
+    for (index_t k = 0; k < classes_; ++k)  // against the largest, so that nothing cancels where the fit is sure
+      for (index_t i = 0; i < size; ++i) loss[i] -= y[k * n + from + i] * (eta[k * n + from + i] - block.top[i]);
+    for (index_t i = 0; i < size; ++i) total += w[from + i] * loss[i];
+    return total;
+  }
+  // use(first row, rows, block) of each block that is read
+  template <class Use>
+  void slopes(const double* y, const double* w, const double* eta, index_t n, double* residual, const Use& use) const {
+    Softmax block(classes_);
+    for (index_t from = 0; from < n; from += kBlock) {
+      const index_t size = std::min(kBlock, n - from);
+      block.read(eta, n, classes_, from, size);
+      use(from, size, block);
+      block.normalise(classes_, size);
+      for (index_t k = 0; k < classes_; ++k)
+        residuals(w + from, y + k * n + from, block.mu.data() + k * kBlock, block.best.data(), block.rest.data(),
+                  static_cast<double>(k), size, residual + k * n + from);
+    }
+  }
   const index_t classes_;
 };
 
