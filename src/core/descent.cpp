@@ -8,8 +8,10 @@
 namespace bridle {
 namespace {
 
-constexpr index_t kRounds = 60;        // of conjugate gradients in one step
-constexpr double kNear = 0.3;      // share of the slopes' precision that they solve to,
+constexpr index_t kFew = 2;       // coefficients, and one in 50 that are active, that a sweep may change before a direct solve
+constexpr int kSweeps = 10;       // at the most that wait for it
+constexpr index_t kRounds = 60;   // of conjugate gradients in one step
+constexpr double kNear = 0.3;     // share of the slopes' precision that they solve to,
 constexpr double kFurther = 1e-6;  // or of the squared slopes that there were
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
@@ -105,6 +107,18 @@ std::vector<index_t> active_set_step(GramQuadratic& q, const std::vector<Term>& 
   return {};
 }
 
+namespace {
+
+// Coefficients that have come, gone or turned.
+index_t count_changes(const std::vector<double>& before, const std::vector<double>& after) {
+  index_t changes = 0;
+  for (size_t k = 0; k < after.size(); ++k)
+    changes += (before[k] == 0.0) != (after[k] == 0.0) || before[k] * after[k] < 0.0;
+  return changes;
+}
+
+}  // namespace
+
 void minimise(GramQuadratic& q, const std::vector<Term>& terms, std::vector<double>& beta, const Precision& precision,
               ActiveFactor& factor, Budget& budget) {
   std::vector<index_t> solved;  // the active set of the last direct solve
@@ -112,12 +126,15 @@ void minimise(GramQuadratic& q, const std::vector<Term>& terms, std::vector<doub
   // Warm start: after a step along the path the active set is nearly right, and one solve is all that its members need.
   if (!factor.stale(q.gram(), terms)) solved = active_set_step(q, terms, beta, factor, budget);
   while (true) {
+    const std::vector<double> before = beta;
     const bool gained = sweep(q, terms, beta, precision, false);
     if (!budget.spend() || !gained) return;
+    // Each coefficient that a direct solve has to drop costs several sweeps: these go first while they change many.
+    const index_t changes = count_changes(before, beta);
     // A factorisation costs about |A| / 6 sweeps: worth it at once if most of it is there, later if not.
     const index_t active = std::count_if(beta.begin(), beta.end(), [](double b) { return b != 0.0; });
     const int patience = factor.stale(q.gram(), terms) ? static_cast<int>(1 + active / 50) : 1;
-    if (++since < patience) continue;
+    if (++since < patience || (changes > kFew + active / 50 && since < kSweeps)) continue;
     std::vector<index_t> now = active_set_step(q, terms, beta, factor, budget);
     since = 0;
     if (now == solved || budget.stop || budget.used >= budget.limit) return;
