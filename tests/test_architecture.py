@@ -15,7 +15,7 @@ import bridle
 SOURCE = Path(bridle.__file__).parent
 LAYERS = [
     ["errors"],
-    ["files", "frozen"],
+    ["files", "frozen", "crew"],
     ["_core"],
     ["losses"],
     ["penalties"],

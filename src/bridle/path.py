@@ -11,12 +11,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from bridle import _core, blocks
 from bridle.adaptive import with_weights
+from bridle.crew import Crew
 from bridle.errors import BridleWarning, ConvergenceError, as_number
 from bridle.fitted import STATUSES, Path, coefficients, relaxed_path, with_names
 from bridle.grid import check_lambdas, lambda_grid
 from bridle.limits import SEPARATED, at_zero
 from bridle.losses import Family, get_family
-from bridle.moments import Moments
+from bridle.moments import Map, Moments
 from bridle.penalties import Penalty
 from bridle.problem import Problem, Settings, bound, column_names, optional_array
 from bridle.reduction import applies, solve_reduced
@@ -56,6 +57,7 @@ def fit_path(
     strict: bool = False,
     feature_names: ArrayLike | None = None,
     relax: bool = False,
+    n_jobs: int = 1,
 ) -> Path:
     r"""Fit a generalised linear model with a lasso, ridge, elastic-net or other penalty at a sequence of lambdas.
 
@@ -67,7 +69,8 @@ def fit_path(
     Parameters
     ----------
     X : (n, p) array or sparse matrix
-        float64 or float32, C or Fortran order, or CSC, are read in place; anything else is converted once.
+        float64 or float32 in Fortran order, or CSC, are read in place, as is C order for squared errors with more rows
+        than columns, or beyond 1 GiB; anything else is copied once.
     y : (n,), or n rows as the family takes them
         Numbers, counts, 0/1 or shares; for "binomial" also (n, 2) successes and failures; labels or shares of classes
         (multinomial), ordered levels (ordinal), columns of numbers (multigaussian), times to an event (cox).
@@ -112,6 +115,9 @@ def fit_path(
     relax : bool
         Whether to refit each lambda's active features without penalty, as ``Path.relaxed``; ``Path.blend`` mixes the
         two.
+    n_jobs : int
+        Threads for the one pass over the rows that squared errors with more rows than columns take (-1: one per
+        processor); all else runs on one. The answer is the same.
 
     Returns
     -------
@@ -141,7 +147,8 @@ def fit_path(
         ),
     }
     found = settled(X, y, get_family(family), lambdas=lambdas, **given)
-    problem = make_problem(X, y, family=found.family, mode=settings.mode, **given)
+    each = Crew(n_jobs, 0, None).each
+    problem = make_problem(X, y, family=found.family, mode=settings.mode, each=each, **given)
     path = solve_problem(problem, settings, lambdas, n_lambdas, lambda_min_ratio, relax=relax)
     path = replace(path, notes=(found.note, *path.notes)) if found.note else path
     names = column_names(feature_names, X, problem.shape[1])
@@ -151,7 +158,15 @@ def fit_path(
 
 
 def make_problem(
-    X: Any, y: ArrayLike, *, family: Family, penalty: Penalty, mode: int, moments: Moments | None = None, **given: Any
+    X: Any,
+    y: ArrayLike,
+    *,
+    family: Family,
+    penalty: Penalty,
+    mode: int,
+    moments: Moments | None = None,
+    each: Map | None = None,
+    **given: Any,
 ) -> Problem | SeveralProblem:
     """Check what the user gave, for one linear predictor or several.
 
@@ -165,6 +180,8 @@ def make_problem(
         That of the settings.
     moments : Moments or None
         Of these rows, if they are known.
+    each : callable or None
+        Maps a function over parts of a pass over the rows, on threads perhaps.
     **given
         Further arguments of :meth:`Problem.make` and :meth:`SeveralProblem.make`.
 
@@ -184,7 +201,7 @@ def make_problem(
         return SeveralProblem.make(X, y, family=family, penalty=penalty, **given)
     if penalty.kind.initial:
         penalty = with_weights(X, y, family, penalty, mode=mode, moments=moments, **given)
-    return Problem.make(X, y, family=family, penalty=penalty, mode=mode, moments=moments, **given)
+    return Problem.make(X, y, family=family, penalty=penalty, mode=mode, moments=moments, each=each, **given)
 
 
 def solve_problem(

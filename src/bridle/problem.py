@@ -17,7 +17,7 @@ from bridle.errors import InputError, as_number
 from bridle.grid import L1_FLOOR
 from bridle.losses import GAUSSIAN, Family, get_family, row_values
 from bridle.matrix import as_design, by_columns
-from bridle.moments import WORST_CANCELLATION, Moments, applies
+from bridle.moments import WORST_CANCELLATION, Map, Moments, applies
 from bridle.penalties import Penalty
 
 Float = NDArray[np.float64]
@@ -94,15 +94,16 @@ class Problem:
         penalty: Penalty,
         mode: int = 2,
         moments: Moments | None = None,
+        each: Map | None = None,
     ) -> Problem:
         """Check what the user gave, and find the moments of the columns and the null model.
 
         ``mode`` is that of the settings; by columns (2) X'X isn't made. ``moments`` are those of these rows, if
-        somebody has them.
+        somebody has them; else ``each`` maps a function over parts of the pass that makes them.
         """
         return cls.make_all(
             X, y, family=family, sample_weights=[sample_weight], offset=offset, fit_intercept=fit_intercept,
-            standardize=standardize, penalty=penalty, mode=mode, moments=moments,
+            standardize=standardize, penalty=penalty, mode=mode, moments=moments, each=each,
         )[0]  # fmt: skip
 
     @classmethod
@@ -119,6 +120,7 @@ class Problem:
         penalty: Penalty,
         mode: int = 2,
         moments: Moments | None = None,
+        each: Map | None = None,
     ) -> list[Problem]:
         """Make one problem for each of several weightings of the same rows, with one pass over X for all."""
         fam = get_family(family)
@@ -132,7 +134,7 @@ class Problem:
         starts = [_start(fam, target, w, o) if fit_intercept else 0.0 for w in weights]
         summary: _core.Summary | None = None
         if len(weights) == 1 and fam is GAUSSIAN and applies(matrix, mode):
-            summary = _summary(design, target - o, weights[0], moments)
+            summary = _summary(design, target - o, weights[0], moments, each)
             crossed = summary.slope if fit_intercept else summary.slope + summary.mean * summary.y_mean
             means, deviations, products = summary.mean[None], summary.deviation[None], crossed[None]
         else:
@@ -253,12 +255,12 @@ class Problem:
         return top / (L1_FLOOR * self.family.unit(self.reference))
 
 
-def _summary(design: _core.Design, y: Float, w: Float, moments: Moments | None) -> _core.Summary:
+def _summary(design: _core.Design, y: Float, w: Float, moments: Moments | None, each: Map | None) -> _core.Summary:
     """Return means and covariances; where the sample misled about the means, about those that it found."""
-    summary = (moments or Moments.make(design, y, w)).summary()
+    summary = (moments or Moments.make(design, y, w, each=each)).summary()
     if summary.cancellation <= WORST_CANCELLATION or not np.isfinite(summary.deviation).all():
         return summary
-    return Moments.make(design, y, w, centre=summary.mean).summary()
+    return Moments.make(design, y, w, centre=summary.mean, each=each).summary()
 
 
 def plain_features(Z: Float, unpenalised: int, w: Float, l1_ratio: float) -> dict[str, Any]:

@@ -37,7 +37,7 @@ def options(job, tol):
 
 def path(data, lambdas, tol, job):
     X, y = data
-    fit = fit_path(X, y, lambdas=lambdas, tol=tol, **options(job, tol))
+    fit = fit_path(X, y, lambdas=lambdas, tol=tol, n_jobs=job["threads"], **options(job, tol))
     return fit.coef_sparse, fit.intercept
 
 

@@ -16,10 +16,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bridle.crew import Crew
 from bridle.diagnosis.measure import Measure, measure_of
 from bridle.errors import InputError
 from bridle.problem import one_blas_thread
-from bridle.selection.crew import Crew
 
 Float = NDArray[np.float64]
 IntArray = NDArray[np.int64]

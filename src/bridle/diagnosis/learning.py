@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bridle.crew import Crew
 from bridle.diagnosis.evidence import EXPECTED, Contender, Evidence, FoldPairs
 from bridle.diagnosis.intervals import correction, mean_interval
 from bridle.diagnosis.measure import Measure, measure_of
 from bridle.diagnosis.verdict import LearningCurve
 from bridle.errors import InputError
 from bridle.problem import one_blas_thread
-from bridle.selection.crew import Crew
 
 Float = NDArray[np.float64]
 IntArray = NDArray[np.int64]

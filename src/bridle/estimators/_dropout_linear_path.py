@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bridle.crew import Crew
 from bridle.errors import BridleWarning
 from bridle.estimators._base import check_training_data, one_column
 from bridle.estimators._checks import check_weight
@@ -18,7 +19,6 @@ from bridle.losses import get_family
 from bridle.nets.dropout import DropoutPath
 from bridle.nets.evidence import curve_and_evidence
 from bridle.selection import Folds
-from bridle.selection.crew import Crew
 
 Float = NDArray[np.float64]
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bridle.crew import Crew
 from bridle.errors import BridleWarning, InputError, as_number
 from bridle.losses import Family, get_family
 from bridle.path import Path, announce, make_problem, solve_problem, with_names
@@ -18,7 +19,6 @@ from bridle.penalties import Penalty, read_penalty
 from bridle.problem import Settings, bound, column_names, one_blas_thread, optional_array
 from bridle.relaxed import gammas_of
 from bridle.selection.blends import blends
-from bridle.selection.crew import Crew
 from bridle.selection.curve import Curve, Selection
 from bridle.selection.fits import FoldData, FoldFit, check_folds, fit_folds, has_bounds, per_unit
 from bridle.selection.folds import Folds, make_folds

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
+from bridle.crew import Crew
 from bridle.errors import InputError
 from bridle.losses import GAUSSIAN, Family, get_family, row_values
 from bridle.matrix import by_columns
@@ -17,7 +18,6 @@ from bridle.moments import applies
 from bridle.path import Path, fit_path
 from bridle.selection import lockstep
 from bridle.selection.blends import blends
-from bridle.selection.crew import Crew
 from bridle.selection.folds import Folds, Pair
 from bridle.selection.grams import FoldMoments, GramFit
 from bridle.selection.predictors import predictors, take_rows

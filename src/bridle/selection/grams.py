@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from bridle import _core
 from bridle.certificates import constant_below, penalty_scale
+from bridle.crew import Crew
 from bridle.matrix import as_design
 from bridle.moments import WORST_CANCELLATION, Moments, applies
 from bridle.path import STATUSES, Path, coefficients, relaxed_path
@@ -27,7 +28,6 @@ from bridle.penalties import Penalty
 from bridle.problem import Settings, bound, optional_array
 from bridle.relaxed import Refit, refit_path
 from bridle.selection.cells import FoldCells
-from bridle.selection.crew import Crew
 from bridle.selection.folds import Folds
 
 Float = NDArray[np.float64]

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from bridle.crew import Crew
 from bridle.losses import get_family
 from bridle.path import Path, announce, as_path
 from bridle.penalties import Penalty
 from bridle.problem import Problem, Settings, bound, optional_array, solve_together
-from bridle.selection.crew import Crew
 from bridle.selection.folds import Folds
 
 Float = NDArray[np.float64]
