@@ -4,12 +4,13 @@ With :math:`\hat X = (X - 1 m') \mathrm{diag}(s \sqrt v)^{-1}` and :math:`\hat X
 :math:`Z = Q \Lambda^{1/2}` have the same objective: a minimiser has its coefficients in the row space of
 :math:`\hat X`, so :math:`\gamma = \hat X' Q \Lambda^{-1/2} \zeta` loses nothing (Hastie and Tibshirani 2004,
 Biostatistics 5(3)). Unpenalised columns stay beside Z as they are. For ridge of squared errors that pays from p > n / 2
-on: columns of Z are uncorrelated, and each lambda costs next to nothing.
+on: columns of Z are uncorrelated, and each lambda costs next to nothing. For other losses any Z with
+:math:`Z Z' = \hat X \hat X'` does, and Cholesky's factor is had at a tenth of the price of eigenvectors.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -71,25 +72,54 @@ def _solve(
     lambdas: Float,
     settings: Settings,
 ) -> Any:
-    values, Q = linalg.eigh(columns.kernel(), driver="evd", overwrite_a=True, check_finite=False)
-    on = values > values[-1] * 1e-15 * len(values)
-    on[-1] = True  # columns that are all 0 leave one feature of 0
-    root = np.sqrt(np.maximum(values[on], np.finfo(float).tiny))
-    Z = np.asfortranarray(np.hstack([Q[:, on] * root, columns.plain(kept)]))  # (n, r + unpenalised)
+    quadratic = problem.family is GAUSSIAN or getattr(problem.family, "quadratic", False)
+    space = _components if quadratic or kept.size or not np.all(lambdas > 0.0) else _triangle
+    features, weights_of = space(columns.kernel())
+    Z = np.asfortranarray(np.hstack([features, columns.plain(kept)]))  # (n, r + unpenalised)
     raw = problem.in_space(Z, unpenalised=len(kept)).solve(lambdas, settings)
 
-    r, count, p, width = int(on.sum()), len(lambdas), problem.shape[1], problem.width
+    r, count, p, width = features.shape[1], len(lambdas), problem.shape[1], problem.width
     shape = (count, Z.shape[1] * width)
     found = sparse.csr_array((raw["values"], raw["columns"], raw["starts"]), shape=shape).toarray()
     zeta = found.reshape(count, Z.shape[1], width).transpose(0, 2, 1).reshape(count * width, -1)  # one row a predictor
     coef = np.zeros((count * width, p))
-    columns.back((Q[:, on] / root) @ zeta[:, :r].T, coef)
+    columns.back(weights_of(zeta[:, :r].T), coef)
     coef[:, kept] = zeta[:, r:]
     shift = coef[:, ridge] @ problem.centre[ridge]
     raw["intercept"] = raw["intercept"] - (shift if raw["intercept"].ndim == 1 else shift.reshape(count, width))
     result = sparse.csr_array(coef.reshape(count, width, p).transpose(0, 2, 1).reshape(count, -1))
     raw["values"], raw["columns"], raw["starts"] = result.data, result.indices, result.indptr
     return raw
+
+
+def _components(K: Float) -> tuple[Float, Callable[[Float], Float]]:
+    """Features Z (n, r) with Z Z' = K, its principal components, and a function from c to rows' weights A, Z'A = c.
+
+    Under squared errors each of them is fitted apart from the others; without a penalty they give the smallest norm.
+    """
+    values, Q = linalg.eigh(K, driver="evd", overwrite_a=True, check_finite=False)
+    on = values > values[-1] * 1e-15 * len(values)
+    on[-1] = True  # columns that are all 0 leave one feature of 0
+    root = np.sqrt(np.maximum(values[on], np.finfo(float).tiny))
+    return Q[:, on] * root, lambda c: (Q[:, on] / root) @ c
+
+
+def _triangle(K: Float) -> tuple[Float, Callable[[Float], Float]]:
+    """The same from Cholesky's factor with pivots, which takes a tenth of the time."""
+    n = len(K)
+    tolerance = max(1e-15 * n * float(K.diagonal().max()), np.finfo(float).tiny)
+    factor, pivots, rank, _ = linalg.lapack.dpstrf(K, lower=1, tol=tolerance, overwrite_a=1)
+    rows = pivots - 1
+    Z = np.zeros((n, max(int(rank), 1)))
+    Z[rows, : int(rank)] = np.tril(factor)[:, : int(rank)]
+
+    def weights_of(c: Float) -> Float:
+        A = np.zeros((n, c.shape[1]))
+        if rank:
+            A[rows[:rank]] = linalg.solve_triangular(factor[:rank, :rank], c, lower=True, trans="T")
+        return A
+
+    return Z, weights_of
 
 
 class _Standardised:
