@@ -38,7 +38,7 @@ bool Solver::by_products() const { return loss_->coupled() && !gram_space_ && !u
 
 bool Solver::ask_gram() {
   if (gram_space_ || !use_gram() || polish_) return false;
-  const bool late = gram_.rough() && gap_ <= kRough * in_.reference;
+  const bool late = gram_.rough() && (gap_ <= kRough * in_.reference || gram_.too_rough(work_.size()));
   const bool renew = gram_.empty() || outdated_ || late || (refresh_ && !loss_->quadratic());
   refresh_ = outdated_ = false;
   request_ = {Need::gram, work_.list, {}, false, renew};
