@@ -124,7 +124,7 @@ class Problem:
     ) -> list[Problem]:
         """Make one problem for each of several weightings of the same rows, with one pass over X for all."""
         fam = get_family(family)
-        design, matrix = as_design(X if fam is GAUSSIAN and applies(X, mode) else by_columns(X))
+        design, matrix = as_design(laid_out(X, fam, mode))
         n, p = design.shape
         penalty.check_groups(p)
         target = fam.target(y, n)
@@ -348,6 +348,14 @@ def solve_together(
             )
     rest = iter(solved)
     return [next(rest) if problem.reference > 0.0 else problem._null_result(len(lambdas)) for problem in problems]
+
+
+def laid_out(X: Any, family: Family | None, mode: int) -> Any:
+    """Return X (n, p) by columns, as far as :func:`by_columns` copies, unless one pass over its rows is all it takes.
+
+    ``family`` is None for one that isn't known yet, ``mode`` that of the settings.
+    """
+    return X if family is GAUSSIAN and applies(X, mode) else by_columns(X)
 
 
 def _start(family: Family, y: Float, w: Float, offset: Float) -> float:

@@ -30,7 +30,7 @@ class Gram {
   // other, W is the matrix that is given as coupling. Products are summed over one in `every` rows (dense tables).
   void reset(const double* weights, index_t n, std::shared_ptr<const Curvature> coupling = nullptr, index_t every = 1);
   bool rough() const { return every_ > 1; }
-  bool too_rough(index_t columns) const { return rough() && every_ > rows_apart(static_cast<index_t>(weights_.size()), columns); }
+  bool too_rough(index_t columns) const { return every_ > rows_apart(static_cast<index_t>(weights_.size()), columns); }
   bool empty() const { return weights_.empty(); }
   // Take a matrix that is made already: data (k, k), shift (k,); weights (n,), null if it won't be extended
   void assign(std::vector<double> data, std::vector<double> shift, const double* weights, index_t n);

@@ -9,6 +9,38 @@ namespace {
 
 constexpr index_t kBlock = 512;  // rows whose exponentials are kept on the stack
 
+// Of a row without its weight.
+struct Row {
+  double loss, residual, curvature;
+};
+
+// The weighted sum of losses, with residual and curvature (n,): prepare(from, size) makes a block's exponentials, and row(i, at)
+// tells of row `at`, the block's number i. Rows without weight count nothing, whatever they hold.
+template <class Prepare, class Tell>
+double evaluate_rows(const double* w, index_t n, double* residual, double* curvature, const Prepare& prepare, const Tell& row) {
+  double loss[kBlock], total = 0.0;
+  for (index_t from = 0; from < n; from += kBlock) {
+    const index_t size = std::min(kBlock, n - from);
+    prepare(from, size);
+    for (index_t i = 0; i < size; ++i) {
+      const index_t at = from + i;
+      const bool counts = w[at] > 0.0;
+      const Row unit = row(i, at);
+      residual[at] = counts ? w[at] * unit.residual : 0.0;
+      curvature[at] = counts ? w[at] * unit.curvature : 0.0;
+      loss[i] = counts ? w[at] * unit.loss : 0.0;
+    }
+    total += simd::sum(loss, size);
+  }
+  return total;
+}
+
+// The weighted sum of a block's losses, which are used up.
+double weighted(const double* w, double* loss, index_t size) {
+  for (index_t i = 0; i < size; ++i) loss[i] = w[i] > 0.0 ? w[i] * loss[i] : 0.0;
+  return simd::sum(loss, size);
+}
+
 // e^eta - y eta
 class Poisson final : public Loss {
  public:
@@ -17,11 +49,8 @@ class Poisson final : public Loss {
     for (index_t from = 0; from < n; from += kBlock) {
       const index_t size = std::min(kBlock, n - from);
       simd::exp(eta + from, buffer, size);
-      for (index_t i = 0; i < size; ++i) {
-        const index_t row = from + i;
-        buffer[i] = w[row] > 0.0 ? w[row] * (buffer[i] - y[row] * eta[row]) : 0.0;
-      }
-      total += simd::sum(buffer, size);
+      for (index_t i = 0; i < size; ++i) buffer[i] -= y[from + i] * eta[from + i];
+      total += weighted(w + from, buffer, size);
     }
     return total;
   }
@@ -31,20 +60,10 @@ class Poisson final : public Loss {
   }
   double evaluate(const double* y, const double* w, const double* eta, index_t n, double* residual,
                   double* curvature) const override {
-    double mu[kBlock], total = 0.0;
-    for (index_t from = 0; from < n; from += kBlock) {
-      const index_t size = std::min(kBlock, n - from);
-      simd::exp(eta + from, mu, size);
-      for (index_t i = 0; i < size; ++i) {
-        const index_t row = from + i;
-        const bool counts = w[row] > 0.0;
-        residual[row] = counts ? w[row] * (y[row] - mu[i]) : 0.0;
-        curvature[row] = counts ? w[row] * mu[i] : 0.0;
-        mu[i] = counts ? w[row] * (mu[i] - y[row] * eta[row]) : 0.0;
-      }
-      total += simd::sum(mu, size);
-    }
-    return total;
+    double mu[kBlock];
+    return evaluate_rows(
+        w, n, residual, curvature, [&](index_t from, index_t size) { simd::exp(eta + from, mu, size); },
+        [&](index_t i, index_t at) { return Row{mu[i] - y[at] * eta[at], y[at] - mu[i], mu[i]}; });
   }
   bool self_concordant() const override { return true; }
   double saturated(const double* y, const double* w, index_t n) const override {
@@ -74,8 +93,8 @@ class Gamma final : public Loss {
     for (index_t from = 0; from < n; from += kBlock) {
       const index_t size = std::min(kBlock, n - from);
       ratios(y + from, eta + from, ratio, size);
-      for (index_t i = 0; i < size; ++i) ratio[i] = w[from + i] > 0.0 ? w[from + i] * (ratio[i] + eta[from + i]) : 0.0;
-      total += simd::sum(ratio, size);
+      for (index_t i = 0; i < size; ++i) ratio[i] += eta[from + i];
+      total += weighted(w + from, ratio, size);
     }
     return total;
   }
@@ -85,20 +104,10 @@ class Gamma final : public Loss {
   }
   double evaluate(const double* y, const double* w, const double* eta, index_t n, double* residual,
                   double* curvature) const override {
-    double ratio[kBlock], total = 0.0;
-    for (index_t from = 0; from < n; from += kBlock) {
-      const index_t size = std::min(kBlock, n - from);
-      ratios(y + from, eta + from, ratio, size);
-      for (index_t i = 0; i < size; ++i) {
-        const index_t row = from + i;
-        const bool counts = w[row] > 0.0;
-        residual[row] = counts ? w[row] * (ratio[i] - 1.0) : 0.0;
-        curvature[row] = counts ? w[row] * ratio[i] : 0.0;
-        ratio[i] = counts ? w[row] * (ratio[i] + eta[row]) : 0.0;
-      }
-      total += simd::sum(ratio, size);
-    }
-    return total;
+    double ratio[kBlock];
+    return evaluate_rows(
+        w, n, residual, curvature, [&](index_t from, index_t size) { ratios(y + from, eta + from, ratio, size); },
+        [&](index_t i, index_t at) { return Row{ratio[i] + eta[at], ratio[i] - 1.0, ratio[i]}; });
   }
   bool self_concordant() const override { return true; }
   double saturated(const double* y, const double* w, index_t n) const override {
@@ -138,11 +147,8 @@ class Tweedie final : public Loss {
     for (index_t from = 0; from < n; from += kBlock) {
       const index_t size = std::min(kBlock, n - from);
       powers(eta + from, down, up, size, true);
-      for (index_t i = 0; i < size; ++i) {
-        const index_t row = from + i;
-        down[i] = w[row] > 0.0 ? w[row] * (y[row] * down[i] / a_ + up[i] / b_) : 0.0;
-      }
-      total += simd::sum(down, size);
+      for (index_t i = 0; i < size; ++i) down[i] = y[from + i] * down[i] / a_ + up[i] / b_;
+      total += weighted(w + from, down, size);
     }
     return total;
   }
@@ -227,21 +233,13 @@ class Tweedie final : public Loss {
   }
   // Both derivatives, and the value where that doesn't cancel.
   double slopes(const double* y, const double* w, const double* eta, index_t n, double* residual, double* curvature) const {
-    double downs[kBlock], ups[kBlock], total = 0.0;
-    for (index_t from = 0; from < n; from += kBlock) {
-      const index_t size = std::min(kBlock, n - from);
-      powers(eta + from, downs, ups, size, false);
-      for (index_t i = 0; i < size; ++i) {
-        const index_t row = from + i;
-        const bool counts = w[row] > 0.0;
-        const double down = y[row] * downs[i], up = ups[i];
-        residual[row] = counts ? w[row] * (down - up) : 0.0;
-        curvature[row] = counts ? w[row] * (a_ * down + b_ * up) : 0.0;
-        downs[i] = counts ? w[row] * ((down - y[row]) / a_ + (up - 1.0) / b_) : 0.0;
-      }
-      total += simd::sum(downs, size);
-    }
-    return total;
+    double downs[kBlock], ups[kBlock];
+    return evaluate_rows(
+        w, n, residual, curvature, [&](index_t from, index_t size) { powers(eta + from, downs, ups, size, false); },
+        [&](index_t i, index_t at) {
+          const double down = y[at] * downs[i], up = ups[i];
+          return Row{(down - y[at]) / a_ + (up - 1.0) / b_, down - up, a_ * down + b_ * up};
+        });
   }
   static constexpr double kSmall = 0.05;
   const double a_, b_;

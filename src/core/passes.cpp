@@ -30,6 +30,8 @@ struct Union {
     }
   }
   index_t size() const { return static_cast<index_t>(columns.size()); }
+  index_t first() const { return columns.front(); }
+  index_t span() const { return columns.back() - columns.front() + 1; }
 };
 
 template <class Wanted>
@@ -67,32 +69,38 @@ bool by_strips(index_t n, int threads, const Work& work) {
 
 // Whether the table is read where it is: columns, or rows of which most of a range is needed.
 bool in_place(const DenseView* view, const Union& needed) {
-  const index_t span = needed.columns.back() - needed.columns.front() + 1;
-  return view && (view->row_stride == 1 || (view->column_stride == 1 && span <= kSpan * needed.size()));
+  return view && (view->row_stride == 1 || (view->column_stride == 1 && needed.span() <= kSpan * needed.size()));
+}
+
+// Where a strip's columns begin, or its rows, from the first column that is needed on.
+template <class T>
+std::vector<const T*> beginnings(const DenseView& view, const Union& needed, index_t row, index_t rows) {
+  const T* data = static_cast<const T*>(view.data);
+  std::vector<const T*> x(view.row_stride == 1 ? needed.size() : rows);
+  for (index_t k = 0; k < static_cast<index_t>(x.size()); ++k)
+    x[k] = view.row_stride == 1 ? data + needed.columns[k] * view.column_stride + row
+                                : data + (row + k) * view.row_stride + needed.first();
+  return x;
 }
 
 // Sums (kParts, count, size) of products with count vectors.
 template <class T>
 bool strip_dots(const DenseView& view, index_t n, const Union& needed, const std::vector<PassDots>& all, double* sums,
                 int threads) {
-  const T* data = static_cast<const T*>(view.data);
-  const index_t count = static_cast<index_t>(all.size()), size = needed.size();
+  const index_t count = static_cast<index_t>(all.size()), size = needed.size(), span = needed.span();
   const bool columns = view.row_stride == 1;
-  const index_t first = needed.columns.front(), span = needed.columns.back() - first + 1;
   return by_strips(n, threads, [&](index_t row, index_t rows, index_t part) {
-    std::vector<const T*> x(columns ? size : rows);
+    std::vector<const T*> x = beginnings<T>(view, needed, row, rows);
     std::vector<double> v(count * rows), wide(columns ? 0 : count * span);
     for (index_t m = 0; m < count; ++m) std::copy_n(all[m].v + row, rows, v.data() + m * rows);
     double* to = sums + part * count * size;
     if (columns) {
-      for (index_t k = 0; k < size; ++k) x[k] = data + needed.columns[k] * view.column_stride + row;
       simd::products(x.data(), size, v.data(), rows, count, to, size, rows);
       return;
     }
-    for (index_t r = 0; r < rows; ++r) x[r] = data + (row + r) * view.row_stride + first;
     simd::times(x.data(), rows, v.data(), rows, count, wide.data(), span, span);
     for (index_t m = 0; m < count; ++m)
-      for (index_t k = 0; k < size; ++k) to[m * size + k] += wide[m * span + needed.columns[k] - first];
+      for (index_t k = 0; k < size; ++k) to[m * size + k] += wide[m * span + needed.columns[k] - needed.first()];
   });
 }
 
@@ -100,23 +108,18 @@ bool strip_dots(const DenseView& view, index_t n, const Union& needed, const std
 template <class T>
 bool strip_add(const DenseView& view, index_t n, const Union& needed, const std::vector<PassSum>& all, const double* coef,
                int threads) {
-  const T* data = static_cast<const T*>(view.data);
-  const index_t count = static_cast<index_t>(all.size()), size = needed.size();
+  const index_t count = static_cast<index_t>(all.size()), size = needed.size(), span = needed.span();
   const bool columns = view.row_stride == 1;
-  const index_t first = needed.columns.front(), span = needed.columns.back() - first + 1;
   std::vector<double> wide(columns ? 0 : count * span);
   for (index_t m = 0; m < count && !columns; ++m)
-    for (index_t k = 0; k < size; ++k) wide[m * span + needed.columns[k] - first] = coef[m * size + k];
+    for (index_t k = 0; k < size; ++k) wide[m * span + needed.columns[k] - needed.first()] = coef[m * size + k];
   return by_strips(n, threads, [&](index_t row, index_t rows, index_t) {
-    std::vector<const T*> x(columns ? size : rows);
+    std::vector<const T*> x = beginnings<T>(view, needed, row, rows);
     std::vector<double> v(count * rows);
-    if (columns) {
-      for (index_t k = 0; k < size; ++k) x[k] = data + needed.columns[k] * view.column_stride + row;
+    if (columns)
       simd::times(x.data(), size, coef, size, count, v.data(), rows, rows);
-    } else {
-      for (index_t r = 0; r < rows; ++r) x[r] = data + (row + r) * view.row_stride + first;
+    else
       simd::products(x.data(), rows, wide.data(), span, count, v.data(), rows, span);
-    }
     for (index_t m = 0; m < count; ++m) simd::axpy(1.0, v.data() + m * rows, all[m].v + row, rows);
   });
 }

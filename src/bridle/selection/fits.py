@@ -12,10 +12,9 @@ from scipy import sparse
 
 from bridle.crew import Crew
 from bridle.errors import InputError
-from bridle.losses import GAUSSIAN, Family, get_family, row_values
-from bridle.matrix import by_columns
-from bridle.moments import applies
+from bridle.losses import Family, get_family, row_values
 from bridle.path import Path, fit_path
+from bridle.problem import laid_out
 from bridle.selection import lockstep
 from bridle.selection.blends import blends
 from bridle.selection.folds import Folds, Pair
@@ -122,9 +121,7 @@ class FoldData:
         elif sparse.issparse(X):
             design = X.tocsc()
         else:
-            design = np.asarray(X)
-            if not (family is GAUSSIAN and applies(design, 0)):
-                design = by_columns(design)
+            design = laid_out(np.asarray(X), family, 0)
         if len(design.shape) != 2:
             raise InputError(f"X has shape {design.shape}, expected two dimensions")
         n = int(design.shape[0])
